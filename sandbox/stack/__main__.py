@@ -1,0 +1,2 @@
+"""What `python -m sandbox.stack` runs."""
+print("cli")
