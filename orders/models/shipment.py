@@ -1,0 +1,26 @@
+"""The parcel of an order. Its row is written before the carrier is asked: from then on the order cannot be cancelled."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from orders.models.order import Order
+
+
+class Shipment(models.Model):
+    class Status(models.TextChoices):
+        REQUESTED = "requested", "Being booked"
+        BOOKED = "booked", "Handed to the carrier"
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="shipment")
+    status = models.CharField(max_length=10, choices=Status.choices, db_default=Status.REQUESTED)
+    key = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
+    carrier = models.CharField(max_length=60, blank=True, db_default="")
+    tracking_number = models.CharField(max_length=60, blank=True, db_default="")
+    tracking_url = models.URLField(max_length=500, blank=True, db_default="")
+    attempts = models.SmallIntegerField(db_default=0, help_text="Failed tries.")
+    reason = models.CharField(max_length=300, blank=True, db_default="", help_text="Why the last try failed.")
+    requested_at = models.DateTimeField(db_default=Now())
+    booked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.tracking_number or self.status}"

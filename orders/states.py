@@ -1,0 +1,85 @@
+"""The states of an order, the steps between them that are legal, and the event that each step writes.
+
+Pure data: the audit replays an order's events against it, property tests walk it, the code that moves an order
+names its step here.
+"""
+
+from django.db.models import TextChoices
+
+
+class OrderStatus(TextChoices):
+    PLACED = "placed", "Placed"
+    RESERVED = "reserved", "Stock reserved"
+    AWAITING_PAYMENT = "awaiting_payment", "Awaiting payment"
+    PAID = "paid", "Paid"
+    COMPLETED = "completed", "Completed"
+    OUT_OF_STOCK = "out_of_stock", "Out of stock"
+    PAYMENT_DECLINED = "payment_declined", "Payment declined"
+    CANCELLED = "cancelled", "Cancelled"
+    REFUNDED = "refunded", "Refunded"
+
+
+class EventKind(TextChoices):
+    PLACED = "order.placed", "Order placed"
+    RESERVED = "order.reserved", "Stock reserved"
+    AWAITING_PAYMENT = "order.awaiting_payment", "Waiting for your bank"
+    PAID = "order.paid", "Payment received"
+    SHIPPED = "order.shipped", "Handed to the carrier"
+    COMPLETED = "order.completed", "Order completed"
+    OUT_OF_STOCK = "order.out_of_stock", "Out of stock"
+    PAYMENT_DECLINED = "order.payment_declined", "Payment declined"
+    CANCELLED = "order.cancelled", "Order cancelled"
+    REFUNDED = "order.refunded", "Order refunded"
+    DEAD_LETTERED = "order.dead_lettered", "Set aside for a person"
+    REPLAYED = "order.replayed", "Taken up again"
+
+
+class PaymentMethod(TextChoices):
+    CARD = "card", "Card"
+    COD = "cod", "Cash on delivery"
+
+
+# State an order may be left in -> states it may go to. Cash on delivery goes from reserved to completed.
+STEPS: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.PLACED: frozenset({OrderStatus.RESERVED, OrderStatus.OUT_OF_STOCK, OrderStatus.CANCELLED}),
+    OrderStatus.RESERVED: frozenset(
+        {
+            OrderStatus.PAID,
+            OrderStatus.AWAITING_PAYMENT,
+            OrderStatus.PAYMENT_DECLINED,
+            OrderStatus.COMPLETED,
+            OrderStatus.CANCELLED,
+        }
+    ),
+    OrderStatus.AWAITING_PAYMENT: frozenset(
+        {OrderStatus.PAID, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED}
+    ),
+    OrderStatus.PAID: frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED}),
+    OrderStatus.COMPLETED: frozenset({OrderStatus.REFUNDED}),
+    OrderStatus.OUT_OF_STOCK: frozenset(),
+    OrderStatus.PAYMENT_DECLINED: frozenset(),
+    OrderStatus.CANCELLED: frozenset(),
+    OrderStatus.REFUNDED: frozenset(),
+}
+
+# The state that an event says the order is in from then on; events that are not here change no state.
+STATE_AFTER: dict[EventKind, OrderStatus] = {
+    EventKind(f"order.{status.value}"): status for status in OrderStatus
+}
+
+END_STATES = frozenset(
+    {
+        OrderStatus.COMPLETED,
+        OrderStatus.OUT_OF_STOCK,
+        OrderStatus.PAYMENT_DECLINED,
+        OrderStatus.CANCELLED,
+        OrderStatus.REFUNDED,
+    }
+)
+# Ends that hold neither stock nor money and have no shipment.
+FAILED_STATES = frozenset(
+    {OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED}
+)
+CANCELLABLE_STATES = frozenset(
+    {OrderStatus.PLACED, OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID}
+)

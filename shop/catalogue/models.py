@@ -1,0 +1,52 @@
+"""Categories and products. A price is what the shopper pays, tax included, in the currency's minor unit."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.urls import reverse
+
+
+class Category(models.Model):
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80, unique=True)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order in the menu, low first.")
+
+    class Meta:
+        ordering = ["position", "name"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("category", args=[self.slug])
+
+
+class Product(models.Model):
+    sku = models.CharField("SKU", max_length=40, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
+    price_minor = models.PositiveBigIntegerField(help_text="Gross price in the currency's minor unit (pence, cents).")
+    currency = models.CharField(max_length=3)
+    tax_rate_bp = models.PositiveIntegerField(
+        default=2000, help_text="Tax rate in basis points: 2000 is 20 %. The price includes it."
+    )
+    picture = models.CharField(max_length=200, blank=True, help_text="Path of a static file; empty for none.")
+    active = models.BooleanField(default=True, help_text="Inactive products are neither shown nor sold.")
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(price_minor__gt=0), name="product_price_positive"),
+            models.CheckConstraint(condition=models.Q(tax_rate_bp__lte=10_000), name="product_tax_at_most_100_percent"),
+        ]
+        indexes = [
+            GinIndex(name="product_search", fields=["name", "sku"], opclasses=["gin_trgm_ops", "gin_trgm_ops"]),
+            models.Index(name="product_by_category", fields=["category", "name"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.sku})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("product", args=[self.sku])

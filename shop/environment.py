@@ -1,0 +1,89 @@
+"""Reads the environment once, checks it whole, and says everything that is wrong at once.
+
+Whoever starts a process with half its settings learns all that is missing in one go, not one variable a try.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvValidationError, ValidationError, validate
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Every setting that comes from outside; URLs without a trailing slash, money in the currency's minor unit."""
+
+    debug: bool
+    secret_key: str
+    allowed_hosts: list[str]
+    shop_url: str
+    database_url: str
+    broker_url: str
+    email_url: str
+    mail_from: str
+    currency: str
+    payment_gateway: str
+    payments_url: str
+    payments_webhook_secret: str
+    sms_gateway: str
+    sms_url: str
+    carrier_gateway: str
+    carrier_url: str
+    media_root: str
+    static_root: str
+    flower_url: str
+    mailbox_url: str
+    log_level: str
+    secure: bool
+
+
+def read_environment() -> Environment:
+    """Read and check all variables; raises ImproperlyConfigured that lists every problem, a line each."""
+    env = Env(eager=False)
+    url = validate.URL(require_tld=False, schemes={"http", "https"})
+    found = Environment(
+        debug=env.bool("DEBUG", False),
+        secret_key=env.str("SECRET_KEY", validate=validate.Length(min=32)),
+        allowed_hosts=env.list("ALLOWED_HOSTS", default=[]),
+        shop_url=env.str("SHOP_URL", validate=url),
+        database_url=env.str("DATABASE_URL", validate=_scheme("postgres", "postgresql")),
+        broker_url=env.str("BROKER_URL", validate=_scheme("redis", "rediss", "unix")),
+        email_url=env.str("EMAIL_URL", validate=_scheme("smtp", "smtps", "submission", "dummymail")),
+        mail_from=env.str("MAIL_FROM"),
+        currency=env.str("CURRENCY", "GBP", validate=validate.Regexp(r"^[A-Z]{3}$")),
+        payment_gateway=env.str("PAYMENT_GATEWAY", "sandbox"),
+        payments_url=env.str("PAYMENTS_URL", validate=url),
+        payments_webhook_secret=env.str("PAYMENTS_WEBHOOK_SECRET", validate=validate.Length(min=16)),
+        sms_gateway=env.str("SMS_GATEWAY", "sandbox"),
+        sms_url=env.str("SMS_URL", validate=url),
+        carrier_gateway=env.str("CARRIER_GATEWAY", "sandbox"),
+        carrier_url=env.str("CARRIER_URL", validate=url),
+        media_root=env.str("MEDIA_ROOT"),
+        static_root=env.str("STATIC_ROOT"),
+        flower_url=env.str("FLOWER_URL", ""),
+        mailbox_url=env.str("MAILBOX_URL", ""),
+        log_level=env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+        secure=env.bool("SECURE", (env.str("SHOP_URL", "") or "").startswith("https://")),
+    )
+    try:
+        env.seal()
+    except EnvValidationError as problems:
+        lines = [f"  {name}: {' '.join(reasons)}" for name, reasons in sorted(problems.error_messages.items())]
+        raise ImproperlyConfigured(
+            "The environment is not complete:\n"
+            + "\n".join(lines)
+            + "\n.env.example names every variable with an example; `./dev` sets them all by itself."
+        ) from None
+    return found
+
+
+def _scheme(*allowed: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if urlsplit(value).scheme not in allowed:
+            raise ValidationError(
+                f"must be a URL that begins with {' or '.join(f'{name}://' for name in allowed)}."
+            )
+
+    return check

@@ -1,0 +1,1 @@
+"""What happens after the click: the Celery app, the workflow, the relay, dead letters."""
