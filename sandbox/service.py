@@ -1,0 +1,355 @@
+"""What every HTTP provider has in common: its doors, its faults, and idempotency as Stripe honours it.
+
+``/health``, ``/ledger`` and ``/faults`` belong to the laboratory and always answer; ``/v1/…`` is the provider,
+and suffers the faults. A provider adds its calls with :meth:`Provider.post`: a function that checks the
+parameters and returns the work, which then runs in the same transaction that keeps the answer.
+
+Idempotency follows https://docs.stripe.com/api/idempotent_requests: the first answer is kept whatever it was,
+once execution has begun, and said again byte for byte; what failed validation, met a running request, or was
+turned away before execution is not kept and may be tried again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import uvloop
+from aiohttp import web
+
+from sandbox.faults import BadFault, Faults, strikes
+from sandbox.ledger import Ledger, LedgerInUse
+
+log = logging.getLogger("sandbox")
+
+MAX_KEY = 255
+MAX_PAGE = 10_000
+JSON_TYPE = "application/json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiError(Exception):
+    """A refusal in the shape of Stripe's errors. Work raises it only before its first write."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        type: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        error = {"type": type, "code": code, "message": message, "param": param}
+        self.body = orjson.dumps({"error": {name: value for name, value in error.items() if value}})
+
+    def response(self) -> web.Response:
+        """The refusal as it goes over the wire."""
+        response = web.Response(status=self.status, body=self.body, content_type=JSON_TYPE)
+        if self.retry_after is not None:
+            response.headers["Retry-After"] = str(self.retry_after)
+        return response
+
+
+class Reply(NamedTuple):
+    """An answer of work that was done; ``object`` is the id of what the call made or changed."""
+
+    status: int
+    body: bytes
+    object: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Call:
+    """One POST: its parameters, its idempotency key if any, and the id in its path if any."""
+
+    params: dict[str, Any]
+    key: str | None
+    id: str
+
+
+@dataclass(slots=True, frozen=True)
+class Work:
+    """What a call will do. ``run`` is SQL inside the group's transaction; the waits are in seconds.
+
+    ``wait`` passes before the work, with the key taken (a repeat meets 409); ``hold`` passes after the
+    commit, with the key free (a repeat is answered at once while the first caller still waits).
+    """
+
+    run: Callable[[], Reply]
+    wait: float = 0.0
+    hold: float = 0.0
+
+
+class Provider:
+    """The HTTP front of one provider over one ledger."""
+
+    def __init__(self, name: str, ledger: Ledger, faults: Faults) -> None:
+        self.name = name
+        self.ledger = ledger
+        self.faults = faults
+        self._running: set[str] = set()
+        self.app = web.Application(client_max_size=4 * 1024 * 1024)
+        router = self.app.router
+        router.add_get("/health", self._health)
+        router.add_get("/ledger", self._entries)
+        router.add_get("/faults", self._show_faults)
+        router.add_post("/faults", self._set_faults)
+
+    def post(self, path: str, prepare: Callable[[Call], Work]) -> None:
+        """Add an idempotent call. ``prepare`` validates, raising :class:`ApiError`, and returns the work."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await self._idempotent(request, prepare)
+            except ApiError as error:
+                return error.response()
+
+        self.app.router.add_post(path, self._with_faults(handle))
+
+    def get(self, path: str, read: Callable[[web.Request], Any]) -> None:
+        """Add a call that only reads; what ``read`` returns is answered as JSON."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return json_response(read(request))
+            except ApiError as error:
+                return error.response()
+
+        self.app.router.add_get(path, self._with_faults(handle))
+
+    def _with_faults(self, handle: Handler) -> Handler:
+        faults = self.faults
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if not faults.active:
+                return await handle(request)
+            if delay := faults.delay():
+                await asyncio.sleep(delay)
+            if faults.down:
+                return _cut(request)
+            if strikes(faults.throttle_rate):
+                return ApiError(
+                    429, "Too many requests at once. Try again.", type="rate_limit_error", retry_after=1
+                ).response()
+            if strikes(faults.error_rate):
+                return ApiError(
+                    500, f"Something went wrong at {self.name}; nothing was done.", type="api_error"
+                ).response()
+            response = await handle(request)
+            return _cut(request) if strikes(faults.lose_answer_rate) else response
+
+        return guarded
+
+    async def _idempotent(
+        self, request: web.Request, prepare: Callable[[Call], Work]
+    ) -> web.StreamResponse:
+        raw = await request.read()
+        try:
+            params = orjson.loads(raw) if raw else {}
+        except orjson.JSONDecodeError as error:
+            raise ApiError(400, f"The body is not JSON: {error}.") from None
+        if not isinstance(params, dict):
+            raise ApiError(400, "The body must be a JSON object.")
+        key = request.headers.get("Idempotency-Key")
+        call = Call(params, key, request.match_info.get("id", ""))
+        if key is None:
+            work = prepare(call)
+            if work.wait:
+                await asyncio.sleep(work.wait)
+            reply = await self.ledger.transact(lambda: _executed(work))
+            if work.hold:
+                await asyncio.sleep(work.hold)
+            return _response(reply.status, reply.body)
+        if not 0 < len(key) <= MAX_KEY:
+            raise ApiError(400, f"An Idempotency-Key has 1 to {MAX_KEY} characters, this one has {len(key)}.")
+        if key in self._running:
+            raise ApiError(
+                409,
+                f"There is another request in progress with the Idempotency-Key {key}. Try again later.",
+                type="idempotency_error",
+                code="idempotency_key_in_use",
+            )
+        self._running.add(key)
+        try:
+            work, reply, first = await self._once(call, key, _fingerprint(request.path, params), prepare)
+        finally:
+            self._running.discard(key)
+        if not first:
+            return _response(reply.status, reply.body, replayed=True)
+        if work is not None and work.hold:
+            await asyncio.sleep(work.hold)
+        return _response(reply.status, reply.body)
+
+    async def _once(
+        self, call: Call, key: str, fingerprint: bytes, prepare: Callable[[Call], Work]
+    ) -> tuple[Work | None, Reply, bool]:
+        """The work, its answer, and whether this was the first time.
+
+        The key is ours alone while this runs (see ``_running``), so looking it up before the transaction is
+        as good as inside it, and a repeat costs no write.
+        """
+        ledger = self.ledger
+        answer = ledger.answer(key)
+        if answer is not None:
+            if answer.fingerprint != fingerprint:
+                raise ApiError(
+                    400,
+                    f"The Idempotency-Key {key} was used before with other parameters. Use a new key for a new"
+                    " request, or the same parameters to repeat the old one.",
+                    type="idempotency_error",
+                )
+            return None, Reply(answer.status, answer.body), False
+        work = prepare(call)
+        if work.wait:
+            await asyncio.sleep(work.wait)
+
+        def execute() -> Reply:
+            reply = _executed(work)
+            ledger.keep_answer(key, fingerprint, reply.status, reply.body, reply.object)
+            return reply
+
+        return work, await ledger.transact(execute), True
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return json_response({"ok": True})
+
+    async def _entries(self, request: web.Request) -> web.Response:
+        try:
+            after, limit = page_of(request.query)
+        except ApiError as error:
+            return error.response()
+        entries = self.ledger.entries(after, limit)
+        return json_response({"entries": entries, "next": entries[-1]["seq"] if entries else after})
+
+    async def _show_faults(self, request: web.Request) -> web.Response:
+        return json_response(self.faults.as_dict())
+
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        try:
+            changes = orjson.loads(await request.read())
+            if not isinstance(changes, dict):
+                raise BadFault("The body must be a JSON object.")
+            self.faults.update(changes)
+        except (orjson.JSONDecodeError, BadFault) as error:
+            return ApiError(400, str(error)).response()
+        return json_response(self.faults.as_dict())
+
+
+def page_of(query: Mapping[str, str]) -> tuple[int, int]:
+    """``after`` and ``limit`` of a query string."""
+    try:
+        after, limit = int(query.get("after", 0)), int(query.get("limit", 1000))
+    except ValueError:
+        raise ApiError(400, "after and limit are whole numbers.") from None
+    if after < 0 or not 0 < limit <= MAX_PAGE:
+        raise ApiError(400, f"after is 0 or more, and limit is from 1 to {MAX_PAGE}.")
+    return after, limit
+
+
+def json_response(value: Any) -> web.Response:
+    """A JSON answer with status 200."""
+    return web.Response(body=orjson.dumps(value), content_type=JSON_TYPE)
+
+
+def text_of(params: Mapping[str, Any], name: str, *, required: bool = True, longest: int = 5000) -> str:
+    """A text parameter, or the refusal that names it."""
+    value = params.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise ApiError(400, f"{name} must be a text that is not empty.", param=name)
+    if len(value) > longest:
+        raise ApiError(400, f"{name} has {len(value)} characters; {longest} is the most.", param=name)
+    return value
+
+
+def whole_number(params: Mapping[str, Any], name: str, *, least: int = 1) -> int:
+    """A whole-number parameter from ``least`` upwards, or the refusal that names it."""
+    value = params.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 10**12:
+        raise ApiError(400, f"{name} must be a whole number from {least} upwards, not {value!r}.", param=name)
+    return value
+
+
+def _executed(work: Work) -> Reply:
+    """Run the work; a refusal met there was execution, and is kept as the answer like any other."""
+    try:
+        return work.run()
+    except ApiError as error:
+        return Reply(error.status, error.body)
+
+
+def _fingerprint(path: str, params: dict[str, Any]) -> bytes:
+    """Equal for requests that ask for the same, whatever the order of their fields."""
+    canonical = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
+    return blake2b(path.encode() + b"\0" + canonical, digest_size=16).digest()
+
+
+def _response(status: int, body: bytes, replayed: bool = False) -> web.Response:
+    response = web.Response(status=status, body=body, content_type=JSON_TYPE)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Cut the connection without an answer, as a crash or a lost packet would."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)
+
+
+def arguments(name: str, default_port: int) -> argparse.ArgumentParser:
+    """The command line that all providers share."""
+    parser = argparse.ArgumentParser(prog=f"python -m sandbox.{name}", description=f"The sandbox {name} service.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=default_port, help="port (default: %(default)s)")
+    parser.add_argument("--ledger", type=Path, required=True, help="file that holds the provider's memory")
+    return parser
+
+
+async def run_until_stopped(app: web.Application, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. Requests under way get one second to end."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopped.set)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        log.info("listening on http://%s:%d", host, port)
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
+
+
+def main(name: str, start: Callable[[], Awaitable[None]]) -> None:
+    """Run a provider's process, and end with a sentence instead of a traceback where one says enough."""
+    level = os.environ.get("LOG_LEVEL", "INFO").upper()
+    logging.basicConfig(level=level, format=f"%(asctime)s {name} %(levelname)s %(message)s")
+    try:
+        uvloop.run(_as_coroutine(start))
+    except (LedgerInUse, BadFault) as error:
+        sys.exit(f"{name}: {error}")
+    except OSError as error:
+        sys.exit(f"{name}: could not start: {error.strerror or error}. Is the port free, and the file ours?")
+
+
+async def _as_coroutine(start: Callable[[], Awaitable[None]]) -> None:
+    await start()

@@ -1,0 +1,118 @@
+"""The SMS gateway: takes messages, keeps them, and lets the mailbox page show them.
+
+``+15005550001`` is refused as a bad number, as it is with Twilio's test credentials.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from sandbox.faults import Faults
+from sandbox.ids import new_id
+from sandbox.ledger import Ledger
+from sandbox.service import (
+    ApiError,
+    Call,
+    Provider,
+    Reply,
+    Work,
+    arguments,
+    main,
+    page_of,
+    run_until_stopped,
+    text_of,
+)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    id TEXT PRIMARY KEY,
+    key TEXT,
+    "to" TEXT NOT NULL,
+    body TEXT NOT NULL,
+    "order" TEXT NOT NULL,
+    at REAL NOT NULL
+) WITHOUT ROWID;
+"""
+INSERT = 'INSERT INTO messages (id, key, "to", body, "order", at) VALUES (?, ?, ?, ?, ?, ?)'
+BY_KEY = "SELECT m.* FROM idempotency k JOIN messages m ON m.id = k.object WHERE k.key = ?"
+NEWEST = """
+SELECT * FROM messages
+WHERE (:to = '' OR "to" = :to) AND (:order = '' OR "order" = :order)
+  AND (:q = '' OR instr(lower("to" || ' ' || body || ' ' || "order"), lower(:q)))
+  AND (:before = '' OR id < :before)
+ORDER BY id DESC LIMIT :limit
+"""
+
+NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]{4,22}[0-9]")
+REFUSED_NUMBER = "+15005550001"
+
+
+class Sms:
+    """The gateway's calls over its ledger."""
+
+    def __init__(self, ledger: Ledger, faults: Faults) -> None:
+        self.ledger = ledger
+        provider = Provider("the SMS gateway", ledger, faults)
+        provider.post("/v1/messages", self._send)
+        provider.get("/v1/messages", self._list)
+        provider.get("/v1/messages/{id}", self._show)
+        self.app = provider.app
+
+    def _send(self, call: Call) -> Work:
+        to = text_of(call.params, "to")
+        body = text_of(call.params, "body", longest=1600)
+        order = text_of(call.params, "order", required=False, longest=100)
+        if not NUMBER.fullmatch(to) or to.replace(" ", "") == REFUSED_NUMBER:
+            raise ApiError(
+                400, f"The number {to} is not one that can be sent to.", code="invalid_number", param="to"
+            )
+
+        def run() -> Reply:
+            ident, now = new_id("sm"), time.time()
+            self.ledger.db.execute(INSERT, (ident, call.key, to, body, order, now))
+            self.ledger.enter("sent", ref=ident, key=call.key, order=order, to=to)
+            return Reply(201, orjson.dumps({"id": ident, "status": "sent", "to": to, "created": now}), ident)
+
+        return Work(run)
+
+    def _list(self, request: web.Request) -> dict[str, Any]:
+        query = request.query
+        if "key" in query:
+            row = self.ledger.row(BY_KEY, (query["key"],))
+            return {"data": [] if row is None else [_shown(row)]}
+        _, limit = page_of(query)
+        wanted = {name: query.get(name, "") for name in ("to", "order", "q", "before")}
+        rows = self.ledger.db.execute(NEWEST, {**wanted, "limit": limit})
+        return {"data": [_shown(row) for row in rows]}
+
+    def _show(self, request: web.Request) -> dict[str, Any]:
+        ident = request.match_info["id"]
+        row = self.ledger.row("SELECT * FROM messages WHERE id = ?", (ident,))
+        if row is None:
+            raise ApiError(404, f"No such message: {ident}.", code="resource_missing", param="id")
+        return _shown(row)
+
+
+def _shown(row: sqlite3.Row) -> dict[str, Any]:
+    return {**dict(row), "status": "sent"}
+
+
+async def serve(host: str, port: int, ledger_file: Path) -> None:
+    """Run the gateway until it is told to stop."""
+    ledger = Ledger(ledger_file, SCHEMA)
+    try:
+        await run_until_stopped(Sms(ledger, Faults.from_environment()).app, host, port)
+    finally:
+        ledger.close()
+
+
+if __name__ == "__main__":
+    options = arguments("sms", 8007).parse_args()
+    main("sms", lambda: serve(options.host, options.port, options.ledger))
