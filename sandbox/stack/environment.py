@@ -1,0 +1,133 @@
+"""What the shop's processes are told through their environment, and the secrets in it.
+
+The secrets are drawn once and kept in `.dev/secrets.json`, readable by its owner alone: the databases remember
+their passwords, so a second start needs the same ones.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+
+from sandbox.stack.layout import ROOT, Layout
+from sandbox.stack.ports import HOST, Ports
+from sandbox.stack.postgres import Postgres
+from sandbox.stack.program import StackError
+from sandbox.stack.valkey import Valkey
+
+WEBHOOK_PATH = "/webhooks/payments/"  # where the payment provider reports what happened outside a call
+
+# A process whose environment names our folder here is ours; `down` finds what a crash left behind by it.
+MARKER = "STAMPEDE_STACK"
+
+# Tuning that a person may set for one run, and that reaches the shop's processes as it is.
+PASSED_ON = ("LOG_LEVEL", "CURRENCY", "DEBUG", "PAYMENT_GATEWAY", "SMS_GATEWAY", "CARRIER_GATEWAY")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    secret_key: str
+    postgres: str
+    valkey: str
+    webhook: str
+    admin: str
+    flower: str
+    supervisor: str
+
+    @classmethod
+    def new(cls) -> "Secrets":
+        """Letters and digits only: they stand in URLs and are typed by people."""
+        drawn = {field.name: secrets.token_hex(24) for field in fields(cls)}
+        people = {name: "-".join(secrets.token_hex(2) for _ in range(3)) for name in ("admin", "flower")}
+        return cls(**{**drawn, **people})
+
+    @classmethod
+    def of(cls, layout: Layout) -> "Secrets":
+        """The secrets of this folder, drawn now if there are none."""
+        try:
+            return cls(**json.loads(layout.secrets.read_text()))
+        except FileNotFoundError:
+            drawn = cls.new()
+        except (ValueError, TypeError) as error:
+            raise StackError(
+                f"{layout.secrets} cannot be read: {error}\n"
+                "The databases' passwords stood there: begin afresh with `./dev reset`."
+            ) from error
+        layout.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = layout.secrets.with_suffix(".new")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(drawn), file, indent=2)
+        fresh.rename(layout.secrets)
+        return drawn
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack's folder, ports, secrets and the servers that it was given instead of its own."""
+
+    layout: Layout
+    ports: Ports
+    secrets: Secrets
+    database_url: str = ""
+    broker_url: str = ""
+
+    @property
+    def postgres(self) -> Postgres:
+        return Postgres(self.layout.postgres, self.ports.postgres, self.secrets.postgres)
+
+    @property
+    def valkey(self) -> Valkey:
+        return Valkey(self.layout.valkey, self.ports.valkey, self.secrets.valkey)
+
+    def url(self, name: str) -> str:
+        """The address of one of our HTTP servers, by its name among the ports."""
+        return f"http://{HOST}:{getattr(self.ports, name)}"
+
+    def urls(self) -> dict[str, str]:
+        """The pages that people open."""
+        shop = self.url("shop")
+        return {
+            "shop": f"{shop}/",
+            "admin": f"{shop}/admin/",
+            "api": f"{shop}/api/docs/",
+            "flower": f"{self.url('flower')}/",
+            "mailbox": f"{self.url('mailbox')}/",
+        }
+
+    def settings(self) -> dict[str, str]:
+        """The variables that shop/environment.py reads."""
+        return {
+            "DEBUG": "false",
+            "SECRET_KEY": self.secrets.secret_key,
+            "ALLOWED_HOSTS": f"{HOST},localhost",
+            "SHOP_URL": self.url("shop"),
+            "DATABASE_URL": self.database_url or self.postgres.url,
+            "BROKER_URL": self.broker_url or self.valkey.url,
+            "EMAIL_URL": f"smtp://{HOST}:{self.ports.smtp}",
+            "MAIL_FROM": "Stampede <orders@stampede.example>",
+            "CURRENCY": "GBP",
+            "PAYMENT_GATEWAY": "sandbox",
+            "PAYMENTS_URL": self.url("payments"),
+            "PAYMENTS_WEBHOOK_SECRET": self.secrets.webhook,
+            "SMS_URL": self.url("sms"),
+            "CARRIER_URL": self.url("carrier"),
+            "MAILBOX_URL": self.url("mailbox"),
+            "FLOWER_URL": self.url("flower"),
+            "FLOWER_BASIC_AUTH": f"admin:{self.secrets.flower}",
+            "DEMO_ADMIN_PASSWORD": self.secrets.admin,
+            "MEDIA_ROOT": str(self.layout.media),
+            "STATIC_ROOT": str(self.layout.static),
+            "LOG_LEVEL": "INFO",
+        }
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a process of the stack: the settings on top of the user's own variables."""
+        chosen = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        return {
+            **os.environ,
+            **self.settings(),
+            **chosen,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "shop.settings",
+        }

@@ -1,0 +1,104 @@
+"""Looks at a server from outside and says whether it works: None, or what is wrong.
+
+Each check is the cheapest that proves the server answers, in the server's own protocol and with no client
+library, because the command line runs all of them many times while the machine is busy starting the rest.
+"""
+
+import http.client
+import socket
+import struct
+from urllib.parse import unquote, urlsplit
+
+import psutil
+
+from sandbox.stack.program import Check
+
+SECONDS = 2.0  # to answer
+
+
+def http_ok(url: str) -> Check:
+    """Healthy when GET answers 2xx."""
+    parts = urlsplit(url)
+
+    def check(pid: int) -> str | None:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=SECONDS)
+        try:
+            connection.request("GET", parts.path or "/", headers={"Connection": "close"})
+            answer = connection.getresponse()
+            body = answer.read(300)
+        except (OSError, http.client.HTTPException) as error:
+            return f"{url} does not answer: {error}"
+        finally:
+            connection.close()
+        if 200 <= answer.status < 300:
+            return None
+        return f"{url} answers {answer.status}: {body.decode(errors='replace').strip()}"
+
+    return check
+
+
+def postgres_ready(url: str) -> Check:
+    """Healthy when the server asks for a password: as `pg_isready`, it comes so far only when it takes queries.
+
+    Source: PostgreSQL's documentation, "Message Formats": StartupMessage and AuthenticationRequest.
+    """
+    parts = urlsplit(url)
+    fields = ("user", unquote(parts.username or ""), "database", parts.path.lstrip("/"), "", "")
+    body = struct.pack("!i", 196608) + "\0".join(fields).encode()
+    message = struct.pack("!i", len(body) + 4) + body
+
+    def check(pid: int) -> str | None:
+        try:
+            with socket.create_connection((parts.hostname, parts.port or 5432), timeout=SECONDS) as connection:
+                connection.sendall(message)
+                answer = connection.recv(500)
+        except OSError as error:
+            return f"PostgreSQL does not answer: {error}"
+        return None if answer[:1] == b"R" else f"PostgreSQL is not ready: {_readable(answer)}"
+
+    return check
+
+
+def valkey_ready(url: str) -> Check:
+    """Healthy when PING is answered; a server that still loads its file answers -LOADING."""
+    parts = urlsplit(url)
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    login = f"AUTH {name} {password}".replace("  ", " ") if password else ""
+
+    def check(pid: int) -> str | None:
+        try:
+            with socket.create_connection((parts.hostname, parts.port or 6379), timeout=SECONDS) as connection:
+                connection.sendall(f"{login}\r\nPING\r\nQUIT\r\n".lstrip().encode())
+                answer = b""
+                while chunk := connection.recv(500):
+                    answer += chunk
+        except OSError as error:
+            return f"Valkey does not answer: {error}"
+        return None if b"+PONG" in answer else f"Valkey is not ready: {_readable(answer)}"
+
+    return check
+
+
+def connected_to(url: str, what: str, default_port: int) -> Check:
+    """Healthy when the process holds a connection to that server: for one that listens nowhere itself."""
+    port = urlsplit(url).port or default_port
+
+    def check(pid: int) -> str | None:
+        try:
+            connections = psutil.Process(pid).net_connections("tcp")
+        except psutil.Error as error:
+            return str(error)
+        if any(one.raddr and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in connections):
+            return None
+        return f"has no connection to {what} on port {port}"
+
+    return check
+
+
+def runs(pid: int) -> str | None:
+    """Healthy as long as it runs: all that can be known of a program that only acts on its clock."""
+    return None if psutil.pid_exists(pid) else "does not run"
+
+
+def _readable(answer: bytes) -> str:
+    return " ".join(answer.replace(b"\0", b" ").decode(errors="replace").split()) or "it hung up"

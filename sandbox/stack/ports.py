@@ -1,0 +1,80 @@
+"""The ports: one block of eleven from a base, so that one number moves the whole stack."""
+
+import socket
+from dataclasses import astuple, dataclass, fields
+
+import psutil
+
+DEFAULT_BASE = 8000
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Every port the stack listens on, in the order of their place in the block."""
+
+    shop: int
+    web: int
+    live: int
+    flower: int
+    mailbox: int
+    smtp: int
+    payments: int
+    sms: int
+    carrier: int
+    postgres: int
+    valkey: int
+
+    @classmethod
+    def block(cls, base: int) -> "Ports":
+        """The block that begins at `base`, the shop's own port."""
+        if not 1024 <= base <= 65535 - len(fields(cls)):
+            raise ValueError(f"port {base} cannot be the first of the stack: choose one from 1024 to 65500")
+        return cls(*range(base, base + len(fields(cls))))
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Ports that nobody uses now, wherever they are: for tests, which run beside a stack."""
+        sockets = [socket.socket() for _ in fields(cls)]
+        try:
+            for one in sockets:
+                one.bind((HOST, 0))
+            return cls(*(one.getsockname()[1] for one in sockets))
+        finally:
+            for one in sockets:
+                one.close()
+
+    def named(self) -> list[tuple[str, int]]:
+        return [(field.name, port) for field, port in zip(fields(self), astuple(self), strict=True)]
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen here. Binding finds most listeners, connecting those on all addresses."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((HOST, port))
+        except OSError:
+            return False
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex((HOST, port)) != 0
+
+
+def owner(port: int) -> str:
+    """Who listens on the port, as far as this user may know: "nginx (pid 4711)", or ""."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except psutil.Error:
+        pass  # macOS shows other people's sockets to root only
+    return ""
+
+
+def next_free_base(base: int) -> int | None:
+    """The first block above `base` of which every port is free, in steps that are easy to remember."""
+    for candidate in range(base + 20, min(base + 2000, 65500), 20):
+        if all(is_free(port) for _, port in Ports.block(candidate).named()):
+            return candidate
+    return None

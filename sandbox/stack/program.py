@@ -1,0 +1,36 @@
+"""What a program of the stack is: how to start it, how to see that it works, how to stop it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# Given the process id: None when healthy, else what is wrong.
+Check = Callable[[int], str | None]
+
+
+def nothing() -> None:
+    """Most programs need no preparation."""
+
+
+class Group(StrEnum):
+    """Programs that start and stop together; the shop starts after the servers and stops before them."""
+
+    SERVERS = "servers"
+    SHOP = "shop"
+
+
+class StackError(Exception):
+    """Something the person at the keyboard can act on; the message says what happened and what to do next."""
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    command: tuple[str, ...]
+    check: Check
+    prepare: Callable[[], None] = nothing  # before every start: folders, rendered settings
+    group: Group = Group.SHOP
+    environment: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's
+    stop_signal: str = "TERM"
+    stop_seconds: int = 3  # how long it may take to stop before it is killed
+    is_pool: bool = False  # a Celery node, whose health is its answer to a ping

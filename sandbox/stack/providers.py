@@ -1,0 +1,33 @@
+"""The providers as programs: payments, SMS, carrier and mailbox, each with its own ledger file."""
+
+import sys
+
+from sandbox.stack.environment import WEBHOOK_PATH, Stack
+from sandbox.stack.health import http_ok
+from sandbox.stack.program import Group, Program
+
+
+def providers(stack: Stack) -> list[Program]:
+    ports = stack.ports
+    more: dict[str, tuple[str, ...]] = {
+        "payments": (
+            *("--webhook-url", f"{stack.url('shop')}{WEBHOOK_PATH}"),
+            *("--webhook-secret", stack.secrets.webhook),
+        ),
+        "sms": (),
+        "carrier": (),
+        "mailbox": ("--smtp-port", str(ports.smtp), "--sms-url", stack.url("sms")),
+    }
+    return [
+        Program(
+            name=name,
+            command=(
+                *(sys.executable, "-P", "-m", f"sandbox.{name}"),
+                *("--port", str(getattr(ports, name)), "--ledger", str(stack.layout.ledgers / f"{name}.sqlite3")),
+                *arguments,
+            ),
+            check=http_ok(f"{stack.url(name)}/health"),
+            group=Group.SERVERS,
+        )
+        for name, arguments in more.items()
+    ]

