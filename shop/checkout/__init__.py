@@ -1,0 +1,1 @@
+"""Checkout: what a shopper may ask for, and what the catalogue answers."""

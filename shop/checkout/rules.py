@@ -1,0 +1,86 @@
+"""What an order's contact, address and payment may look like: one set of rules for the checkout page and the API.
+
+Each check returns the value as it is to be kept, or raises ValueError with a sentence for the person who typed it.
+"""
+
+import re
+from importlib.resources import files
+from typing import Final
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+# The lengths are those of the columns in orders.models.order.
+MAX_EMAIL = 254
+MAX_LENGTHS: Final = {"name": 120, "line1": 200, "line2": 200, "city": 100, "postcode": 20}
+MAX_TOKEN = 255
+MAX_SKU = 40
+PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
+
+# C0 and C1 controls, line and paragraph separators, and halves of surrogate pairs. No name or address holds one;
+# a database, a mail header or a parcel label would choke on it.
+CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_control = re.compile(f"[{CONTROL_CHARACTERS}]")
+_phone = re.compile(PHONE_PATTERN)
+_phone_spacing = re.compile(r"[ ().-]+")
+_visible_ascii = re.compile(r"[!-~]+")
+_card_number = re.compile(r"[0-9](?:[ -]?[0-9]){11,18}")
+
+
+def _countries() -> dict[str, str]:
+    """ISO 3166-1 alpha-2 code -> English name; the time zone database carries the list."""
+    table = files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
+    return {code: name for code, name in sorted(rows, key=lambda row: row[1])}
+
+
+COUNTRIES: Final = _countries()
+
+
+def text(value: str, longest: int, *, blank: bool = False) -> str:
+    """One line of text, stripped, of 1 (0 if `blank`) to `longest` characters."""
+    value = value.strip()
+    if not value and not blank:
+        raise ValueError("This is empty.")
+    if len(value) > longest:
+        raise ValueError(f"This has {len(value)} characters; up to {longest} are possible.")
+    if _control.search(value):
+        raise ValueError("This holds a line break or another control character.")
+    return value
+
+
+def email(value: str) -> str:
+    value = text(value, MAX_EMAIL)
+    try:
+        validate_email(value)
+    except ValidationError:
+        raise ValueError("This is not an e-mail address, such as ada@example.com.") from None
+    return value
+
+
+def phone(value: str) -> str:
+    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958"."""
+    value = value.strip()
+    compact = _phone_spacing.sub("", value)
+    if not _phone.match(value) or not 8 <= len(compact) <= 16:
+        raise ValueError("This is not a phone number with its country code, such as +442079460958.")
+    return compact
+
+
+def country(value: str) -> str:
+    if value not in COUNTRIES:
+        raise ValueError("This is not an ISO 3166-1 country code in capitals, such as GB.")
+    return value
+
+
+def card_token(value: str) -> str:
+    """The payment provider's token for a card. A card number is refused, so that none is ever stored."""
+    if _card_number.fullmatch(value):
+        raise ValueError(
+            "This looks like a card number; send the token that the payment provider made of it."
+        )
+    if not 1 <= len(value) <= MAX_TOKEN or not _visible_ascii.fullmatch(value):
+        raise ValueError(
+            f"This is not a card token: 1 to {MAX_TOKEN} visible ASCII characters, such as pm_card_visa."
+        )
+    return value
