@@ -38,6 +38,16 @@ JSON_TYPE = "application/json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class CannotListen(RuntimeError):
+    """A port that this process needs cannot be had."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}."
+            " Stop what uses the port, or choose another."
+        )
+
+
 class ApiError(Exception):
     """A refusal in the shape of Stripe's errors. Work raises it only before its first write."""
 
@@ -98,10 +108,20 @@ class Work:
 class Provider:
     """The HTTP front of one provider over one ledger."""
 
-    def __init__(self, name: str, ledger: Ledger, faults: Faults) -> None:
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        faults: Faults,
+        *,
+        entries: Callable[[int, int], list[dict[str, Any]]] | None = None,
+        faults_changed: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.name = name
         self.ledger = ledger
         self.faults = faults
+        self._read_entries = entries or ledger.entries
+        self._faults_changed = faults_changed
         self._running: set[str] = set()
         self.app = web.Application(client_max_size=4 * 1024 * 1024)
         router = self.app.router
@@ -186,13 +206,13 @@ class Provider:
             )
         self._running.add(key)
         try:
-            work, reply, first = await self._once(call, key, _fingerprint(request.path, params), prepare)
+            done, reply, first = await self._once(call, key, _fingerprint(request.path, params), prepare)
         finally:
             self._running.discard(key)
         if not first:
             return _response(reply.status, reply.body, replayed=True)
-        if work is not None and work.hold:
-            await asyncio.sleep(work.hold)
+        if done is not None and done.hold:
+            await asyncio.sleep(done.hold)
         return _response(reply.status, reply.body)
 
     async def _once(
@@ -233,7 +253,7 @@ class Provider:
             after, limit = page_of(request.query)
         except ApiError as error:
             return error.response()
-        entries = self.ledger.entries(after, limit)
+        entries = self._read_entries(after, limit)
         return json_response({"entries": entries, "next": entries[-1]["seq"] if entries else after})
 
     async def _show_faults(self, request: web.Request) -> web.Response:
@@ -247,6 +267,8 @@ class Provider:
             self.faults.update(changes)
         except (orjson.JSONDecodeError, BadFault) as error:
             return ApiError(400, str(error)).response()
+        if self._faults_changed is not None:
+            await self._faults_changed()
         return json_response(self.faults.as_dict())
 
 
@@ -259,6 +281,17 @@ def page_of(query: Mapping[str, str]) -> tuple[int, int]:
     if after < 0 or not 0 < limit <= MAX_PAGE:
         raise ApiError(400, f"after is 0 or more, and limit is from 1 to {MAX_PAGE}.")
     return after, limit
+
+
+def moment_of(query: Mapping[str, str]) -> float | None:
+    """``before`` of a query string, in Unix seconds; None where it is not given."""
+    text = query.get("before", "")
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ApiError(400, f"before is a time in Unix seconds, not {text!r}.", param="before") from None
 
 
 def json_response(value: Any) -> web.Response:
@@ -332,7 +365,10 @@ async def run_until_stopped(app: web.Application, host: str, port: int) -> None:
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        try:
+            await web.TCPSite(runner, host, port, backlog=1024).start()
+        except OSError as error:
+            raise CannotListen(host, port, error) from error
         log.info("listening on http://%s:%d", host, port)
         await stopped.wait()
     finally:
@@ -345,10 +381,8 @@ def main(name: str, start: Callable[[], Awaitable[None]]) -> None:
     logging.basicConfig(level=level, format=f"%(asctime)s {name} %(levelname)s %(message)s")
     try:
         uvloop.run(_as_coroutine(start))
-    except (LedgerInUse, BadFault) as error:
+    except (LedgerInUse, BadFault, CannotListen) as error:
         sys.exit(f"{name}: {error}")
-    except OSError as error:
-        sys.exit(f"{name}: could not start: {error.strerror or error}. Is the port free, and the file ours?")
 
 
 async def _as_coroutine(start: Callable[[], Awaitable[None]]) -> None:

@@ -25,6 +25,7 @@ from sandbox.service import (
     Work,
     arguments,
     main,
+    moment_of,
     page_of,
     run_until_stopped,
     text_of,
@@ -46,7 +47,7 @@ NEWEST = """
 SELECT * FROM messages
 WHERE (:to = '' OR "to" = :to) AND (:order = '' OR "order" = :order)
   AND (:q = '' OR instr(lower("to" || ' ' || body || ' ' || "order"), lower(:q)))
-  AND (:before = '' OR id < :before)
+  AND (:before IS NULL OR at < :before)
 ORDER BY id DESC LIMIT :limit
 """
 
@@ -88,8 +89,8 @@ class Sms:
             row = self.ledger.row(BY_KEY, (query["key"],))
             return {"data": [] if row is None else [_shown(row)]}
         _, limit = page_of(query)
-        wanted = {name: query.get(name, "") for name in ("to", "order", "q", "before")}
-        rows = self.ledger.db.execute(NEWEST, {**wanted, "limit": limit})
+        wanted = {name: query.get(name, "") for name in ("to", "order", "q")}
+        rows = self.ledger.db.execute(NEWEST, {**wanted, "before": moment_of(query), "limit": limit})
         return {"data": [_shown(row) for row in rows]}
 
     def _show(self, request: web.Request) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""The carrier: books a parcel, names its tracking number, and shows where the parcel is on a page of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sqlite3
+import time
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from sandbox.faults import Faults
+from sandbox.ids import new_id
+from sandbox.ledger import Ledger
+from sandbox.pages import page, problem, serve_assets
+from sandbox.service import (
+    ApiError,
+    Call,
+    Provider,
+    Reply,
+    Work,
+    arguments,
+    main,
+    run_until_stopped,
+    text_of,
+    whole_number,
+)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS shipments (
+    id TEXT PRIMARY KEY,
+    key TEXT,
+    tracking_number TEXT NOT NULL UNIQUE,
+    "order" TEXT NOT NULL,
+    name TEXT NOT NULL,
+    city TEXT NOT NULL,
+    postcode TEXT NOT NULL,
+    country TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    weight_g INTEGER NOT NULL,
+    at REAL NOT NULL
+) WITHOUT ROWID;
+"""
+INSERT = "INSERT INTO shipments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+BY_KEY = "SELECT s.* FROM idempotency k JOIN shipments s ON s.id = k.object WHERE k.key = ?"
+BY_NUMBER = "SELECT * FROM shipments WHERE tracking_number = ?"
+NAME = "Parcel Sandbox"
+
+#: What happens to a parcel, and how many seconds after it was booked: a demo shows the whole way in a minute.
+JOURNEY = (
+    (0, "Booked", "The sender told us about the parcel."),
+    (10, "Collected", "Our driver has the parcel."),
+    (30, "On its way", "The parcel left the depot."),
+    (60, "Delivered", "The parcel was handed over."),
+)
+
+
+class Carrier:
+    """The carrier's calls over its ledger, and the tracking page."""
+
+    def __init__(self, ledger: Ledger, faults: Faults, public_url: str) -> None:
+        self.ledger = ledger
+        self._public_url = public_url
+        provider = Provider("the carrier", ledger, faults)
+        provider.post("/v1/shipments", self._book)
+        provider.get("/v1/shipments", self._list)
+        self.app = provider.app
+        serve_assets(self.app)
+        self.app.router.add_get("/track/{number}", self._track)
+
+    def _book(self, call: Call) -> Work:
+        order = text_of(call.params, "order", longest=100)
+        address = call.params.get("address")
+        if not isinstance(address, dict):
+            raise ApiError(400, "address must be an object.", param="address")
+        name, city, postcode, country = (
+            text_of(address, part, longest=200) for part in ("name", "city", "postcode", "country")
+        )
+        lines = whole_number(call.params, "lines")
+        weight = whole_number(call.params, "weight_g", least=0)
+
+        def run() -> Reply:
+            ident, number, now = new_id("shp"), f"PS{secrets.randbelow(10**12):012d}GB", time.time()
+            self.ledger.db.execute(
+                INSERT,
+                (ident, call.key, number, order, name, city, postcode, country, lines, weight, now),
+            )
+            self.ledger.enter("booked", ref=ident, key=call.key, order=order, to=postcode)
+            return Reply(201, orjson.dumps(self._shown(ident, number, order, now)), ident)
+
+        return Work(run)
+
+    def _list(self, request: web.Request) -> dict[str, Any]:
+        if "key" not in request.query:
+            raise ApiError(400, "Say which shipment: ?key=IDEMPOTENCY_KEY.", param="key")
+        row = self.ledger.row(BY_KEY, (request.query["key"],))
+        if row is None:
+            return {"data": []}
+        return {"data": [self._shown(row["id"], row["tracking_number"], row["order"], row["at"])]}
+
+    def _shown(self, ident: str, number: str, order: str, at: float) -> dict[str, Any]:
+        return {
+            "id": ident,
+            "carrier": NAME,
+            "tracking_number": number,
+            "tracking_url": f"{self._public_url}/track/{number}",
+            "order": order,
+            "created": at,
+        }
+
+    async def _track(self, request: web.Request) -> web.Response:
+        number = request.match_info["number"]
+        row = self.ledger.row(BY_NUMBER, (number,))
+        if row is None:
+            return problem(404, "No such parcel", f"We know of no parcel with the number {number}.")
+        return page("tracking.html", carrier=NAME, parcel=row, steps=_steps(row), now=time.time())
+
+
+def _steps(row: sqlite3.Row) -> list[dict[str, Any]]:
+    age = time.time() - row["at"]
+    reached = sum(after <= age for after, _, _ in JOURNEY)
+    return [
+        {"title": title, "text": text, "at": row["at"] + after, "done": i < reached, "now": i == reached - 1}
+        for i, (after, title, text) in enumerate(JOURNEY)
+    ]
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = arguments("carrier", 8008)
+    parser.add_argument(
+        "--public-url",
+        default=os.environ.get("SANDBOX_PUBLIC_URL", ""),
+        help="how a browser reaches the carrier (default: http://127.0.0.1:PORT)",
+    )
+    options = parser.parse_args()
+    options.public_url = options.public_url.rstrip("/") or f"http://127.0.0.1:{options.port}"
+    return options
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Run the carrier until it is told to stop."""
+    ledger = Ledger(options.ledger, SCHEMA)
+    try:
+        carrier = Carrier(ledger, Faults.from_environment(), options.public_url)
+        await run_until_stopped(carrier.app, options.host, options.port)
+    finally:
+        ledger.close()
+
+
+if __name__ == "__main__":
+    options = parse()
+    main("carrier", lambda: serve(options))

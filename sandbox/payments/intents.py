@@ -1,0 +1,270 @@
+"""Payment intents and refunds as rows: the states they pass through, and the effects each step leaves.
+
+An intent's life, as at Stripe::
+
+    created -> succeeded                                  automatic capture
+            -> requires_capture -> succeeded | canceled   manual capture
+            -> requires_action  -> either of the above, or requires_payment_method, or canceled
+            -> requires_payment_method -> canceled        declined
+
+Each function runs inside the ledger's transaction and raises :class:`ApiError` before its first write only.
+Amounts are in the currency's minor unit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any, NamedTuple
+
+import orjson
+
+from sandbox.ids import new_id
+from sandbox.ledger import Ledger
+from sandbox.payments.cards import Card, Decline
+from sandbox.service import ApiError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS intents (
+    id TEXT PRIMARY KEY,
+    key TEXT,
+    status TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    capture_method TEXT NOT NULL,
+    payment_method TEXT NOT NULL,
+    amount_received INTEGER NOT NULL DEFAULT 0,
+    amount_refunded INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    metadata TEXT NOT NULL,
+    return_url TEXT NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refunds (
+    id TEXT PRIMARY KEY,
+    intent TEXT NOT NULL REFERENCES intents (id),
+    amount INTEGER NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+INSERT = (
+    "INSERT INTO intents (id, key, status, amount, currency, capture_method, payment_method,"
+    " amount_received, error, metadata, return_url, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+BY_ID = "SELECT * FROM intents WHERE id = ?"
+BY_KEY = "SELECT i.* FROM idempotency k JOIN intents i ON i.id = k.object AND i.key = k.key WHERE k.key = ?"
+NEWEST = "SELECT * FROM intents WHERE (?1 = '' OR id < ?1) ORDER BY id DESC LIMIT ?2"
+
+CANCELLABLE = ("requires_capture", "requires_action", "requires_payment_method")
+AUTHENTICATION_FAILED = {
+    "type": "card_error",
+    "code": "payment_intent_authentication_failure",
+    "message": "The card's holder did not confirm the payment.",
+}
+
+
+class Order(NamedTuple):
+    """What a merchant asks for, already checked."""
+
+    amount: int
+    currency: str
+    payment_method: str
+    manual: bool
+    metadata: dict[str, str]
+    return_url: str
+
+
+class Intents:
+    """The intents of one ledger."""
+
+    def __init__(self, ledger: Ledger, public_url: str) -> None:
+        self._ledger = ledger
+        self._public_url = public_url
+
+    def create(self, asked: Order, card: Card, key: str | None) -> dict[str, Any]:
+        """Make an intent and confirm it with the card; a decline is in its ``last_payment_error``."""
+        ident, created, received, error = new_id("pi"), int(time.time()), 0, None
+        if card.decline is not None:
+            status, error = "requires_payment_method", _declined(card.decline)
+            self._enter("declined", ident, key, asked.metadata, asked.amount, asked.currency)
+        elif card.needs_authentication:
+            status = "requires_action"
+        elif asked.manual:
+            status = "requires_capture"
+            self._enter("authorised", ident, key, asked.metadata, asked.amount, asked.currency)
+        else:
+            status, received = "succeeded", asked.amount
+            self._enter("captured", ident, key, asked.metadata, asked.amount, asked.currency)
+        capture_method = "manual" if asked.manual else "automatic"
+        metadata, problem = orjson.dumps(asked.metadata).decode(), orjson.dumps(error).decode()
+        self._ledger.db.execute(
+            INSERT,
+            (ident, key, status, asked.amount, asked.currency, capture_method, asked.payment_method)
+            + (received, problem if error else None, metadata, asked.return_url, created),
+        )
+        return self._render(
+            ident, status, asked.amount, asked.currency, capture_method, asked.payment_method,
+            received, 0, error, asked.metadata, created,
+        )  # fmt: skip
+
+    def capture(self, ident: str, amount: int | None, key: str | None) -> dict[str, Any]:
+        """Take what was authorised, or ``amount`` of it."""
+        row = self._expect(ident, ("requires_capture",), "captured")
+        amount = row["amount"] if amount is None else amount
+        if amount > row["amount"]:
+            raise ApiError(
+                400,
+                f"{amount} is more than the {row['amount']} that {ident} holds.",
+                code="amount_too_large",
+                param="amount_to_capture",
+            )
+        self._enter("captured", ident, key, orjson.loads(row["metadata"]), amount, row["currency"])
+        return self._change(ident, "status = 'succeeded', amount_received = ?", amount)
+
+    def cancel(self, ident: str, key: str | None) -> dict[str, Any]:
+        """Give up an intent that took no money, and release what it holds."""
+        row = self._expect(ident, CANCELLABLE, "cancelled")
+        if row["status"] == "requires_capture":
+            metadata = orjson.loads(row["metadata"])
+            self._enter("voided", ident, key, metadata, row["amount"], row["currency"])
+        return self._change(ident, "status = ?", "canceled")
+
+    def refund(self, ident: str, amount: int | None, key: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give money back, all that is left unless ``amount`` says less; the refund and its intent."""
+        row = self._expect(ident, ("succeeded",), "refunded")
+        left = row["amount_received"] - row["amount_refunded"]
+        amount = left if amount is None else amount
+        if not 0 < amount <= left:
+            raise ApiError(
+                400,
+                f"{amount} cannot be refunded: {left} of {row['amount_received']} is left of {ident}.",
+                code="charge_already_refunded" if left == 0 else "amount_too_large",
+                param="amount",
+            )
+        refund, created = new_id("re"), int(time.time())
+        self._ledger.db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?)", (refund, ident, amount, created))
+        metadata = orjson.loads(row["metadata"])
+        self._enter("refunded", ident, key, metadata, amount, row["currency"], object=refund)
+        intent = self._change(ident, "amount_refunded = amount_refunded + ?", amount)
+        return {
+            "id": refund,
+            "object": "refund",
+            "status": "succeeded",
+            "amount": amount,
+            "currency": row["currency"],
+            "payment_intent": ident,
+            "created": created,
+        }, intent
+
+    def authenticate(self, ident: str, confirmed: bool) -> dict[str, Any] | None:
+        """Settle an intent that waits for its holder; None if it does not wait any more."""
+        row = self._ledger.row(BY_ID, (ident,))
+        if row is None or row["status"] != "requires_action":
+            return None
+        metadata, amount, currency = orjson.loads(row["metadata"]), row["amount"], row["currency"]
+        if not confirmed:
+            self._enter("declined", ident, row["key"], metadata, amount, currency)
+            error = orjson.dumps(AUTHENTICATION_FAILED).decode()
+            return self._change(ident, "status = 'requires_payment_method', error = ?", error)
+        if row["capture_method"] == "manual":
+            self._enter("authorised", ident, row["key"], metadata, amount, currency)
+            return self._change(ident, "status = ?", "requires_capture")
+        self._enter("captured", ident, row["key"], metadata, amount, currency)
+        return self._change(ident, "status = 'succeeded', amount_received = ?", amount)
+
+    def get(self, ident: str) -> dict[str, Any]:
+        """One intent as the API shows it."""
+        return self.show(self.row(ident))
+
+    def row(self, ident: str) -> sqlite3.Row:
+        """One intent's row, or the refusal that there is none."""
+        row = self._ledger.row(BY_ID, (ident,))
+        if row is None:
+            raise ApiError(404, f"No such payment_intent: {ident}.", code="resource_missing", param="id")
+        return row
+
+    def by_key(self, key: str) -> list[dict[str, Any]]:
+        """The intent that was created under this idempotency key, as a list of one or none."""
+        row = self._ledger.row(BY_KEY, (key,))
+        return [] if row is None else [self.show(row)]
+
+    def newest(self, starting_after: str, limit: int) -> list[dict[str, Any]]:
+        """Intents, newest first, older than ``starting_after`` where it is not empty."""
+        return [self.show(row) for row in self._ledger.db.execute(NEWEST, (starting_after, limit))]
+
+    def show(self, row: sqlite3.Row) -> dict[str, Any]:
+        """A row as the API shows it."""
+        return self._render(
+            row["id"], row["status"], row["amount"], row["currency"], row["capture_method"],
+            row["payment_method"], row["amount_received"], row["amount_refunded"],
+            orjson.loads(row["error"]) if row["error"] else None, orjson.loads(row["metadata"]), row["created"],
+        )  # fmt: skip
+
+    def _render(
+        self,
+        ident: str,
+        status: str,
+        amount: int,
+        currency: str,
+        capture_method: str,
+        payment_method: str,
+        received: int,
+        refunded: int,
+        error: dict[str, str] | None,
+        metadata: dict[str, str],
+        created: int,
+    ) -> dict[str, Any]:
+        redirect = {"type": "redirect_to_url", "redirect_to_url": {"url": f"{self._public_url}/3ds/{ident}"}}
+        return {
+            "id": ident,
+            "object": "payment_intent",
+            "status": status,
+            "amount": amount,
+            "currency": currency,
+            "amount_capturable": amount if status == "requires_capture" else 0,
+            "amount_received": received,
+            "amount_refunded": refunded,
+            "capture_method": capture_method,
+            "payment_method": payment_method,
+            "next_action": redirect if status == "requires_action" else None,
+            "last_payment_error": error,
+            "metadata": metadata,
+            "created": created,
+        }
+
+    def _expect(self, ident: str, statuses: tuple[str, ...], done: str) -> sqlite3.Row:
+        row = self.row(ident)
+        if row["status"] not in statuses:
+            raise ApiError(
+                400,
+                f"{ident} cannot be {done}: its status is {row['status']}, not {' or '.join(statuses)}.",
+                code="payment_intent_unexpected_state",
+            )
+        return row
+
+    def _change(self, ident: str, assignment: str, value: object) -> dict[str, Any]:
+        self._ledger.db.execute(f"UPDATE intents SET {assignment} WHERE id = ?", (value, ident))  # noqa: S608
+        return self.get(ident)
+
+    def _enter(
+        self,
+        kind: str,
+        ident: str,
+        key: str | None,
+        metadata: dict[str, str],
+        amount: int,
+        currency: str,
+        object: str | None = None,
+    ) -> None:
+        self._ledger.enter(
+            kind, ref=ident, object=object, key=key, order=metadata.get("order"), amount=amount, currency=currency
+        )
+
+
+def _declined(decline: Decline) -> dict[str, str]:
+    return {
+        "type": "card_error",
+        "code": "card_declined",
+        "decline_code": decline.code,
+        "message": decline.message,
+    }
