@@ -5,6 +5,9 @@ from django.db import models
 from django.urls import reverse
 
 
+PLACEHOLDERS = 6  # pictures of nothing in particular, each in another tint
+
+
 class Category(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(max_length=80, unique=True)
@@ -26,7 +29,9 @@ class Product(models.Model):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
-    price_minor = models.PositiveBigIntegerField(help_text="Gross price in the currency's minor unit (pence, cents).")
+    price_minor = models.PositiveBigIntegerField(
+        help_text="Gross price in the currency's minor unit (pence, cents)."
+    )
     currency = models.CharField(max_length=3)
     tax_rate_bp = models.PositiveIntegerField(
         default=2000, help_text="Tax rate in basis points: 2000 is 20 %. The price includes it."
@@ -34,14 +39,20 @@ class Product(models.Model):
     picture = models.CharField(max_length=200, blank=True, help_text="Path of a static file; empty for none.")
     active = models.BooleanField(default=True, help_text="Inactive products are neither shown nor sold.")
 
+    on_hand: int = 0  # pieces free to sell, filled in by shop.catalogue.queries.with_stock
+
     class Meta:
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(condition=models.Q(price_minor__gt=0), name="product_price_positive"),
-            models.CheckConstraint(condition=models.Q(tax_rate_bp__lte=10_000), name="product_tax_at_most_100_percent"),
+            models.CheckConstraint(
+                condition=models.Q(tax_rate_bp__lte=10_000), name="product_tax_at_most_100_percent"
+            ),
         ]
         indexes = [
-            GinIndex(name="product_search", fields=["name", "sku"], opclasses=["gin_trgm_ops", "gin_trgm_ops"]),
+            GinIndex(
+                name="product_search", fields=["name", "sku"], opclasses=["gin_trgm_ops", "gin_trgm_ops"]
+            ),
             models.Index(name="product_by_category", fields=["category", "name"]),
         ]
 
@@ -50,3 +61,8 @@ class Product(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.sku])
+
+    @property
+    def picture_path(self) -> str:
+        """Path of a static file in any case: without a picture a placeholder, in one tint for a whole category."""
+        return self.picture or f"shop/pictures/placeholder-{self.category_id % PLACEHOLDERS + 1}.svg"

@@ -1,0 +1,113 @@
+"""Makes products of a retailer's sales (see retail.py for the rows): one for each stock code that was sold.
+
+- SKU: the stock code in capitals, "85123a" and "85123A" being one.
+- Name: the description that its sales most often carry and that names goods, in readable capitals.
+- Price: the unit price that it was most often sold at, taken as an amount in the shop's currency. Of two that are
+  equally frequent the lower one.
+- Category: by the table of words in wording.py.
+- Tax: 20 %, the rate of the country the data is from. Description and picture: none.
+- Stock: only when asked for, all that the file sells of it; and of every so-many-th product only half of that, so
+  that running out of it is real.
+
+Only name, price and currency of a product that exists already are changed, for the others are not in the data and
+somebody may have written them since.
+
+Such a file is never clean, so its refused rows are of two kinds. A fee, a row without a usable stock code and a code
+that was never really sold are what every till holds: each is listed, none stops the file. A row that cannot be read
+(a word where a number belongs) means that the file is damaged, and stops it, as does a level of stock that cannot be.
+Rows that are no sale (credit notes, corrections of stock) are counted by reason, not listed: nothing is wrong with
+them, they only say nothing about a catalogue.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from shop.catalogue.importing import retail
+from shop.catalogue.importing.amounts import rounded_to_minor
+from shop.catalogue.importing.drafts import ProductDraft, Reading, Refused
+from shop.catalogue.importing.retail import Reason, SalesRow
+from shop.catalogue.importing.table import Table
+from shop.catalogue.importing.wording import category_of, is_goods, name_of
+
+FORMAT = "sales"
+UPDATES = ("name", "price_minor", "currency")
+TAX_RATE_BP = 2000
+
+_LISTED = {Reason.UNREADABLE, Reason.FEE, Reason.NO_STOCK_CODE}
+
+
+@dataclass(slots=True)
+class _Sold:
+    """What a file says of one stock code."""
+
+    first_line: int
+    quantity: int = 0
+    descriptions: Counter[str] = field(default_factory=Counter)
+    prices: Counter[int] = field(default_factory=Counter)
+
+
+def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: int) -> Reading | None:
+    """Read the rows and make products of them; None if the columns are not this format's.
+
+    `short_every` 20 stocks the 20th, 40th, … product by SKU with half of what was sold; 0 none.
+    """
+    rows = retail.rows(table)
+    if rows is None:
+        return None
+    reading = Reading(format=FORMAT, updates=UPDATES)
+    sold = _sift(rows, reading, decimals)
+    for sku in sorted(sold):
+        found = sold[sku]
+        name = _most_frequent(found.descriptions)
+        if name is None or not found.prices:
+            reading.refused.append(
+                Refused(
+                    found.first_line, sku, "never sold at a price under a description of goods", stops=False
+                )
+            )
+            continue
+        # The price that counts is the most frequent; of equals the lowest, so that the order of rows never decides.
+        price = min(found.prices, key=lambda minor: (-found.prices[minor], minor))
+        nth = len(reading.drafts) + 1
+        short = short_every > 0 and nth % short_every == 0
+        reading.drafts.append(
+            ProductDraft(
+                line=found.first_line,
+                sku=sku,
+                name=name_of(name),
+                description="",
+                category=category_of(name),
+                price_minor=price,
+                tax_rate_bp=TAX_RATE_BP,
+                stock=(found.quantity // 2 if short else found.quantity) if stock_from_sales else None,
+                picture="",
+            )
+        )
+    reading.refused.sort(key=lambda refused: refused.line)
+    return reading
+
+
+def _sift(rows: Iterable[SalesRow], reading: Reading, decimals: int) -> dict[str, _Sold]:
+    """Adds up the sales by SKU; everything else goes to the lists of the reading."""
+    sold: dict[str, _Sold] = {}
+    for row in rows:
+        reading.rows += 1
+        if row.reason in _LISTED:
+            reason = row.problem or row.reason.label
+            reading.refused.append(Refused(row.line, row.sku, reason, stops=row.reason is Reason.UNREADABLE))
+            continue
+        if row.reason is not None:
+            reading.not_a_sale[row.reason] += 1
+            continue
+        found = sold.setdefault(row.sku, _Sold(first_line=row.line))
+        found.quantity += row.quantity
+        if is_goods(row.description):
+            found.descriptions[" ".join(row.description.split())] += 1
+        if price := rounded_to_minor(row.unit_price, decimals):
+            found.prices[price] += 1
+    return sold
+
+
+def _most_frequent(descriptions: Counter[str]) -> str | None:
+    return min(descriptions, key=lambda text: (-descriptions[text], text), default=None)
