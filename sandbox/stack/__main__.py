@@ -1,2 +1,7 @@
-"""What `python -m sandbox.stack` runs."""
-print("cli")
+"""`python -m sandbox.stack`: what the launcher `./dev` hands over to."""
+
+import sys
+
+from sandbox.stack.cli import main
+
+sys.exit(main())

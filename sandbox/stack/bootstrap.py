@@ -79,7 +79,8 @@ def install(root: Path) -> None:
         )  # fmt: skip
     run(
         [str(target / "bin/uv"), "pip", "sync", "--quiet", "--python", python, "--require-hashes",
-         "--only-binary=:all:", str(root / "requirements.txt")],
+         # Compiled once here, and not by the fifteen processes that start next and all import the same.
+         "--compile-bytecode", "--only-binary=:all:", str(root / "requirements.txt")],
         environment,
     )  # fmt: skip
     (target / HOME).write_text(f"{root}\n")

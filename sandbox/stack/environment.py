@@ -129,5 +129,6 @@ class Stack:
             **chosen,
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            "TZ": "UTC",  # so that all logs speak of the same time
             "DJANGO_SETTINGS_MODULE": "shop.settings",
         }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sandbox.stack.health import postgres_ready
 from sandbox.stack.ports import HOST
-from sandbox.stack.program import Group, Program, StackError
+from sandbox.stack.program import Group, Program, Stage, StackError
 
 MAJOR = "18"
 USER = DATABASE = "stampede"
@@ -78,6 +78,7 @@ class Postgres:
             check=postgres_ready(self.url),
             prepare=self.prepare,
             group=Group.SERVERS,
+            stage=Stage.DATABASES,
             stop_signal="INT",  # "fast": end the sessions, write everything down, stop
         )
 

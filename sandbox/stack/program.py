@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 # Given the process id: None when healthy, else what is wrong.
 Check = Callable[[int], str | None]
@@ -13,10 +13,18 @@ def nothing() -> None:
 
 
 class Group(StrEnum):
-    """Programs that start and stop together; the shop starts after the servers and stops before them."""
+    """Programs that stop together; the shop stops before the servers."""
 
     SERVERS = "servers"
     SHOP = "shop"
+
+
+class Stage(IntEnum):
+    """When a program is started; those of one stage start together."""
+
+    DATABASES = 1
+    BESIDE = 2  # while the data is being prepared, which they do not touch before they are asked to work
+    PREPARED = 3  # once the tables stand: who begins to work by itself, and who lets the public in
 
 
 class StackError(Exception):
@@ -30,6 +38,7 @@ class Program:
     check: Check
     prepare: Callable[[], None] = nothing  # before every start: folders, rendered settings
     group: Group = Group.SHOP
+    stage: Stage = Stage.BESIDE
     environment: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's
     stop_signal: str = "TERM"
     stop_seconds: int = 3  # how long it may take to stop before it is killed

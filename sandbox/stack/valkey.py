@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.stack.health import valkey_ready
 from sandbox.stack.ports import HOST
-from sandbox.stack.program import Group, Program, StackError
+from sandbox.stack.program import Group, Program, Stage, StackError
 
 SETTINGS = """\
 bind {host}
@@ -46,6 +46,7 @@ class Valkey:
             check=valkey_ready(self.url),
             prepare=self.prepare,
             group=Group.SERVERS,
+            stage=Stage.DATABASES,
         )
 
     @property

@@ -1,0 +1,193 @@
+"""The command line: what can be typed after `./dev`. Each command is a few lines that call its part."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from sandbox.stack import life, logs
+from sandbox.stack.console import banner, err, fail, note, out
+from sandbox.stack.environment import Secrets, Stack
+from sandbox.stack.layout import ROOT, STACK
+from sandbox.stack.ports import DEFAULT_BASE, Ports
+from sandbox.stack.processes import programs
+from sandbox.stack.program import StackError
+from sandbox.stack.status import report
+
+app = typer.Typer(
+    name="dev",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Stampede on one machine. Begin with [bold]./dev up[/bold].",
+    rich_markup_mode="rich",
+)
+# Everything behind the command's name goes to the program it calls, --help included.
+PASS_ALL = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+RUN, WORK, STACK_HELP = "The shop", "Working on it", "What it can bear"
+
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port", metavar="N", envvar="STAMPEDE_PORT", help=f"The shop's port; the stack takes the ten after it too. Default: {DEFAULT_BASE}."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+def main() -> int:
+    """Run one command; problems that a person can solve are told without a traceback."""
+    try:
+        app(prog_name="./dev")
+    except StackError as error:
+        fail(str(error))
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; nothing is left to be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+@app.command(rich_help_panel=RUN)
+def up(
+    port: Port = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is ready, and leave it running.")] = False,
+) -> None:
+    """Open the shop: databases, providers, web, workers. Ctrl-C stops all.
+
+    DATABASE_URL and BROKER_URL, when set, are used instead of the embedded PostgreSQL and Valkey.
+    """
+    raise typer.Exit(life.up(_stack(port), detach=detach))
+
+
+@app.command(rich_help_panel=RUN)
+def down() -> None:
+    """Stop everything, and what a crash may have left behind."""
+    out.print("Stopped." if life.down(STACK) else "Nothing was running.")
+
+
+@app.command(rich_help_panel=RUN)
+def status(as_json: Json = False) -> None:
+    """Who runs, and is it healthy? Exits 1 when not all is."""
+    found = report(_stack())
+    if as_json:
+        print(json.dumps(found.as_dict(), indent=2))
+    else:
+        found.tell(out)
+    raise typer.Exit(0 if found.healthy else 1)
+
+
+@app.command(name="logs", rich_help_panel=RUN)
+def show_logs(
+    name: Annotated[str | None, typer.Argument(help="One program alone, by its name in `./dev status`.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    lines: Annotated[int | None, typer.Option("--lines", "-n", help="How many of each; default 10, or 200 of one.")] = None,
+) -> None:
+    """The last lines of the logs."""
+    known = sorted(path.stem for path in STACK.logs.glob("*.log")) if STACK.logs.exists() else []
+    table = [one.name for one in programs(_stack())]
+    if name and name not in known:
+        raise StackError(f"there is no log of {name!r}. There are: {', '.join(known) or 'none yet; ./dev up'}")
+    chosen = [name] if name else [one for one in table if one in known]
+    logs.show(out, STACK.logs, chosen, lines if lines is not None else 200 if name else 10)
+    if follow:
+        try:
+            for _ in logs.follow(out, STACK.logs, chosen):
+                pass
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+
+
+@app.command(rich_help_panel=RUN)
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Stop everything and remove its data: databases, ledgers, files, logs, passwords."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Remove all of the shop's data in {STACK.base}?", abort=True)
+    life.reset(STACK)
+    out.print("All data is removed; `./dev up` begins afresh.")
+
+
+@app.command(rich_help_panel=RUN, context_settings=PASS_ALL)
+def manage(context: typer.Context) -> None:
+    """Django's own command line, with the stack's environment."""
+    _become(sys.executable, "-P", str(ROOT / "manage.py"), *context.args)
+
+
+@app.command(rich_help_panel=RUN)
+def audit(as_json: Json = False) -> None:
+    """Prove the books: nothing forgotten, charged twice or oversold. Exits 1 when something is wrong."""
+    if not life.Record.load(STACK):
+        raise StackError("the audit reads the shop's tables and the providers' ledgers, and they are not up.\nFirst: ./dev up --detach")
+    _become(sys.executable, "-P", str(ROOT / "manage.py"), "audit", *(["--json"] if as_json else []))
+
+
+@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
+def replay(context: typer.Context) -> None:
+    """FILE [--json FILE]  A real retailer's month of orders, through the shop's API."""
+    _measure("bench.replay", context.args)
+
+
+@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
+def rush(context: typer.Context) -> None:
+    """[--orders N] [--buyers M] [--sku SKU] [--json FILE]  Everybody buys at once."""
+    _measure("bench.rush", context.args)
+
+
+@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
+def bench(context: typer.Context) -> None:
+    """[--json FILE]  How many orders a second, and what each costs."""
+    _measure("bench", context.args)
+
+
+@app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
+def test(context: typer.Context) -> None:
+    """[pytest arguments]  The tests; they start servers of their own and need no stack."""
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *context.args])
+
+
+@app.command(rich_help_panel=WORK)
+def lint() -> None:
+    """Style, types and the direction of imports: ruff, mypy, import-linter."""
+    from sandbox.stack import workshop
+
+    raise typer.Exit(workshop.lint())
+
+
+@app.command(rich_help_panel=WORK)
+def lock(
+    upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Move to the newest versions that fit.")] = False,
+) -> None:
+    """Write requirements.txt anew from requirements.in."""
+    from sandbox.stack import workshop
+
+    raise typer.Exit(workshop.lock(upgrade=upgrade))
+
+
+def _stack(port: int | None = None) -> Stack:
+    """The stack that runs, or the one that `up` would start."""
+    record = life.Record.load(STACK)
+    if record and port is None:
+        return Stack(STACK, Ports.block(record.base_port), Secrets.of(STACK), record.database_url, record.broker_url)
+    try:
+        ports = Ports.block(port or DEFAULT_BASE)
+    except ValueError as error:
+        raise StackError(str(error)) from error
+    return Stack(STACK, ports, Secrets.of(STACK), os.environ.get("DATABASE_URL", ""), os.environ.get("BROKER_URL", ""))
+
+
+def _measure(module: str, arguments: list[str]) -> NoReturn:
+    if not {"--help", "-h"} & set(arguments) and not life.Record.load(STACK):
+        note("the stack is not up; starting it, and leaving it up afterwards")
+        if code := life.up(_stack(), detach=True):
+            raise typer.Exit(code)
+    _become(sys.executable, "-P", "-m", module, *arguments)
+
+
+def _become(*command: str) -> NoReturn:
+    """Turn into that program, with the stack's environment: its signals and exit code are then its own."""
+    sys.stdout.flush()
+    os.execve(command[0], list(command), _stack().environment())

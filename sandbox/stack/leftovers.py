@@ -1,0 +1,98 @@
+"""Ends a stack, and finds what a crash left behind.
+
+Pids written down in a file go stale as programs are restarted, and may belong to a stranger by the time they
+are read. So a process is ours by what it carries: every program of the stack, and whatever it starts, has our
+folder in its environment. nginx overwrites its own; it is known by its program file, which lies in our folder.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+
+import psutil
+
+from sandbox.stack.environment import MARKER
+from sandbox.stack.layout import ROOT, Layout
+from sandbox.stack.program import Group
+
+STOP_SECONDS = 3.0  # for what is left over to stop by itself
+# How a program is asked to stop where TERM would mean "when your clients are gone".
+SIGNALS = {"postgres": signal.SIGINT}
+
+
+def find(layout: Layout) -> list[psutil.Process]:
+    """All processes of this stack that run now, supervisord included; never this one."""
+    return [one for one in psutil.process_iter() if one.pid != os.getpid() and _is_ours(one, layout)]
+
+
+def end_all(layout: Layout) -> int:
+    """Stop what is left of the stack, the shop before the servers; returns how many processes there were."""
+    found = find(layout)
+    # The manager first and at once, or it would start again what we stop.
+    _signal((one for one in found if _label(one) is None and "supervisor.supervisord" in _words(one)), signal.SIGKILL)
+    for group in reversed(Group):
+        members = [one for one in find(layout) if _label(one) in (group.value, None)]
+        for one in members:
+            if _leads(one):
+                _signal([one], SIGNALS.get(one.name(), signal.SIGTERM))
+        _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
+        _signal(alive, signal.SIGKILL)
+        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+    return len(found)
+
+
+def wait_gone(pid: int, started: float, seconds: float) -> bool:
+    """Wait until this process is gone; False when it still runs after so long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            process = psutil.Process(pid)
+            if process.create_time() != started or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _is_ours(process: psutil.Process, layout: Layout) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if process.environ().get(MARKER) == str(layout.base):
+            return True
+        return process.name() == "nginx" and process.exe().startswith(f"{layout.base}/") and process.cwd() == str(ROOT)
+    except (psutil.Error, OSError):
+        return False  # gone, or another user's
+
+
+def _label(process: psutil.Process) -> str | None:
+    """The group in which supervisord started it; nginx is of the shop."""
+    try:
+        return Group.SHOP if process.name() == "nginx" else process.environ().get("SUPERVISOR_GROUP_NAME")
+    except (psutil.Error, OSError):
+        return None
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _leads(process: psutil.Process) -> bool:
+    """Whether it is the program itself and not a child, which its parent stops in its own way."""
+    try:
+        return os.getpgid(process.pid) == process.pid
+    except ProcessLookupError:
+        return False
+
+
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)  # psutil compares start times: a reused pid is left alone
+        except psutil.NoSuchProcess:
+            pass  # it ended by itself

@@ -1,0 +1,179 @@
+"""The life of a stack: up, down, reset.
+
+Up goes in this order: look at the machine; start the databases; prepare the data while all that does not need
+it starts; start the rest; wait until every part answers. Nothing is called ready before it is. Down asks the process manager to
+stop all in reverse, and then looks for what a crash may have left.
+"""
+
+import fcntl
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from sandbox.stack import leftovers
+from sandbox.stack.console import Steps, banner, note, out, tell_problems
+from sandbox.stack.environment import Stack
+from sandbox.stack.layout import ROOT, Layout
+from sandbox.stack.logs import follow
+from sandbox.stack.preflight import problems
+from sandbox.stack.processes import programs
+from sandbox.stack.program import Stage, StackError
+from sandbox.stack.supervisor import Record, Supervisor
+from sandbox.stack.watch import last_lines, look, wait_healthy
+
+START_SECONDS = 60.0  # for a group to become healthy; a slow machine needs ten of them
+DOWN_SECONDS = 9.0  # for the process manager to stop all; each program is killed after three
+
+
+class Interrupted(Exception):
+    """The person pressed Ctrl-C, closed the terminal, or asked us to end."""
+
+
+def up(stack: Stack, *, detach: bool) -> int:
+    """Start the stack, or say that it is up; returns the exit code."""
+    stack.layout.make()
+    try:
+        with _interruptible():
+            with _one_at_a_time(stack.layout):
+                if record := Record.load(stack.layout):
+                    return _already_up(stack, record)
+                supervisor = _start(stack, detached=detach)
+            if detach:
+                return 0
+            return _stay(stack, supervisor)
+    except Interrupted:
+        out.print("\nStopping …")
+        down(stack.layout)
+        return 0
+
+
+def down(layout: Layout) -> bool:
+    """Stop everything of this stack; True when anything ran."""
+    record = Record.load(layout)
+    if record:
+        Supervisor.of(layout, record).shut_down()
+        leftovers.wait_gone(record.pid, record.started, DOWN_SECONDS)
+    left = leftovers.end_all(layout)
+    return record is not None or left > 0
+
+
+def reset(layout: Layout) -> None:
+    """Stop the stack and remove its data, secrets and logs; the installed environment stays."""
+    down(layout)
+    for entry in layout.base.iterdir() if layout.base.exists() else ():
+        if entry.name in ("venv", "venv.lock", "uv.txt", "cache", "up.lock"):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _start(stack: Stack, *, detached: bool) -> Supervisor:
+    steps = Steps(4)
+    table = programs(stack)
+    databases, beside, prepared = ([one for one in table if one.stage is stage] for stage in Stage)
+    try:
+        with steps.step("Looking at this machine"):
+            if leftovers.find(stack.layout):
+                note("an earlier run was not stopped in order; cleaning up behind it")
+                leftovers.end_all(stack.layout)
+            if found := problems(stack):
+                tell_problems(found)
+                raise SystemExit(1)
+        with steps.step("Starting PostgreSQL and Valkey"):
+            for program in table:
+                program.prepare()
+            supervisor = Supervisor.launch(stack, table)
+            supervisor.start(databases)
+            wait_healthy(stack, supervisor, databases, START_SECONDS)
+        with steps.step("Preparing the data: tables, static files, demo catalogue"):
+            supervisor.start(beside)  # they spend this time importing
+            _prepare(stack)
+        with steps.step(f"Waiting until all answer: {', '.join(one.name for one in [*beside, *prepared])}"):
+            supervisor.start(prepared)
+            wait_healthy(stack, supervisor, [*beside, *prepared], START_SECONDS)
+    except StackError:
+        down(stack.layout)
+        raise
+    banner(stack, headline=f"Stampede is ready, after {steps.seconds:.1f} s.", detached=detached)
+    return supervisor
+
+
+def _already_up(stack: Stack, record: Record) -> int:
+    if record.base_port != stack.ports.shop:
+        raise StackError(
+            f"Stampede is up on port {record.base_port} already.\n"
+            f"To move it: ./dev down && ./dev up --port {stack.ports.shop}"
+        )
+    supervisor = Supervisor.of(stack.layout, record)
+    wrong = {name: why for name, why in look(stack, supervisor, programs(stack)).items() if why}
+    if wrong:
+        raise StackError(
+            "Stampede is up, but not well:\n"
+            + "\n".join(f"  {name}: {why}" for name, why in wrong.items())
+            + "\nSee `./dev logs NAME`, or start it anew: ./dev down && ./dev up"
+        )
+    banner(stack, headline="Stampede is up already.", detached=True)
+    return 0
+
+
+def _prepare(stack: Stack) -> None:
+    log = stack.layout.logs / "prepare.log"
+    with open(log, "wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-P", "manage.py", "prepare"],
+            cwd=ROOT,
+            env=stack.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    if done.returncode:
+        raise StackError(f"preparing the data failed. The end of {log}:\n\n{last_lines(log)}")
+
+
+def _stay(stack: Stack, supervisor: Supervisor) -> int:
+    """Show the logs until Ctrl-C, or until somebody else stops the stack."""
+    names = [one.name for one in programs(stack)]
+    for _ in follow(out, stack.layout.logs, names):
+        if not Record.load(stack.layout):
+            out.print("Stampede was stopped from elsewhere.")
+            return 0
+    return 0
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn the signals that ask us to end into one exception, and ignore them from then on: stopping is short."""
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in asked:
+            signal.signal(one, signal.SIG_IGN)
+        raise Interrupted
+
+    before = {one: signal.signal(one, interrupt) for one in asked}
+    try:
+        yield
+    except Interrupted:
+        raise
+    else:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@contextmanager
+def _one_at_a_time(layout: Layout) -> Iterator[None]:
+    """Two that start the same stack at once: the second waits, and then finds it up."""
+    with open(layout.base / "up.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note("another ./dev up is starting this stack; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

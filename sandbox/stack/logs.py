@@ -1,0 +1,72 @@
+"""Shows the programs' logs, each line behind the coloured name of who wrote it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green", "bright_yellow", "bright_blue")
+POLL_SECONDS = 0.2
+
+
+class Tail:
+    """One growing file; survives being rotated, as the process manager does at 20 MB."""
+
+    def __init__(self, path: Path, from_end: bool) -> None:
+        self.path = path
+        self._inode, self._offset = 0, 0
+        if from_end and path.exists():
+            self._inode, self._offset = path.stat().st_ino, path.stat().st_size
+
+    def new_lines(self) -> Iterator[str]:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return
+        if status.st_ino != self._inode or status.st_size < self._offset:
+            self._inode, self._offset = status.st_ino, 0
+        if status.st_size == self._offset:
+            return
+        with open(self.path, "rb") as file:
+            file.seek(self._offset)
+            block = file.read(status.st_size - self._offset)
+        whole = block[: block.rfind(b"\n") + 1]  # the rest of a line comes with the next look
+        self._offset += len(whole)
+        yield from whole.decode(errors="replace").splitlines()
+
+
+class Printer:
+    """Writes lines with their prefix; colours stay with their name for as long as the set of names does."""
+
+    def __init__(self, out: Console, names: Sequence[str]) -> None:
+        self._out = out
+        self._width = max(map(len, names), default=0)
+        self._colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
+
+    def line(self, name: str, text: str) -> None:
+        prefix = Text(f"{name:<{self._width}} | ", style=self._colours.get(name, ""))
+        self._out.print(prefix + Text.from_ansi(text), soft_wrap=True)
+
+
+def show(out: Console, folder: Path, names: Sequence[str], lines: int) -> None:
+    """The last lines of each of these logs."""
+    printer = Printer(out, names)
+    for name in names:
+        path = folder / f"{name}.log"
+        if path.exists():
+            for line in path.read_text(errors="replace").splitlines()[-lines:]:
+                printer.line(name, line)
+
+
+def follow(out: Console, folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Print what comes; yields after each look, so that the caller decides when to stop."""
+    printer = Printer(out, names)
+    tails = {name: Tail(folder / f"{name}.log", from_end=True) for name in names}
+    while True:
+        for name, tail in tails.items():
+            for line in tail.new_lines():
+                printer.line(name, line)
+        yield
+        time.sleep(POLL_SECONDS)

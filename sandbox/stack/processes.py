@@ -1,0 +1,122 @@
+"""What runs: every program of the stack, with its command and how to see that it is healthy."""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from sandbox.stack.environment import Stack
+from sandbox.stack.health import connected_to, http_ok, runs
+from sandbox.stack.nginx import nginx
+from sandbox.stack.ports import HOST
+from sandbox.stack.program import Program, Stage
+from sandbox.stack.providers import providers
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One Celery node: a kind of load with processes of its own, so that it cannot slow the others."""
+
+    name: str
+    queues: str
+    processes: int
+
+
+# More nodes beat a larger number of processes in one: a node's main process is what limits it.
+POOLS = (
+    Pool("inventory", "inventory", 1),
+    Pool("payment", "payment,shipping", 1),
+    Pool("messages", "email,sms", 2),
+    Pool("heavy", "documents,media", 1),
+    Pool("bulk", "bulk,audit", 1),
+)
+
+WEB_PROCESSES, WEB_THREADS = 2, 4
+
+
+def programs(stack: Stack) -> list[Program]:
+    """Everything this stack runs; servers that were given from outside are left out."""
+    embedded = [
+        *([] if stack.database_url else [stack.postgres.program()]),
+        *([] if stack.broker_url else [stack.valkey.program()]),
+    ]
+    return [*embedded, *providers(stack), *_shop(stack), *_workers(stack)]
+
+
+def _shop(stack: Stack) -> list[Program]:
+    ports = stack.ports
+    return [
+        Program(
+            name="web",
+            command=_python(
+                *("granian", "--interface", "wsgi", "shop.wsgi:application"),
+                *("--host", HOST, "--port", str(ports.web), "--no-ws", "--respawn-failed-workers"),
+                *("--workers", str(WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS)),
+                *("--log-level", "warning"),
+            ),
+            check=http_ok(f"{stack.url('web')}/healthz"),
+            environment={"PGAPPNAME": "web"},
+        ),
+        Program(
+            name="live",
+            command=_python(
+                *("uvicorn", "shop.asgi:application", "--host", HOST, "--port", str(ports.live)),
+                # An open live page would hold up the stop for as long as it stays open.
+                *("--timeout-graceful-shutdown", "2", "--no-access-log", "--log-level", "warning"),
+            ),
+            check=http_ok(f"{stack.url('live')}/healthz"),
+            environment={"PGAPPNAME": "live"},
+        ),
+        nginx(stack),
+    ]
+
+
+def _workers(stack: Stack) -> list[Program]:
+    settings = stack.settings()
+    level = os.environ.get("LOG_LEVEL", settings["LOG_LEVEL"])
+    return [
+        Program(
+            name="relay",
+            command=(sys.executable, "-P", "manage.py", "relay"),
+            check=connected_to(settings["DATABASE_URL"], "PostgreSQL", 5432),
+            stage=Stage.PREPARED,
+            environment={"PGAPPNAME": "relay"},
+        ),
+        *(_pool(pool, level) for pool in POOLS),
+        Program(
+            name="beat",
+            command=_python(
+                *("celery", "-A", "workers", "beat", "--loglevel", level),
+                *("--schedule", str(stack.layout.run / "beat-schedule"), "--pidfile", ""),
+            ),
+            check=runs,
+            environment={"PGAPPNAME": "beat"},
+        ),
+        Program(
+            name="flower",
+            # Its login comes from FLOWER_BASIC_AUTH in the environment.
+            command=_python(
+                *("celery", "-A", "workers", "flower", f"--address={HOST}", f"--port={stack.ports.flower}"),
+            ),
+            check=http_ok(f"{stack.url('flower')}/healthcheck"),
+        ),
+    ]
+
+
+def _pool(pool: Pool, level: str) -> Program:
+    return Program(
+        name=pool.name,
+        command=_python(
+            *("celery", "-A", "workers", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
+            *("-c", str(pool.processes), "--pool", "prefork", "--loglevel", level),
+            # Events for Flower; no greetings among the nodes, which cost seconds at the start and tell us nothing.
+            *("-E", "--without-mingle", "--without-gossip"),
+        ),
+        check=runs,
+        environment={"PGAPPNAME": pool.name},
+        stop_signal="QUIT",  # soft: what cannot be finished within worker_soft_shutdown_timeout is put back
+        is_pool=True,
+    )
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", module, *arguments)

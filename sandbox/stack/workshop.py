@@ -1,0 +1,41 @@
+"""The tools for those who change Stampede: linting, and locking the environment."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.stack.console import out
+from sandbox.stack.layout import ROOT
+
+BIN = Path(sys.executable).parent
+LINTERS = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("mypy",),
+    ("lint-imports",),
+)
+
+
+def lint() -> int:
+    """Run every linter, also after one has complained; 1 when any did."""
+    failed = []
+    for program, *arguments in LINTERS:
+        name = " ".join([program, *arguments])
+        out.print(f"[bold]{name}[/bold]")
+        if subprocess.run([BIN / program, *arguments], cwd=ROOT).returncode:
+            failed.append(name)
+    out.print(f"[bold red]failed: {', '.join(failed)}[/bold red]" if failed else "[green]all clean[/green]")
+    return 1 if failed else 0
+
+
+def lock(*, upgrade: bool) -> int:
+    """Resolve requirements.in for every platform and Python that we support, with the hash of every file."""
+    done = subprocess.run(
+        [BIN / "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
+         "--custom-compile-command", "./dev lock", *(["--upgrade"] if upgrade else []),
+         "requirements.in", "--output-file", "requirements.txt"],
+        cwd=ROOT,
+    )  # fmt: skip
+    if done.returncode == 0:
+        out.print("requirements.txt is written; the next ./dev installs it.")
+    return done.returncode
