@@ -8,11 +8,10 @@ same statement as PostgreSQL needs to answer it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import orjson
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
 
 from orders import sql
 from orders.money import tax_within
@@ -63,7 +62,7 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
             problems, f"One order takes up to {MAX_LINES:,} products; these are {len(quantities):,}."
         )
 
-    products = {row[0]: row for row in _look_up(list(quantities))}
+    products = {row[0]: row for row in sql.rows(_PRODUCTS, {"skus": list(quantities)})}
     lines = []
     total = tax = 0
     for sku, quantity in quantities.items():
@@ -83,17 +82,6 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
     if problems or reason:
         raise QuoteError(problems, reason)
     return Quote(lines, total, tax, settings.CURRENCY)
-
-
-def _look_up(skus: list[str]) -> list[tuple[Any, ...]]:
-    try:
-        return sql.rows(_PRODUCTS, {"skus": skus})
-    except (OperationalError, InterfaceError):
-        # This is the first statement of a request: a connection kept from before the database's restart ends here.
-        if connection.in_atomic_block or connection.is_usable():
-            raise
-        connection.close()
-        return sql.rows(_PRODUCTS, {"skus": skus})
 
 
 def fingerprint(payload: object) -> str:

@@ -1,0 +1,80 @@
+"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead connection.
+
+REST framework does the work; what it does more generally than one media type and no logins need is cut short here,
+because each order of a rush passes through it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from shop.api.problems import MALFORMED, Problem
+
+# 1,000 lines with the longest SKUs and an address take some 90 KB.
+MAX_BODY = 256 * 1024  # bytes
+
+
+class ApiView(APIView):
+    parser_classes = [JSONParser]  # for the schema; `body` reads it
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """As REST framework does it, and once more when a database connection kept from an earlier request is dead.
+
+        Every request may be run twice: an order has its key, and cancelling what is cancelled changes nothing.
+        """
+        self.args, self.kwargs = args, kwargs
+        self.request = wrapped = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        answer: HttpResponseBase
+        try:
+            self.initial(wrapped, *args, **kwargs)
+            name = (request.method or "").lower()
+            known = name in self.http_method_names
+            handler = getattr(self, name, None) if known else None
+            handler = handler or self.http_method_not_allowed
+            try:
+                answer = handler(wrapped, *args, **kwargs)
+            except (OperationalError, InterfaceError):
+                if connection.in_atomic_block or connection.is_usable():
+                    raise
+                connection.close()
+                answer = handler(wrapped, *args, **kwargs)
+        except Exception as error:
+            answer = self.handle_exception(error)
+        return self.finalize_response(wrapped, answer, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Nobody logs in and nothing is throttled here, so only the header Accept is looked at."""
+        accept = request.META.get("HTTP_ACCEPT", "*/*")
+        if accept != "*/*" and accept != "application/json":
+            DefaultContentNegotiation().select_renderer(request, self.get_renderers())
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponse(status=204)
+
+
+def body(request: Request) -> Any:
+    """The request's body, parsed."""
+    plain = request._request
+    if plain.content_type != "application/json":
+        raise UnsupportedMediaType(plain.content_type or "")
+    if int(plain.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        raise RequestDataTooBig(f"The body is larger than {MAX_BODY:,} bytes, the most that is read.")
+    try:
+        return orjson.loads(plain.body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(MALFORMED, f"The body is not JSON: {error}.") from None
+
+
+def json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(orjson.dumps(data), content_type="application/json", status=status, headers=headers)

@@ -1,0 +1,183 @@
+"""Orders over the API: placing one, following it, cancelling it."""
+
+import re
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from orders import cancelling
+from orders.models import Order
+from orders.placing import KeyReused, OrderDraft, Placed, StillBeingPlaced, place
+from orders.states import OrderStatus
+from shop.api import problems, schema
+from shop.api.base import ApiView, body, json
+from shop.api.bodies import read_order
+from shop.api.serializers import OrderRequestSerializer, OrderSerializer, PlacedSerializer
+from shop.checkout.quoting import QuoteError, fingerprint, quote
+
+KEY_HEADER = "Idempotency-Key"
+MAX_KEY = 255
+_KEY = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+# What is said of an order may name a person's parcel and payment; no cache between us may keep it.
+_PRIVATE = {"Cache-Control": "no-store"}
+
+
+class OrdersView(ApiView):
+    @extend_schema(
+        operation_id="place_order",
+        summary="Place an order",
+        description=schema.PLACING,
+        tags=["orders"],
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=OrderRequestSerializer,
+        responses={
+            201: schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
+            **schema.problems(400, 406, 409, 413, 415, 422, 500, 503),
+        },
+        examples=schema.ORDER_EXAMPLES,
+    )
+    def post(self, request: Request) -> HttpResponse:
+        key = _idempotency_key(request)
+        asked = body(request)
+        wanted = read_order(asked)
+        sign = fingerprint(asked)
+        try:
+            priced = quote(wanted.items)
+        except QuoteError as error:
+            # The catalogue may have moved on since the first try; the answer to a repeat stays what it was.
+            if (before := Order.objects.filter(idempotency_key=key).first()) is None:
+                raise problems.invalid(_item_errors(error)) from None
+            if before.fingerprint != sign:
+                raise _reused() from None
+            return _answer(_placed(before))
+        draft = OrderDraft(
+            key=key,
+            fingerprint=sign,
+            email=wanted.email,
+            phone=wanted.phone,
+            address=wanted.address,
+            currency=priced.currency,
+            lines=priced.lines,
+            payment_method=wanted.payment_method,
+            payment_token=wanted.payment_token,
+        )
+        try:
+            return _answer(place(draft, wait=False))
+        except KeyReused:
+            raise _reused() from None
+        except StillBeingPlaced:
+            raise problems.Problem(
+                problems.IN_PROGRESS,
+                "Another request with this Idempotency-Key is being handled at this moment.",
+                headers={"Retry-After": "1"},
+            ) from None
+
+
+class OrderView(ApiView):
+    @extend_schema(
+        operation_id="retrieve_order",
+        summary="Follow an order",
+        description=schema.FOLLOWING,
+        tags=["orders"],
+        parameters=[schema.TOKEN],
+        responses={
+            200: schema.response(OrderSerializer, "The order as it stands.", schema.ORDER_EXAMPLE),
+            **schema.problems(404, 406, 500, 503),
+        },
+    )
+    def get(self, request: Request, token: str) -> HttpResponse:
+        return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
+
+
+class CancelView(ApiView):
+    @extend_schema(
+        operation_id="cancel_order",
+        summary="Cancel an order",
+        description="Possible until the parcel is begun. Stock and money are given back, and the customer is told. "
+        "Cancelling a cancelled order changes nothing and is no error. A body is not needed and not read.",
+        tags=["orders"],
+        parameters=[schema.TOKEN],
+        request=None,
+        responses={
+            200: schema.response(OrderSerializer, "The order is cancelled."),
+            **schema.problems(404, 406, 409, 500, 503),
+        },
+    )
+    def post(self, request: Request, token: str) -> HttpResponse:
+        try:
+            cancelling.cancel(token)
+        except Order.DoesNotExist:
+            raise _unknown() from None
+        except cancelling.NotCancellable as reason:
+            raise problems.Problem(problems.NOT_CANCELLABLE, str(reason)) from None
+        return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
+
+
+def _idempotency_key(request: Request) -> str:
+    """The header's value; as latin-1 text from WSGI, so everything but visible ASCII is refused."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        reason = "This header is required: a key of your own for this order, such as a UUID."
+    elif len(key) > MAX_KEY:
+        reason = f"This has {len(key)} characters; up to {MAX_KEY} are possible."
+    elif not _KEY.fullmatch(key):
+        reason = "This has to be visible ASCII characters, such as a UUID."
+    else:
+        return key
+    raise problems.invalid({KEY_HEADER: [reason]})
+
+
+def _answer(placed: Placed) -> HttpResponse:
+    """The same answer for the first request and for every repeat of it, but for one header."""
+    headers = {"Location": f"/api/orders/{placed.token}/", "Cache-Control": "no-store"}
+    if not placed.created:
+        headers["Idempotent-Replayed"] = "true"
+    return json(
+        {
+            "number": placed.number,
+            "token": placed.token,
+            "status": OrderStatus.PLACED.value,
+            "total": placed.total_minor,
+            "currency": placed.currency,
+            "url": placed.url,
+        },
+        status=201,
+        headers=headers,
+    )
+
+
+def _placed(order: Order) -> Placed:
+    return Placed(
+        order.pk, order.number, order.token, order.total_minor, order.currency, order.url, created=False
+    )
+
+
+def _reused() -> problems.Problem:
+    # Which order it was is not said: whoever guesses a key must not learn of another's order.
+    return problems.Problem(
+        problems.KEY_REUSED,
+        "An order was placed with this Idempotency-Key from a different body.",
+        {KEY_HEADER: ["This key has been used for another request; draw a new one."]},
+    )
+
+
+def _item_errors(error: QuoteError) -> dict[str, list[str]]:
+    errors = {f"items.{index}": [reason] for index, reason in error.problems.items()}
+    return {"items": [error.reason], **errors} if error.reason else errors
+
+
+def _find(token: str) -> Order:
+    order = (
+        Order.objects.filter(token=token)
+        .select_related("payment", "shipment")
+        .prefetch_related("lines", "documents", "events")
+        .first()
+    )
+    if order is None:
+        raise _unknown()
+    return order
+
+
+def _unknown() -> Http404:
+    return Http404("There is no order with this token.")

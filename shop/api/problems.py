@@ -1,0 +1,217 @@
+"""Errors as `application/problem+json` (RFC 9457): what went wrong, with what, and what to do next.
+
+`answer` is REST framework's exception handler: whatever a view raises becomes a problem here, a bug included, so that
+a client never has to read an HTML page. A problem that a program should tell from others of the same status has a
+`Kind`; its `type` is the address of a page that explains it. The others have the type "about:blank", as the RFC asks.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+# Path of a field ("items.0.sku") or name of a header or parameter -> what is wrong with it, a sentence each.
+Errors: TypeAlias = Mapping[str, Sequence[str]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of problem with a name of its own; `remedy` says what a client can do about it."""
+
+    slug: str
+    status: HTTPStatus
+    title: str
+    remedy: str
+
+    @property
+    def url(self) -> str:
+        return f"{settings.SHOP_URL}/api/problems/{self.slug}/"
+
+
+INVALID = Kind(
+    "invalid-request",
+    HTTPStatus.BAD_REQUEST,
+    "The request is not valid",
+    "Nothing was done. `errors` names each field, parameter or header that is wrong, and why. Correct them and send "
+    "the request again; the same Idempotency-Key may be used.",
+)
+MALFORMED = Kind(
+    "malformed-json",
+    HTTPStatus.BAD_REQUEST,
+    "The body is not JSON",
+    "Nothing was done. The body has to be one JSON object in UTF-8; `detail` says where reading it failed.",
+)
+KEY_REUSED = Kind(
+    "idempotency-key-reused",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The Idempotency-Key belongs to another request",
+    "Nothing was done. An order was placed with this key from a different body. Draw a new key for each order, and "
+    "send a repeat with exactly the body of the first try.",
+)
+IN_PROGRESS = Kind(
+    "request-in-progress",
+    HTTPStatus.CONFLICT,
+    "The first request with this Idempotency-Key is still being handled",
+    "Wait as many seconds as Retry-After says and send the same request again: it gets the answer of the first.",
+)
+NOT_CANCELLABLE = Kind(
+    "order-not-cancellable",
+    HTTPStatus.CONFLICT,
+    "The order cannot be cancelled any more",
+    "The order goes on as it was. `detail` says why, in words for the buyer.",
+)
+UNAVAILABLE = Kind(
+    "temporarily-unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The shop cannot answer at the moment",
+    "It is not known whether the request was carried out. Wait as many seconds as Retry-After says and send it again, "
+    "an order with the same Idempotency-Key: it is placed once, however often it is sent.",
+)
+BAD_SIGNATURE = Kind(
+    "bad-signature",
+    HTTPStatus.BAD_REQUEST,
+    "The signature does not fit",
+    "Nothing was done. Sign the timestamp and the exact bytes of the body with the webhook secret, and send both at "
+    "once; a signature is good for five minutes.",
+)
+KINDS = {
+    kind.slug: kind
+    for kind in (INVALID, MALFORMED, KEY_REUSED, IN_PROGRESS, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE)
+}
+
+
+class Problem(Exception):
+    """Raised by a view to answer with a problem."""
+
+    def __init__(
+        self, kind: Kind, detail: str, errors: Errors | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.errors, self.headers = kind, detail, errors, headers
+
+
+def invalid(errors: Errors) -> Problem:
+    """The problem of a request in which these fields, parameters or headers are wrong."""
+    count = len(errors)
+    detail = (
+        "One value is not as it should be." if count == 1 else f"{count} values are not as they should be."
+    )
+    return Problem(INVALID, detail, errors)
+
+
+def response(
+    request: HttpRequest,
+    status: int,
+    detail: str,
+    *,
+    kind: Kind | None = None,
+    errors: Errors | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """A problem as an HTTP response, for `request`."""
+    body: dict[str, Any] = {
+        "type": kind.url if kind else "about:blank",
+        "title": kind.title if kind else HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "instance": request.path,
+    }
+    if errors:
+        body["errors"] = errors
+    return HttpResponse(orjson.dumps(body), content_type=CONTENT_TYPE, status=status, headers=headers)
+
+
+def of(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return response(
+        request,
+        problem.kind.status,
+        problem.detail,
+        kind=problem.kind,
+        errors=problem.errors,
+        headers=problem.headers,
+    )
+
+
+def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """What REST framework calls with everything that a view raised."""
+    request: HttpRequest = context["request"]._request
+    match error:
+        case Problem():
+            return of(request, error)
+        case OperationalError() | InterfaceError():
+            return unavailable(request, error)
+        case exceptions.ValidationError():
+            return of(request, invalid(_flat(error.detail)))
+        case exceptions.ParseError():
+            return response(request, 400, str(error.detail), kind=MALFORMED)
+        case exceptions.MethodNotAllowed():
+            return response(
+                request, 405, f"{request.path} does not take {request.method}; see the header Allow."
+            )
+        case exceptions.NotAcceptable():
+            return response(
+                request, 406, "The answer is application/json; the header Accept does not allow it."
+            )
+        case exceptions.UnsupportedMediaType():
+            detail = "Send the body as JSON, with the header Content-Type: application/json."
+            return response(request, 415, detail, headers={"Accept": "application/json"})
+        case exceptions.APIException():
+            return response(request, error.status_code, str(error.detail))
+        case Http404():
+            return response(request, 404, str(error) or f"There is nothing at {request.path}.")
+        case PermissionDenied():
+            return response(request, 403, str(error) or "This is not allowed.")
+        case RequestDataTooBig():
+            return response(request, 413, str(error))
+        case SuspiciousOperation():
+            return response(request, 400, "The request was refused.")
+    return broken(request, error)
+
+
+def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The database did not answer: nothing is wrong with the request, so it may come again."""
+    logger.warning("%s %s: the database did not answer: %s", request.method, request.path, error)
+    problem = Problem(
+        UNAVAILABLE,
+        "The shop's database does not answer. Send the request again in a moment.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+    return of(request, problem)
+
+
+def broken(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
+    """A bug of ours: the log gets the traceback, the client learns that it is not to blame and nothing of our insides."""
+    if error is not None:
+        logger.error(
+            "%s %s failed",
+            request.method,
+            request.path,
+            exc_info=(type(error), error, error.__traceback__),
+            extra={"status_code": 500, "request": request},
+        )
+    return response(request, 500, "Something broke on our side, and we have been told. Try again later.")
+
+
+def _flat(detail: Any, path: str = "") -> dict[str, list[str]]:
+    """REST framework's nested lists and dictionaries of reasons as one dictionary of field paths."""
+    if isinstance(detail, Mapping):
+        found: dict[str, list[str]] = {}
+        for name, inner in detail.items():
+            found.update(_flat(inner, f"{path}.{name}" if path else str(name)))
+        return found
+    if isinstance(detail, list) and any(isinstance(inner, (Mapping, list)) for inner in detail):
+        return _flat(dict(enumerate(detail)), path)
+    return {path: [str(reason) for reason in (detail if isinstance(detail, list) else [detail])]}

@@ -1,0 +1,106 @@
+"""The catalogue over the API."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from orders import inventory
+from shop.api import problems, schema
+from shop.api.base import ApiView, json
+from shop.api.serializers import ProductPageSerializer, ProductSerializer
+from shop.catalogue.models import Category, Product
+from shop.catalogue.search import search
+
+PER_PAGE = 50
+MAX_SEARCH = 100
+
+
+class ProductsView(ApiView):
+    @extend_schema(
+        operation_id="list_products",
+        summary="Browse the catalogue",
+        tags=["products"],
+        parameters=[
+            OpenApiParameter(
+                "search", str, description="Words that the name or SKU holds; near misses when none does."
+            ),
+            OpenApiParameter("category", str, description="Slug of a category."),
+            OpenApiParameter("page", int, description=f"From 1; a page has up to {PER_PAGE} products."),
+        ],
+        responses={
+            200: schema.response(ProductPageSerializer, "A page of products on sale."),
+            **schema.problems(400, 404, 406, 500, 503),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        asked = {name: request.GET[name] for name in ("search", "category") if request.GET.get(name)}
+        products = search(_on_sale(), _search_text(asked)) if "search" in asked else _on_sale()
+        if "category" in asked:
+            products = products.filter(category=_category(asked["category"]))
+        paginator = Paginator(products, PER_PAGE)
+        try:
+            page = paginator.page(request.GET.get("page", 1))
+        except PageNotAnInteger:
+            raise problems.invalid({"page": ["This has to be a whole number from 1."]}) from None
+        except EmptyPage:
+            raise Http404(f"There is no such page; the last one is {paginator.num_pages}.") from None
+
+        def link(number: int) -> str:
+            return f"{settings.SHOP_URL}{request.path}?{urlencode({**asked, 'page': number})}"
+
+        answer = {
+            "count": paginator.count,
+            "page": page.number,
+            "pages": paginator.num_pages,
+            "next": link(page.number + 1) if page.has_next() else None,
+            "previous": link(page.number - 1) if page.has_previous() else None,
+            "results": _answers(list(page)),
+        }
+        return json(answer)
+
+
+class ProductView(ApiView):
+    @extend_schema(
+        operation_id="retrieve_product",
+        summary="Look at a product",
+        tags=["products"],
+        parameters=[OpenApiParameter("sku", str, OpenApiParameter.PATH)],
+        responses={
+            200: schema.response(ProductSerializer, "The product."),
+            **schema.problems(404, 406, 500, 503),
+        },
+    )
+    def get(self, request: Request, sku: str) -> HttpResponse:
+        # A NUL cannot be asked for: PostgreSQL's text has none.
+        product = _on_sale().filter(sku=sku).first() if "\x00" not in sku else None
+        if product is None:
+            raise Http404("There is no product with this SKU on sale.")
+        return json(_answers([product])[0])
+
+
+def _on_sale() -> QuerySet[Product]:
+    return Product.objects.filter(active=True).select_related("category")
+
+
+def _search_text(asked: dict[str, str]) -> str:
+    if len(asked["search"]) > MAX_SEARCH:
+        raise problems.invalid({"search": [f"Up to {MAX_SEARCH} characters are possible."]})
+    return asked["search"]
+
+
+def _category(slug: str) -> Category:
+    category = Category.objects.filter(slug=slug).first() if "\x00" not in slug else None
+    if category is None:
+        raise problems.invalid({"category": ["There is no category with this slug."]})
+    return category
+
+
+def _answers(products: list[Product]) -> list[dict[str, Any]]:
+    on_hand = inventory.on_hand([product.sku for product in products])
+    return list(ProductSerializer(products, many=True, context={"on_hand": on_hand}).data)

@@ -1,0 +1,249 @@
+"""What goes in and out, as the schema tells it.
+
+Answers are made by these serializers. The request to place an order is read by shop.api.bodies instead, for speed;
+its serializers here are what clients are told, with the limits taken from the same constants, and tests hold the two
+against each other.
+
+Amounts are integers of the currency's minor unit everywhere: 1999 with currency GBP is £19.99.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.templatetags.static import static
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orders.models import Document, Order, OrderEvent, Payment, Shipment
+from orders.money import tax_within
+from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
+from shop.catalogue.models import Product
+from shop.checkout import rules
+from shop.checkout.quoting import MAX_LINES, MAX_QUANTITY
+
+_MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
+_CURRENCY = "ISO 4217 code of the currency that every amount here is in."
+# Events that are about our work, not about the order: their details are for staff.
+_INTERNAL_EVENTS = (EventKind.DEAD_LETTERED, EventKind.REPLAYED)
+
+
+class Answer(serializers.Serializer[Any]):
+    """Something that is only ever sent."""
+
+
+class Strict(serializers.Serializer[Any]):
+    """Something that is received, and in which fields with other names are refused (see shop.api.schema)."""
+
+
+# What is received
+
+
+class ItemSerializer(Strict):
+    sku = serializers.CharField(max_length=rules.MAX_SKU)
+    quantity = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        help_text="Items with the same SKU are added up; together they have the same limit.",
+    )
+
+
+class ShippingAddressSerializer(Strict):
+    name = serializers.CharField(max_length=rules.MAX_LENGTHS["name"])
+    line1 = serializers.CharField(max_length=rules.MAX_LENGTHS["line1"])
+    line2 = serializers.CharField(
+        max_length=rules.MAX_LENGTHS["line2"], required=False, allow_blank=True, allow_null=True
+    )
+    city = serializers.CharField(max_length=rules.MAX_LENGTHS["city"])
+    postcode = serializers.CharField(max_length=rules.MAX_LENGTHS["postcode"])
+    country = serializers.RegexField(
+        r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2 code in capitals, such as GB."
+    )
+
+
+class PaymentRequestSerializer(Strict):
+    method = serializers.ChoiceField(
+        choices=PaymentMethod.choices, help_text="`card`, or `cod`: cash on delivery."
+    )
+    token = serializers.RegexField(
+        r"^[!-~]+$",
+        max_length=rules.MAX_TOKEN,
+        required=False,
+        help_text="The payment provider's token for the card, never a card number. Required for `card`, refused "
+        "for `cod`.",
+    )
+
+
+class OrderRequestSerializer(Strict):
+    email = serializers.EmailField(
+        max_length=rules.MAX_EMAIL, help_text="Gets the confirmation and the invoice."
+    )
+    phone = serializers.RegexField(
+        rules.PHONE_PATTERN, help_text="With country code, as E.164 has it: +442079460958. Gets an SMS."
+    )
+    items = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MAX_LINES)
+    shipping_address = ShippingAddressSerializer()
+    payment = PaymentRequestSerializer()
+
+
+# What is sent
+
+
+class PlacedSerializer(Answer):
+    number = serializers.CharField(help_text="The order's number, for people.")
+    token = serializers.CharField(help_text="Unguessable; whoever has it may see and cancel the order.")
+    status = serializers.ChoiceField(choices=[(OrderStatus.PLACED.value, OrderStatus.PLACED.label)])
+    total = serializers.IntegerField(help_text=f"Tax and all included. {_MINOR}")
+    currency = serializers.CharField(help_text=_CURRENCY)
+    url = serializers.URLField(help_text="The order's live page, for the buyer's browser.")
+
+
+class LineSerializer(Answer):
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = serializers.IntegerField(source="unit_price_minor", help_text=f"Tax included. {_MINOR}")
+    total = serializers.IntegerField(source="total_minor", help_text=f"Tax included. {_MINOR}")
+    tax = serializers.SerializerMethodField(help_text=f"The tax within `total`. {_MINOR}")
+    tax_rate_bp = serializers.IntegerField(help_text="Tax rate in basis points: 2000 is 20 %.")
+
+    def get_tax(self, line: Any) -> int:
+        return tax_within(line.total_minor, line.tax_rate_bp)
+
+
+class PaymentSerializer(Answer):
+    """How the order is paid. For cash on delivery there is only the method."""
+
+    method = serializers.ChoiceField(choices=PaymentMethod.choices)
+    status = serializers.ChoiceField(choices=Payment.Status.choices, allow_null=True)
+    captured = serializers.IntegerField(help_text=_MINOR)
+    refunded = serializers.IntegerField(help_text=_MINOR)
+    action_url = serializers.URLField(
+        allow_null=True,
+        help_text="Where the buyer confirms the payment, while `status` is `requires_action`.",
+    )
+    reason = serializers.CharField(allow_null=True, help_text="Why the card was declined.")
+
+
+class ShipmentSerializer(Answer):
+    status = serializers.ChoiceField(choices=Shipment.Status.choices)
+    carrier = serializers.CharField(allow_blank=True)
+    tracking_number = serializers.CharField(allow_blank=True)
+    tracking_url = serializers.CharField(allow_blank=True)
+    booked_at = serializers.DateTimeField(allow_null=True)
+
+
+class DocumentSerializer(Answer):
+    kind = serializers.ChoiceField(choices=Document.Kind.choices)
+    number = serializers.CharField()
+    issued_at = serializers.DateTimeField()
+    url = serializers.SerializerMethodField(help_text="The PDF.")
+
+    def get_url(self, document: Document) -> str:
+        return settings.SHOP_URL + reverse("invoice", args=[document.order.token])
+
+
+class EventSerializer(Answer):
+    kind = serializers.ChoiceField(choices=EventKind.choices)
+    label = serializers.CharField(source="get_kind_display", help_text="`kind` in words for people.")
+    at = serializers.DateTimeField()
+    detail = serializers.SerializerMethodField(help_text="A sentence more; often empty.")
+
+    def get_detail(self, event: OrderEvent) -> str:
+        return "" if event.kind in _INTERNAL_EVENTS else event.detail
+
+
+class OrderSerializer(Answer):
+    number = serializers.CharField()
+    token = serializers.CharField()
+    status = serializers.ChoiceField(choices=OrderStatus.choices)
+    total = serializers.IntegerField(source="total_minor", help_text=f"Tax included. {_MINOR}")
+    tax = serializers.IntegerField(source="tax_minor", help_text=f"The tax within `total`. {_MINOR}")
+    currency = serializers.CharField(help_text=_CURRENCY)
+    url = serializers.URLField(help_text="The order's live page, for the buyer's browser.")
+    placed_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True, help_text="When nothing was left to do for it.")
+    cancellable = serializers.SerializerMethodField(help_text="Whether it may still be cancelled.")
+    lines = LineSerializer(many=True)
+    payment = serializers.SerializerMethodField()
+    shipment = ShipmentSerializer(allow_null=True, help_text="Null until the parcel is begun.")
+    documents = DocumentSerializer(many=True)
+    timeline = EventSerializer(many=True, source="events")
+
+    def get_cancellable(self, order: Order) -> bool:
+        return order.status in CANCELLABLE_STATES and getattr(order, "shipment", None) is None
+
+    @extend_schema_field(PaymentSerializer)
+    def get_payment(self, order: Order) -> dict[str, Any]:
+        payment: Payment | None = getattr(order, "payment", None)
+        if payment is None:
+            nothing = {"status": None, "captured": 0, "refunded": 0, "action_url": None, "reason": None}
+            return {"method": order.payment_method, **nothing}
+        waiting = payment.status == Payment.Status.REQUIRES_ACTION
+        declined = payment.status == Payment.Status.DECLINED
+        return {
+            "method": order.payment_method,
+            "status": payment.status,
+            "captured": payment.captured_minor,
+            "refunded": payment.refunded_minor,
+            "action_url": payment.action_url if waiting and payment.action_url else None,
+            "reason": payment.reason if declined and payment.reason else None,
+        }
+
+
+class CategorySerializer(Answer):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ProductSerializer(Answer):
+    """`context["on_hand"]` holds what is free to sell, by SKU."""
+
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    category = CategorySerializer()
+    price = serializers.IntegerField(source="price_minor", help_text=f"Tax included. {_MINOR}")
+    currency = serializers.CharField(help_text=_CURRENCY)
+    tax_rate_bp = serializers.IntegerField(help_text="Tax rate in basis points: 2000 is 20 %.")
+    available = serializers.SerializerMethodField(
+        help_text="Pieces free to sell at this moment; who orders first gets them."
+    )
+    picture = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField(help_text="The product's page, for the buyer's browser.")
+
+    def get_available(self, product: Product) -> int:
+        on_hand: dict[str, int] = self.context["on_hand"]
+        return on_hand.get(product.sku, 0)
+
+    def get_picture(self, product: Product) -> str | None:
+        return settings.SHOP_URL + static(product.picture) if product.picture else None
+
+    def get_url(self, product: Product) -> str:
+        return settings.SHOP_URL + product.get_absolute_url()
+
+
+class ProductPageSerializer(Answer):
+    count = serializers.IntegerField(help_text="Products found, on all pages.")
+    page = serializers.IntegerField()
+    pages = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
+    previous = serializers.URLField(allow_null=True)
+    results = ProductSerializer(many=True)
+
+
+class ProblemSerializer(Answer):
+    """RFC 9457."""
+
+    type = serializers.URLField(
+        help_text="The address of a page about this kind of problem, or `about:blank`."
+    )
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What happened this time, in words.")
+    instance = serializers.CharField(help_text="The path that was asked for.")
+    errors = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with it.",
+    )
