@@ -29,7 +29,7 @@ class OrdersView(ApiView):
         summary="Place an order",
         description=schema.PLACING,
         tags=["orders"],
-        parameters=[schema.IDEMPOTENCY_KEY],
+        parameters=[schema.IDEMPOTENCY_KEY, schema.LOCATION, schema.REPEATED, schema.RETRY_AFTER],
         request=OrderRequestSerializer,
         responses={
             201: schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),

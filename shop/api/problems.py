@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.log import log_response
 from rest_framework import exceptions
 
 CONTENT_TYPE = "application/problem+json"
@@ -192,17 +193,13 @@ def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     return of(request, problem)
 
 
-def broken(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
-    """A bug of ours: the log gets the traceback, the client learns that it is not to blame and nothing of our insides."""
-    if error is not None:
-        logger.error(
-            "%s %s failed",
-            request.method,
-            request.path,
-            exc_info=(type(error), error, error.__traceback__),
-            extra={"status_code": 500, "request": request},
-        )
-    return response(request, 500, "Something broke on our side, and we have been told. Try again later.")
+def broken(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """A bug of ours: the log gets the traceback; the client learns that it is not to blame, and nothing else."""
+    answer = response(request, 500, "Something broke on our side, and we have been told. Try again later.")
+    log_response(
+        "%s %s failed", request.method, request.path, response=answer, request=request, exception=error
+    )
+    return answer
 
 
 def _flat(detail: Any, path: str = "") -> dict[str, list[str]]:

@@ -36,6 +36,20 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 TOKEN = OpenApiParameter(
     "token", str, OpenApiParameter.PATH, description="The token that placing the order answered with."
 )
+REPEATED = OpenApiParameter(
+    "Idempotent-Replayed",
+    str,
+    OpenApiParameter.HEADER,
+    response=[201],
+    description="`true` on the answer to a repeat.",
+    enum=["true"],
+)
+LOCATION = OpenApiParameter(
+    "Location", str, OpenApiParameter.HEADER, response=[201], required=True, description="Where to follow the order."
+)
+RETRY_AFTER = OpenApiParameter(
+    "Retry-After", int, OpenApiParameter.HEADER, response=[409, 503], description="Seconds to wait."
+)
 
 _BODY: dict[str, Any] = {
     "email": "ada@example.com",
