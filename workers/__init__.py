@@ -1,1 +1,8 @@
-"""What happens after the click: the Celery app, the workflow, the relay, dead letters."""
+"""What happens after the click: the Celery app, the workflow, the relay, dead letters.
+
+`celery -A workers` finds the app here.
+"""
+
+from workers.celery import app
+
+__all__ = ["app"]

@@ -50,7 +50,7 @@ class Order(models.Model):
     placed_at = models.DateTimeField(db_default=Now())
 
     status = models.CharField(max_length=20, choices=OrderStatus.choices, db_default=OrderStatus.PLACED)
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When the order reached its end.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When nothing was left to do for it.")
 
     # What drives the work (orders.driving): when to look at the order next, and how often it was looked at.
     due_at = models.DateTimeField(null=True, blank=True, db_default=Now())

@@ -1,0 +1,115 @@
+"""What drives the work: `due_at` says when to look at an order next, `drives` whether someone is looking at it.
+
+The relay claims what is due (workers.relay) and takes a lease by moving `due_at` ahead. Here stand the other ways in
+which these columns change, and `advance`, the one statement by which an order changes its state.
+
+    drives = 0    nobody is at it; it is due at `due_at`, or has ended when that is null
+    drives > 0    driven so often since its last progress; its lease runs out at `due_at`
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+from orders import sql
+from orders.states import EventKind, OrderStatus
+
+# Longer than a batch waits in a queue plus the longest call to a provider; a worker that died is replaced after it.
+LEASE = timedelta(seconds=20)
+
+_ADVANCE: LiteralString = """
+WITH moved AS (
+    UPDATE orders_order o
+    SET status = %(target)s,
+        due_at = CASE %(then)s WHEN 'lease' THEN now() + %(lease)s WHEN 'now' THEN now()
+                               WHEN 'later' THEN %(later)s ELSE NULL END,
+        drives = CASE %(then)s WHEN 'lease' THEN 1 ELSE 0 END,
+        alone = alone AND %(then)s <> 'end',
+        ended_at = CASE %(then)s WHEN 'end' THEN clock_timestamp() END
+    FROM unnest(%(ids)s::bigint[], %(details)s::text[]) AS step (id, detail)
+    WHERE o.id = step.id AND o.status = ANY(%(sources)s)
+    RETURNING o.id, step.detail
+), logged AS (
+    INSERT INTO orders_orderevent (order_id, kind, detail) SELECT id, %(event)s, detail FROM moved ORDER BY id
+)
+SELECT id FROM moved ORDER BY id
+"""
+_MAKE_DUE: LiteralString = """
+UPDATE orders_order SET due_at = now(), drives = 0 WHERE id IN (
+    SELECT id FROM orders_order WHERE id = ANY(%(ids)s) AND status = ANY(%(only)s) ORDER BY id FOR NO KEY UPDATE)
+"""
+_LOOK_AT: LiteralString = """
+UPDATE orders_order o SET due_at = step.at, drives = 0, alone = o.alone OR %(alone)s
+FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS step (id, at)
+WHERE o.id = step.id AND o.due_at IS NOT NULL
+"""
+_SET_ASIDE: LiteralString = """
+WITH stopped AS (
+    UPDATE orders_order SET due_at = NULL, drives = 0
+    WHERE id = ANY(%(ids)s) AND due_at IS NOT NULL RETURNING id
+)
+INSERT INTO orders_orderevent (order_id, kind, detail)
+SELECT id, 'order.dead_lettered', %(detail)s FROM stopped ORDER BY id
+RETURNING order_id
+"""
+_CLOSE: LiteralString = """
+UPDATE orders_order SET due_at = NULL, drives = 0, alone = false, ended_at = coalesce(ended_at, clock_timestamp())
+WHERE id = ANY(%(ids)s) RETURNING id
+"""
+
+
+def advance(
+    orders: Collection[int] | Mapping[int, str],
+    sources: Collection[OrderStatus],
+    target: OrderStatus,
+    *,
+    then: str = "lease",
+    later: datetime | None = None,
+) -> list[int]:
+    """Move the orders that are in one of `sources` to `target` and log it; returns the ids that moved.
+
+    `orders` may carry a sentence for the log with each id. `then` is what comes next: "lease" (the same chain goes
+    on), "now" (the relay is to look at once), "later" (at that time), "end" (nothing). Lock the orders first.
+    """
+    if not orders:
+        return []
+    details = list(orders.values()) if isinstance(orders, Mapping) else [""] * len(orders)
+    moved = sql.rows(
+        _ADVANCE,
+        {
+            "ids": list(orders),
+            "details": [detail[:300] for detail in details],
+            "sources": [status.value for status in sources],
+            "target": target.value,
+            "event": EventKind(f"order.{target.value}").value,
+            "then": then,
+            "lease": LEASE,
+            "later": later,
+        },
+    )
+    return [order_id for (order_id,) in moved]
+
+
+def make_due(ids: Collection[int], *, only: Collection[OrderStatus] = tuple(OrderStatus)) -> int:
+    """Have the relay look at these orders at once: a webhook's doorbell, a replay, a compensation."""
+    return sql.count(_MAKE_DUE, {"ids": list(ids), "only": [status.value for status in only]}) if ids else 0
+
+
+def look_at(times: Mapping[int, datetime], *, alone: bool = False) -> int:
+    """Look at each order at its time, and not before; those that have ended meanwhile are left as they are.
+
+    `alone`: it failed in a batch and is driven by itself from now on.
+    """
+    if not times:
+        return 0
+    return sql.count(_LOOK_AT, {"ids": list(times), "times": list(times.values()), "alone": alone})
+
+
+def set_aside(ids: Collection[int], detail: str) -> list[int]:
+    """Stop driving these orders until a person takes them up again; returns those that were being driven."""
+    return [order_id for (order_id,) in sql.rows(_SET_ASIDE, {"ids": list(ids), "detail": detail[:300]})]
+
+
+def close(ids: Collection[int]) -> list[int]:
+    """Nothing is left to do for these orders."""
+    return [order_id for (order_id,) in sql.rows(_CLOSE, {"ids": list(ids)})]

@@ -1,0 +1,177 @@
+"""Stock: reserving it for orders, giving it back, letting it go with a shipment, and stocking up.
+
+Orders are never sold more than there is: rows are locked in SKU order and changed by one statement for all lines of
+all orders of a batch; CHECK constraints stand behind that; and every movement is written to a ledger in the same
+transaction, each at most once for an order, which the audit adds up.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import LiteralString
+
+from django.db import IntegrityError, transaction
+
+from orders import driving, sql
+from orders.locking import lock_orders, lock_stock
+from orders.models import StockMovement
+from orders.states import FAILED_STATES, OrderStatus
+
+_LINES: LiteralString = """
+SELECT order_id, sku, quantity FROM orders_orderline WHERE order_id = ANY(%(ids)s) ORDER BY order_id, position
+"""
+_RESERVE: LiteralString = """
+WITH moved AS (
+    INSERT INTO orders_stockmovement (sku, order_id, kind, quantity)
+    SELECT sku, order_id, 'reserved', quantity FROM orders_orderline WHERE order_id = ANY(%(ids)s)
+)
+UPDATE orders_stockitem s SET on_hand = on_hand - taken.quantity, reserved = reserved + taken.quantity
+FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS taken (sku, quantity)
+WHERE s.sku = taken.sku
+"""
+_HELD: LiteralString = """
+SELECT order_id, sku, quantity FROM orders_stockmovement m
+WHERE order_id = ANY(%(ids)s) AND kind = 'reserved' AND NOT EXISTS (
+    SELECT FROM orders_stockmovement later
+    WHERE later.order_id = m.order_id AND later.sku = m.sku AND later.kind IN ('released', 'sold'))
+"""
+_LET_GO: LiteralString = """
+WITH moved AS (
+    INSERT INTO orders_stockmovement (sku, order_id, kind, quantity)
+    SELECT * FROM unnest(%(line_skus)s::text[], %(line_orders)s::bigint[], %(kinds)s::text[],
+                         %(line_quantities)s::bigint[])
+)
+UPDATE orders_stockitem s
+SET reserved = reserved - gone.quantity,
+    on_hand = on_hand + CASE WHEN %(kind)s = 'released' THEN gone.quantity ELSE 0 END,
+    sold = sold + CASE WHEN %(kind)s = 'sold' THEN gone.quantity ELSE 0 END
+FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS gone (sku, quantity)
+WHERE s.sku = gone.sku
+"""
+_STOCK_TO: LiteralString = """
+WITH wanted AS (
+    SELECT level.sku, level.stocked, coalesce(s.stocked, 0) AS before
+    FROM unnest(%(skus)s::text[], %(levels)s::bigint[]) AS level (sku, stocked)
+    LEFT JOIN orders_stockitem s USING (sku)
+    WHERE s.stocked IS DISTINCT FROM level.stocked
+), moved AS (
+    INSERT INTO orders_stockmovement (sku, kind, quantity)
+    SELECT sku, 'stocked', stocked - before FROM wanted WHERE stocked <> before
+)
+INSERT INTO orders_stockitem (sku, stocked, on_hand, reserved, sold)
+SELECT sku, stocked, stocked, 0, 0 FROM wanted
+ON CONFLICT (sku) DO UPDATE
+SET stocked = excluded.stocked, on_hand = orders_stockitem.on_hand + excluded.stocked - orders_stockitem.stocked
+"""
+_ON_HAND: LiteralString = "SELECT sku, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+_GONE: LiteralString = "SELECT sku, reserved + sold FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What became of a batch: ids of orders whose stock is held now, and of those for which there was too little."""
+
+    reserved: list[int]
+    out_of_stock: list[int]
+
+
+class StockTooLow(Exception):
+    """A stock level below what is already reserved or sold was asked for; `skus` names them."""
+
+    def __init__(self, skus: Collection[str]) -> None:
+        self.skus = sorted(skus)
+        super().__init__(
+            f"More than that is already reserved or sold of {', '.join(self.skus)}. Nothing was changed."
+        )
+
+
+def reserve(ids: Collection[int]) -> Reservation:
+    """Hold the stock of each order that is `placed`, whole or not at all, first come first served.
+
+    1. Lock the orders, then the stock of all their lines.
+    2. Deal it out in the order in which they were placed; who gets too little gets nothing and ends `out_of_stock`.
+    3. Write stock, ledger, states and events. A short order never fails its batch.
+    """
+    with transaction.atomic():
+        placed = lock_orders(ids, [OrderStatus.PLACED])
+        lines: dict[int, list[tuple[str, int]]] = {order_id: [] for order_id in placed}
+        for order_id, sku, quantity in sql.rows(_LINES, {"ids": placed}):
+            lines[order_id].append((sku, quantity))
+        left = lock_stock({sku for wanted in lines.values() for sku, _ in wanted})
+        taken: dict[str, int] = defaultdict(int)
+        enough: list[int] = []
+        short: dict[int, str] = {}
+        for order_id, wanted in lines.items():
+            missing = [sku for sku, quantity in wanted if left.get(sku, 0) < quantity]
+            if missing:
+                short[order_id] = f"Too little left of {', '.join(missing)}."
+                continue
+            enough.append(order_id)
+            for sku, quantity in wanted:
+                left[sku] -= quantity
+                taken[sku] += quantity
+        if enough:
+            params = {"ids": enough, "skus": list(taken), "quantities": list(taken.values())}
+            _all_changed(sql.count(_RESERVE, params), taken)
+        driving.advance(enough, [OrderStatus.PLACED], OrderStatus.RESERVED)
+        driving.advance(short, [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="now")
+    return Reservation(reserved=enough, out_of_stock=list(short))
+
+
+def release(ids: Collection[int]) -> list[int]:
+    """Put back what failed and cancelled orders still hold; returns the ids that are in such a state."""
+    with transaction.atomic():
+        failed = lock_orders(ids, FAILED_STATES)
+        _let_go(failed, StockMovement.Kind.RELEASED)
+    return failed
+
+
+def let_go_with_shipment(ids: Collection[int]) -> None:
+    """What these orders hold is sold. Called within the transaction that books their shipment and holds their locks."""
+    _let_go(ids, StockMovement.Kind.SOLD)
+
+
+def _let_go(ids: Collection[int], kind: StockMovement.Kind) -> None:
+    held = sql.rows(_HELD, {"ids": list(ids)})
+    if not held:
+        return
+    totals: dict[str, int] = defaultdict(int)
+    for _, sku, quantity in held:
+        totals[sku] += quantity
+    lock_stock(totals)
+    changed = sql.count(
+        _LET_GO,
+        {
+            "line_skus": [sku for _, sku, _ in held],
+            "line_orders": [order_id for order_id, _, _ in held],
+            "kinds": [kind.value] * len(held),
+            "line_quantities": [quantity for _, _, quantity in held],
+            "kind": kind.value,
+            "skus": list(totals),
+            "quantities": list(totals.values()),
+        },
+    )
+    _all_changed(changed, totals)
+
+
+def _all_changed(changed: int, totals: Mapping[str, int]) -> None:
+    if changed != len(totals):
+        raise IntegrityError(f"{len(totals) - changed} of {len(totals)} stock rows are gone: {sorted(totals)[:20]}")
+
+
+def on_hand(skus: Iterable[str]) -> dict[str, int]:
+    """Pieces free to sell at this moment, by SKU; an SKU that was never stocked is absent."""
+    return dict(sql.rows(_ON_HAND, {"skus": list(skus)}))
+
+
+def stock_to(levels: Mapping[str, int]) -> None:
+    """Set how many pieces of each SKU ever came in; the difference moves what is on hand. Doing it twice is once.
+
+    Raises StockTooLow, and changes nothing, when more than that is already reserved or sold.
+    """
+    with transaction.atomic():
+        lock_stock(levels)
+        gone = dict(sql.rows(_GONE, {"skus": list(levels)}))
+        if too_low := [sku for sku, level in levels.items() if level < gone.get(sku, 0)]:
+            raise StockTooLow(too_low)
+        sql.count(_STOCK_TO, {"skus": list(levels), "levels": list(levels.values())})

@@ -1,0 +1,1 @@
+"""Invoices: issued with the order, printed when somebody has time or asks."""

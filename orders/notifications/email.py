@@ -1,0 +1,123 @@
+"""E-mail, through Django's mail backend, over a few connections that are kept open for the whole batch.
+
+The Message-ID is made from the message's row: mail stores that suppress duplicates know a repeated message by it.
+"""
+
+import smtplib
+from collections import defaultdict
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formataddr
+from typing import Any, LiteralString
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.template.loader import get_template
+
+from orders import sql
+from orders.models import Notification
+from orders.notifications.telling import Kind, Message, begin, finish
+from orders.outside.failures import Outcome, ProviderError, Refused, Transient
+
+# A batch is dealt to so many connections at once, each getting at least so many messages: opening one costs as much
+# as sending several.
+_CONNECTIONS = 8
+_MESSAGES_A_CONNECTION = 25
+
+_SUBJECTS = {
+    Kind.CONFIRMATION: "Your order {number}",
+    Kind.OUT_OF_STOCK: "Sorry: your order {number} sold out",
+    Kind.PAYMENT_DECLINED: "Your payment for order {number} did not go through",
+    Kind.CANCELLED: "Your order {number} is cancelled",
+    Kind.REFUNDED: "Your refund for order {number}",
+}
+_LINES: LiteralString = """
+SELECT order_id, quantity, name, quantity * unit_price_minor FROM orders_orderline
+WHERE order_id = ANY(%(ids)s) ORDER BY order_id, position
+"""
+
+
+def mail(ids: Collection[int]) -> Outcome:
+    """Send each order the e-mail that its state calls for, once."""
+    messages = begin(ids, Notification.Channel.EMAIL)
+    lines: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
+    for order_id, quantity, name, amount in sql.rows(_LINES, {"ids": [message.order_id for message in messages]}):
+        lines[order_id].append((quantity, name, amount))
+    letters = [(message.id, _letter(message, lines[message.order_id])) for message in messages]
+    sent: dict[int, str] = {}
+    errors: dict[int, ProviderError] = {}
+    for message_id, answer in _deliver(letters):
+        if isinstance(answer, ProviderError):
+            errors[message_id] = answer
+        else:
+            sent[message_id] = answer
+    failed = finish(sent, errors, {message.id: message.order_id for message in messages})
+    stopped = {failure.order_id for failure in failed}
+    return Outcome([order_id for order_id in ids if order_id not in stopped], failed)
+
+
+def _letter(message: Message, lines: list[tuple[int, str, int]]) -> EmailMultiAlternatives:
+    context = {"message": message, "lines": lines}
+    letter = EmailMultiAlternatives(
+        subject=_SUBJECTS[message.kind].format(number=message.order_number),
+        body=get_template(f"orders/email/{message.kind}.txt").render(context),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[formataddr((message.name, message.email))],
+        headers={
+            "Message-ID": f"<{message.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2].rstrip('>')}>",
+            "X-Order": message.order_number,
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    letter.attach_alternative(get_template(f"orders/email/{message.kind}.html").render(context), "text/html")
+    return letter
+
+
+Letters = list[tuple[int, EmailMultiAlternatives]]
+Answers = list[tuple[int, str | ProviderError]]
+
+
+def _deliver(letters: Letters) -> Answers:
+    if not letters:
+        return []
+    hands = min(_CONNECTIONS, 1 + len(letters) // _MESSAGES_A_CONNECTION)
+    if hands == 1:
+        return _deliver_over_one_connection(letters)
+    with ThreadPoolExecutor(hands) as pool:
+        shares = pool.map(_deliver_over_one_connection, [letters[hand::hands] for hand in range(hands)])
+        return [answer for share in shares for answer in share]
+
+
+def _deliver_over_one_connection(letters: Letters) -> Answers:
+    connection = get_connection()
+    try:
+        connection.open()
+    except (OSError, smtplib.SMTPException) as error:
+        return [(message_id, _meaning(error)) for message_id, _ in letters]
+    answers: Answers = []
+    try:
+        for message_id, letter in letters:
+            answers.append((message_id, _send(connection, letter)))
+    finally:
+        connection.close()
+    return answers
+
+
+def _send(connection: Any, letter: EmailMultiAlternatives) -> str | ProviderError:
+    try:
+        connection.send_messages([letter])
+    except (OSError, smtplib.SMTPException) as error:
+        connection.close()  # the next letter opens it anew
+        return _meaning(error)
+    return str(letter.extra_headers["Message-ID"])
+
+
+def _meaning(error: OSError | smtplib.SMTPException) -> ProviderError:
+    """A 5xx answer is final, as RFC 5321 has it; everything else may pass."""
+    codes = []
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+    elif isinstance(error, smtplib.SMTPResponseException):
+        codes = [error.smtp_code]
+    said = f"{settings.EMAIL_HOST}: {error}"
+    return Refused(said) if codes and min(codes) >= 500 else Transient(said)

@@ -1,0 +1,69 @@
+"""Text messages, through whichever gateway SMS_GATEWAY names."""
+
+from collections.abc import Collection
+from functools import cache
+from typing import Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from orders.models import Notification
+from orders.notifications.telling import Kind, Message, begin, finish
+from orders.outside.failures import Outcome, ProviderError
+from orders.outside.http import client, each, expect
+
+_TEXTS = {
+    Kind.CONFIRMATION: "Stampede: we have your order {number}, thank you. Follow it here: {url}",
+    Kind.OUT_OF_STOCK: "Stampede: sorry, order {number} sold out before its turn. You were not charged. {url}",
+    Kind.PAYMENT_DECLINED: "Stampede: the payment for order {number} did not go through. You were not charged. {url}",
+    Kind.CANCELLED: "Stampede: order {number} is cancelled. Anything you paid goes back to you. {url}",
+    Kind.REFUNDED: "Stampede: the money for order {number} is on its way back to you. {url}",
+}
+
+
+class SmsGateway(Protocol):
+    async def send(self, to: str, text: str, *, order_number: str, key: str) -> str:
+        """Send one text; returns the provider's id. Raises outside.failures.Transient or Refused."""
+        ...
+
+
+class SandboxSms:
+    async def send(self, to: str, text: str, *, order_number: str, key: str) -> str:
+        status, answer = await client().call(
+            "POST", f"{settings.SMS_URL}/v1/messages", key=key, body={"to": to, "body": text, "order": order_number}
+        )
+        return str(expect(status, answer, f"SMS for {order_number}")["id"])
+
+
+_ADAPTERS = {"sandbox": "orders.notifications.sms.SandboxSms"}
+
+
+@cache
+def gateway() -> SmsGateway:
+    found: SmsGateway = import_string(_ADAPTERS.get(settings.SMS_GATEWAY, settings.SMS_GATEWAY))()
+    return found
+
+
+def text(ids: Collection[int]) -> Outcome:
+    """Send each order the text that its state calls for, once."""
+    messages = begin(ids, Notification.Channel.SMS)
+    answers = client().run(each(messages, _send)) if messages else []
+    sent: dict[int, str] = {}
+    errors: dict[int, ProviderError] = {}
+    for message, answer in zip(messages, answers, strict=True):
+        if isinstance(answer, ProviderError):
+            errors[message.id] = answer
+        else:
+            sent[message.id] = answer
+    failed = finish(sent, errors, {message.id: message.order_id for message in messages})
+    stopped = {failure.order_id for failure in failed}
+    return Outcome([order_id for order_id in ids if order_id not in stopped], failed)
+
+
+async def _send(message: Message) -> str:
+    return await gateway().send(
+        message.phone,
+        _TEXTS[message.kind].format(number=message.order_number, url=message.order_url),
+        order_number=message.order_number,
+        key=f"{message.key}-sms",
+    )

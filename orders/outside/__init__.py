@@ -1,0 +1,1 @@
+"""How the house speaks to the world outside: one HTTP session per process, and what its failures mean."""

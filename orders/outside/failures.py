@@ -1,0 +1,39 @@
+"""What a call to a provider can fail with, told apart by what may be done next."""
+
+from dataclasses import dataclass
+
+
+class ProviderError(Exception):
+    """A call to a provider failed; the message names the provider and what it said."""
+
+
+class Transient(ProviderError):
+    """It may well work later: overloaded, restarting, answered too late. `retry_after` seconds if it named a time.
+
+    The work may have been done although no answer came: whoever tries again uses the same key, or asks first.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Refused(ProviderError):
+    """The provider understood and will not do it, now or later: a bug of ours or bad data. A person must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One order's failed step: what happened, and how often it has failed in a row, this time included."""
+
+    order_id: int
+    error: ProviderError
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step made of its batch: orders that go on in the chain, and those that failed and leave it."""
+
+    done: list[int]
+    failed: list[Failure]

@@ -1,0 +1,142 @@
+"""JSON over HTTP to the providers: one event loop and one session a process, kept between tasks.
+
+A session for each task costs two to three times the CPU. The loop only runs while a step waits for its calls, so a
+connection that the provider closed meanwhile is found out when it is used next: such a call is sent once more, which
+its idempotency key makes harmless.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar, cast
+
+import aiohttp
+import orjson
+import uvloop
+
+from orders.outside.failures import Refused, Transient
+
+# Seconds. Shorter than the lease of the orders that wait for the answer (orders.driving.LEASE).
+CALL_TIMEOUT = 8.0
+_MAX_CONNECTIONS = 128
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Client:
+    """The HTTP client of one process."""
+
+    def __init__(self) -> None:
+        self.loop = uvloop.new_event_loop()
+        self._session: aiohttp.ClientSession | None = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    async def call(
+        self, method: str, url: str, *, key: str | None = None, body: Mapping[str, Any] | None = None
+    ) -> tuple[int, Any]:
+        """Send JSON and return (status, decoded JSON) of any answer below 500 but 409, 425 and 429.
+
+        Raises Transient when there is no answer, or one that asks to come later.
+        """
+        headers = {"Idempotency-Key": key} if key else None
+        data = None if body is None else orjson.dumps(body)
+        for last in (False, True):
+            try:
+                return await self._send(method, url, headers, data)
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError, aiohttp.ClientOSError) as error:
+                if last or isinstance(error, aiohttp.ClientConnectorError):
+                    raise Transient(f"{method} {url}: no connection ({error})") from error
+            except TimeoutError as error:
+                raise Transient(f"{method} {url}: no answer within {CALL_TIMEOUT:g} s") from error
+            except aiohttp.ClientError as error:
+                raise Transient(f"{method} {url}: {error}") from error
+        raise AssertionError("unreachable")
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str] | None, data: bytes | None
+    ) -> tuple[int, Any]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=60),
+                timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT),
+                headers={"Content-Type": "application/json"},
+                auto_decompress=False,
+            )
+        async with self._session.request(method, url, headers=headers, data=data) as response:
+            raw = await response.read()
+            if response.status >= 500 or response.status in (409, 425, 429):
+                raise Transient(
+                    f"{method} {url}: {response.status} {_excerpt(raw)}", _seconds(response.headers.get("Retry-After"))
+                )
+            try:
+                return response.status, orjson.loads(raw)
+            except orjson.JSONDecodeError as error:
+                raise Transient(f"{method} {url}: {response.status}, not JSON: {_excerpt(raw)}") from error
+
+
+_clients: dict[int, Client] = {}
+
+
+def client() -> Client:
+    """This process's client; a forked child makes its own."""
+    pid = os.getpid()
+    if pid not in _clients:
+        _clients.clear()
+        _clients[pid] = Client()
+    return _clients[pid]
+
+
+async def each(
+    items: list[Item], call: Callable[[Item], Awaitable[Result]]
+) -> list[Result | Transient | Refused]:
+    """Call the provider for every item at once; returns results or errors, in the items' order.
+
+    The session's connection limit bounds how many are in flight. In company nobody waits long for one: when half of
+    the batch has been answered, the rest get as long again as that took, four times, and at least a second; whoever
+    is not answered by then is cut off as Transient, leaves the batch and is asked about by itself.
+    """
+    if len(items) == 1:
+        return [await _caught(call(items[0]))]
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    half = asyncio.Semaphore(0)
+    tasks = [asyncio.ensure_future(_caught(call(item))) for item in items]
+    for task in tasks:
+        task.add_done_callback(lambda _: half.release())
+    for _ in range(len(tasks) // 2):
+        await half.acquire()
+    _, waiting = await asyncio.wait(tasks, timeout=max(1.0, 4 * (loop.time() - began)))
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting)
+    late = Transient("no answer yet while the rest of the batch had theirs")
+    return [late if task.cancelled() else task.result() for task in tasks]
+
+
+async def _caught(work: Awaitable[Result]) -> Result | Transient | Refused:
+    try:
+        return await work
+    except (Transient, Refused) as error:
+        return error
+
+
+def expect(status: int, answer: Any, what: str) -> dict[str, Any]:
+    """The answer, if its status is 2xx; raises Refused with what the provider said otherwise."""
+    if 200 <= status < 300:
+        return cast(dict[str, Any], answer)
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    said = error.get("message", error) if isinstance(error, dict) else error
+    raise Refused(f"{what}: {status} {str(said)[:200]}")
+
+
+def _excerpt(raw: bytes) -> str:
+    return raw[:200].decode(errors="replace")
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.isascii() and header.isdigit() else None

@@ -1,0 +1,187 @@
+"""Charging orders: ask the provider for a batch at once, then write what it answered.
+
+1. In one transaction: lock the orders, mark their payments as asked. From here on nobody knows whether money moved.
+2. With no lock held: a payment never asked before is authorised and captured in one call. One that was asked before
+   (a worker died, a call timed out, the buyer had to confirm) is looked up first, by its key, and only charged when
+   the provider never heard of it.
+3. In one transaction: write each answer, move each order that still waits for it. An order that was cancelled
+   meanwhile keeps its answer and is made due, so that the money goes back (orders.payments.refunding).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from orders import driving, sql
+from orders.locking import lock_orders
+from orders.models import Payment
+from orders.models.order import number_of
+from orders.outside.failures import Failure, Outcome, ProviderError
+from orders.outside.http import client, each
+from orders.payments.gateway import Charge, Intent, gateway
+from orders.states import FAILED_STATES, OrderStatus
+
+CHARGEABLE = (OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT)
+# How long a buyer may take to confirm with the bank, and how often the provider is asked meanwhile, should its
+# webhook not arrive.
+HOLD = timedelta(minutes=30)
+ASK_AGAIN = timedelta(seconds=60)
+
+_ASK: LiteralString = """
+WITH asked AS (
+    SELECT p.id, p.status, o.token FROM orders_payment p JOIN orders_order o ON o.id = p.order_id
+    WHERE p.order_id = ANY(%(ids)s) AND p.status IN ('pending', 'requested', 'requires_action', 'authorised')
+)
+UPDATE orders_payment p
+SET status = CASE p.status WHEN 'pending' THEN 'requested' ELSE p.status END, requested_at = now(), updated_at = now()
+FROM asked WHERE asked.id = p.id
+RETURNING p.order_id, p.key, p.token, p.amount_minor, p.currency, p.reference, asked.status <> 'pending', p.hold_until,
+          asked.token
+"""
+_ANSWER: LiteralString = """
+UPDATE orders_payment p
+SET status = step.status, reference = step.reference, action_url = step.action_url, captured_minor = step.captured,
+    reason = step.reason, attempts = 0, updated_at = now(),
+    hold_until = CASE step.status WHEN 'requires_action' THEN coalesce(p.hold_until, now() + %(hold)s) END
+FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(references)s::text[], %(urls)s::text[], %(captured)s::bigint[],
+            %(reasons)s::text[]) AS step (order_id, status, reference, action_url, captured, reason)
+WHERE p.order_id = step.order_id
+  AND (p.status IN ('requested', 'requires_action', 'authorised')
+       -- given up as never heard of, and then it came through after all
+       OR p.status = 'voided' AND p.reference = '')
+RETURNING p.order_id, p.hold_until
+"""
+_FAILED: LiteralString = """
+UPDATE orders_payment p SET attempts = attempts + 1, reason = step.reason, updated_at = now()
+FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (order_id, reason)
+WHERE p.order_id = step.order_id
+RETURNING p.order_id, p.attempts
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    charge: Charge
+    order_id: int
+    reference: str
+    asked_before: bool
+    hold_until: datetime | None
+
+
+def charge(ids: Collection[int]) -> Outcome:
+    """Charge the orders that are reserved or await their payment; `done` are those that are paid now."""
+    with transaction.atomic():
+        asks = [_ask(row) for row in sql.rows(_ASK, {"ids": lock_orders(ids, CHARGEABLE)})]
+    if not asks:
+        return Outcome([], [])
+    answers = client().run(each(asks, _call))
+    intents = {
+        ask.order_id: answer for ask, answer in zip(asks, answers, strict=True) if isinstance(answer, Intent)
+    }
+    errors = {
+        ask.order_id: answer for ask, answer in zip(asks, answers, strict=True) if isinstance(answer, ProviderError)
+    }
+    with transaction.atomic():
+        paid = _write(intents)
+        failed = note_failures(errors)
+    return Outcome(paid, failed)
+
+
+def charge_key(key: UUID) -> str:
+    return f"{key}-charge"
+
+
+async def _call(ask: _Ask) -> Intent:
+    provider = gateway()
+    if ask.asked_before:
+        found = await provider.find(key=ask.charge.key, reference=ask.reference)
+        if found and found.status == "authorised":
+            return await provider.capture(
+                found.reference, ask.charge.amount_minor, key=ask.charge.key.replace("-charge", "-capture")
+            )
+        if found and found.status == "requires_action" and ask.hold_until and ask.hold_until <= timezone.now():
+            return await provider.void(found.reference, key=ask.charge.key.replace("-charge", "-void"))
+        if found:
+            return found
+    return await provider.authorise(ask.charge, capture=True)
+
+
+def _write(intents: dict[int, Intent]) -> list[int]:
+    """Record the answers and move the orders; returns those that are paid."""
+    if not intents:
+        return []
+    waiting = lock_orders(intents, CHARGEABLE)
+    holds = dict(
+        sql.rows(
+            _ANSWER,
+            {
+                "ids": list(intents),
+                "statuses": [intent.status for intent in intents.values()],
+                "references": [intent.reference for intent in intents.values()],
+                "urls": [intent.action_url for intent in intents.values()],
+                "captured": [intent.captured_minor for intent in intents.values()],
+                "reasons": [intent.reason[:300] for intent in intents.values()],
+                "hold": HOLD,
+            },
+        )
+    )
+    # Who moved on while we asked (cancelled, most likely) must be looked at again: there may be money to give back.
+    driving.make_due(set(intents) - set(waiting), only=FAILED_STATES)
+    by_status: dict[str, dict[int, str]] = {}
+    for order_id in waiting:
+        intent = intents[order_id]
+        by_status.setdefault(intent.status, {})[order_id] = intent.reason
+    paid = driving.advance(list(by_status.get("captured", {})), CHARGEABLE, OrderStatus.PAID)
+    declined = by_status.get("declined", {}) | {
+        order_id: reason or "The payment was not confirmed in time."
+        for order_id, reason in by_status.get("voided", {}).items()
+    }
+    driving.advance(declined, CHARGEABLE, OrderStatus.PAYMENT_DECLINED, then="now")
+    confirm = list(by_status.get("requires_action", {}))
+    soon = timezone.now() + ASK_AGAIN
+    driving.advance(confirm, [OrderStatus.RESERVED], OrderStatus.AWAITING_PAYMENT, then="later", later=soon)
+    driving.look_at({order_id: min(soon, holds[order_id]) for order_id in confirm if order_id in holds})
+    # Authorised but not captured: the capture is the next drive's first call.
+    driving.make_due(list(by_status.get("authorised", {})))
+    return paid
+
+
+def note_failures(errors: dict[int, ProviderError]) -> list[Failure]:
+    """Count a failed try of each payment; nothing else is known, so nothing else changes."""
+    if not errors:
+        return []
+    counted = dict(
+        sql.rows(_FAILED, {"ids": list(errors), "reasons": [str(error)[:300] for error in errors.values()]})
+    )
+    return [Failure(order_id, errors[order_id], attempts) for order_id, attempts in counted.items()]
+
+
+def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str]) -> _Ask:
+    order_id, key, token, amount, currency, reference, asked_before, hold_until, order_token = row
+    return _Ask(
+        charge=Charge(
+            key=charge_key(key),
+            order_number=number_of(order_id),
+            token=token,
+            amount_minor=amount,
+            currency=currency,
+            return_url=settings.SHOP_URL + reverse("order", args=[order_token]),
+        ),
+        order_id=order_id,
+        reference=reference,
+        asked_before=asked_before,
+        hold_until=hold_until,
+    )
+
+
+def outstanding(payment: Payment) -> bool:
+    """Whether the buyer's money, or a hold on it, is still with us."""
+    settled = (Payment.Status.PENDING, Payment.Status.DECLINED, Payment.Status.VOIDED, Payment.Status.REFUNDED)
+    return payment.status not in settled

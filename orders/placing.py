@@ -1,0 +1,190 @@
+"""Placing an order: one statement writes the order, its lines, its payment, its first event and the time it is due.
+
+One statement is one transaction and one round trip. Nothing is rung: the relay finds the order because it is due.
+An order is placed once for each idempotency key, however often and however simultaneously it is asked for.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import LiteralString
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.urls import reverse
+
+from orders import sql
+from orders.money import tax_within
+from orders.models.order import number_of
+from orders.states import PaymentMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    name: str
+    line1: str
+    line2: str
+    city: str
+    postcode: str
+    country: str  # ISO 3166-1 alpha-2
+
+
+@dataclass(frozen=True, slots=True)
+class LineDraft:
+    """A line as the catalogue prices it: gross unit price in minor units, tax rate in basis points."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price_minor: int
+    tax_rate_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDraft:
+    """All that is written when an order is placed. `lines` holds each SKU once; `key` is the idempotency key."""
+
+    key: str
+    fingerprint: str
+    email: str
+    phone: str
+    address: Address
+    currency: str
+    lines: Sequence[LineDraft]
+    payment_method: str
+    payment_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The answer to the shopper; `created` is False when the key had placed this order before."""
+
+    id: int
+    number: str
+    token: str
+    total_minor: int
+    currency: str
+    url: str
+    created: bool
+
+
+class KeyReused(Exception):
+    """The idempotency key has placed an order from another request."""
+
+    def __init__(self, placed: Placed) -> None:
+        super().__init__(f"This key has already placed order {placed.number} from a different request.")
+        self.placed = placed
+
+
+class StillBeingPlaced(Exception):
+    """Another request with this key is being handled at this moment."""
+
+
+_WRITE: LiteralString = """
+, placed AS (
+    INSERT INTO orders_order (token, idempotency_key, fingerprint, email, phone, name, line1, line2, city, postcode,
+                              country, payment_method, currency, total_minor, tax_minor)
+    SELECT %(token)s, %(key)s, %(fingerprint)s, %(email)s, %(phone)s, %(name)s, %(line1)s, %(line2)s, %(city)s,
+           %(postcode)s, %(country)s, %(method)s, %(currency)s, %(total)s, %(tax)s
+    FROM gate WHERE gate.free
+    ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING id
+), lines AS (
+    INSERT INTO orders_orderline (order_id, position, sku, name, quantity, unit_price_minor, tax_rate_bp)
+    SELECT placed.id, line.position, line.sku, line.name, line.quantity, line.price, line.tax
+    FROM placed, unnest(%(skus)s::text[], %(names)s::text[], %(quantities)s::int[], %(prices)s::bigint[],
+                        %(taxes)s::int[])
+         WITH ORDINALITY AS line (sku, name, quantity, price, tax, position)
+), payment AS (
+    INSERT INTO orders_payment (order_id, token, amount_minor, currency)
+    SELECT id, %(payment_token)s, %(total)s, %(currency)s FROM placed WHERE %(method)s = 'card'
+), event AS (
+    INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
+)
+SELECT gate.free, placed.id FROM gate LEFT JOIN placed ON true
+"""
+# Whoever holds the lock is handling the key; it is let go with the transaction, so nothing has to be tidied up.
+_PLACE_OR_SAY_BUSY: LiteralString = (
+    "WITH gate AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%(lock)s) AS free)" + _WRITE
+)
+_PLACE_OR_WAIT: LiteralString = (
+    "WITH gate AS MATERIALIZED (SELECT true AS free FROM pg_advisory_xact_lock(%(lock)s))" + _WRITE
+)
+_FIND_BY_KEY: LiteralString = """
+SELECT id, token, fingerprint, total_minor, currency FROM orders_order WHERE idempotency_key = %(key)s
+"""
+
+
+def place(draft: OrderDraft, *, wait: bool) -> Placed:
+    """Write the order, or return the one that the same key and fingerprint placed before.
+
+    While another request with this key is under way, `wait` waits for it (a browser's form); otherwise
+    StillBeingPlaced is raised (the API answers 409). KeyReused when the key belongs to another request.
+    """
+    try:
+        return _place(draft, wait=wait)
+    except (OperationalError, InterfaceError):
+        # The kept connection had died with the server it led to. The key makes a second try harmless.
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+        connection.close()
+        return _place(draft, wait=wait)
+
+
+def _place(draft: OrderDraft, *, wait: bool) -> Placed:
+    total = sum(line.quantity * line.unit_price_minor for line in draft.lines)
+    tax = sum(tax_within(line.quantity * line.unit_price_minor, line.tax_rate_bp) for line in draft.lines)
+    token = secrets.token_urlsafe(16)
+    address = draft.address
+    [(free, order_id)] = sql.rows(
+        _PLACE_OR_WAIT if wait else _PLACE_OR_SAY_BUSY,
+        {
+            "lock": int.from_bytes(blake2b(draft.key.encode(), digest_size=8).digest(), signed=True),
+            "token": token,
+            "key": draft.key,
+            "fingerprint": draft.fingerprint,
+            "email": draft.email,
+            "phone": draft.phone,
+            "name": address.name,
+            "line1": address.line1,
+            "line2": address.line2,
+            "city": address.city,
+            "postcode": address.postcode,
+            "country": address.country,
+            "method": PaymentMethod(draft.payment_method).value,
+            "currency": draft.currency,
+            "total": total,
+            "tax": tax,
+            "payment_token": draft.payment_token,
+            "skus": [line.sku for line in draft.lines],
+            "names": [line.name for line in draft.lines],
+            "quantities": [line.quantity for line in draft.lines],
+            "prices": [line.unit_price_minor for line in draft.lines],
+            "taxes": [line.tax_rate_bp for line in draft.lines],
+        },
+    )
+    if not free:
+        raise StillBeingPlaced("An order with this idempotency key is being placed right now.")
+    if order_id is not None:
+        return _answer(order_id, token, total, draft.currency, created=True)
+    found = sql.rows(_FIND_BY_KEY, {"key": draft.key})
+    if not found:
+        raise DatabaseError("The order of this idempotency key vanished between two statements.")
+    order_id, token, fingerprint, total, currency = found[0]
+    placed = _answer(order_id, token, total, currency, created=False)
+    if fingerprint != draft.fingerprint:
+        raise KeyReused(placed)
+    return placed
+
+
+def _answer(order_id: int, token: str, total: int, currency: str, *, created: bool) -> Placed:
+    return Placed(
+        id=order_id,
+        number=number_of(order_id),
+        token=token,
+        total_minor=total,
+        currency=currency,
+        url=settings.SHOP_URL + reverse("order", args=[token]),
+        created=created,
+    )

@@ -1,0 +1,1 @@
+"""Handing the goods to a carrier."""

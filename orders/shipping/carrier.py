@@ -1,0 +1,71 @@
+"""What the shop asks of a carrier, and the adapter for the sandbox's."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from orders.outside.http import client, expect
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What the carrier must know; `pieces` is the number of articles in it."""
+
+    key: str
+    order_number: str
+    name: str
+    line1: str
+    line2: str
+    city: str
+    postcode: str
+    country: str
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    carrier: str
+    tracking_number: str
+    tracking_url: str
+
+
+class Carrier(Protocol):
+    async def book(self, parcel: Parcel) -> Booking:
+        """Book one parcel under its key. Raises outside.failures.Transient or Refused."""
+        ...
+
+
+class SandboxCarrier:
+    async def book(self, parcel: Parcel) -> Booking:
+        status, answer = await client().call(
+            "POST",
+            f"{settings.CARRIER_URL}/v1/shipments",
+            key=parcel.key,
+            body={
+                "order": parcel.order_number,
+                "address": {
+                    "name": parcel.name,
+                    "line1": parcel.line1,
+                    "line2": parcel.line2,
+                    "city": parcel.city,
+                    "postcode": parcel.postcode,
+                    "country": parcel.country,
+                },
+                "lines": parcel.pieces,
+            },
+        )
+        booked = expect(status, answer, f"shipment of {parcel.order_number}")
+        return Booking(booked["carrier"], booked["tracking_number"], booked["tracking_url"])
+
+
+_ADAPTERS = {"sandbox": "orders.shipping.carrier.SandboxCarrier"}
+
+
+@cache
+def carrier() -> Carrier:
+    """The carrier that CARRIER_GATEWAY names: "sandbox" or the dotted path of a class."""
+    found: Carrier = import_string(_ADAPTERS.get(settings.CARRIER_GATEWAY, settings.CARRIER_GATEWAY))()
+    return found

@@ -1,0 +1,31 @@
+"""Runs the statements that matter as they are written: parameters go to the server, plans are kept per connection.
+
+Django's own cursor interpolates parameters in the client, so that every call is parsed and planned anew; for placing
+an order that planning costs as much as the writing. Transactions are Django's: inside `transaction.atomic` these
+statements are part of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+import psycopg
+from django.db import connection
+
+
+def rows(statement: LiteralString, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run one statement on Django's connection; returns its rows, [] for a statement without any.
+
+    Raises what Django raises (OperationalError, IntegrityError, …).
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def count(statement: LiteralString, params: Mapping[str, Any]) -> int:
+    """Run one statement that changes rows; returns how many it changed."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, params)
+        return cursor.rowcount

@@ -1,0 +1,74 @@
+"""The Celery app. Each setting with its reason; the database is the truth and these make the doorbell ring well."""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+from workers.queues import QUEUES, QueueName
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+
+# Longer than the longest task of any pool, so that Valkey does not hand a running task to a second worker. Orders do
+# not wait for it: the relay drives them again when their lease runs out.
+VISIBILITY_TIMEOUT = 3600  # seconds
+
+app = Celery("stampede")
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    # A worker that starts before the broker, or loses it, waits for it for as long as it takes.
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT,
+        # A connection that died without a word is found out in seconds; without these a worker may never consume again.
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
+    # Only the relay publishes, and what it could not publish it takes back: no retries that hold it up.
+    task_publish_retry=False,
+    # JSON alone: a pickled message is code from whoever reaches the broker.
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    # A task that dies with its worker is not acknowledged before it has ended.
+    task_acks_late=True,
+    # A task that failed is acknowledged too: what failed is written in the database, not left in the queue.
+    task_acks_on_failure_or_timeout=True,
+    # A task that kills its worker would come back for ever; the database counts drives, the broker cannot.
+    task_reject_on_worker_lost=False,
+    # One message ahead for each process: a batch waits in the queue, where any worker can take it.
+    worker_prefetch_multiplier=1,
+    # After a lost connection running tasks may finish; they write nothing twice, so there is no need to kill them.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # On SIGTERM running tasks get this long to finish before their messages are given back (seconds).
+    worker_soft_shutdown_timeout=5,
+    worker_enable_soft_shutdown_on_idle=False,
+    # Results are only kept where a chord counts them, and not for long: Valkey must not fill up with keys.
+    task_ignore_result=True,
+    result_backend=settings.BROKER_URL,
+    result_expires=600,
+    result_backend_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT},
+    redis_socket_timeout=10,
+    redis_socket_connect_timeout=5,
+    redis_socket_keepalive=True,
+    redis_retry_on_timeout=True,
+    redis_backend_health_check_interval=10,
+    # A task's name begins with its queue's.
+    task_routes={f"{name.value}.*": {"queue": name.value} for name in QueueName},
+    # No queue is made by a typing mistake.
+    task_queues=QUEUES,
+    task_create_missing_queues=False,
+    task_default_queue=QueueName.BULK.value,
+    # Flower shows what is sent and by whom.
+    task_send_sent_event=True,
+    worker_send_task_events=True,
+    # Long-lived children are replaced before a leak matters.
+    worker_max_tasks_per_child=20_000,
+    # Logging is Django's.
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    imports=["workers.tasks"],
+)

@@ -1,0 +1,27 @@
+"""The queues: one a kind of work, so that a video or a campaign never stands in front of a payment.
+
+Which pool serves which queues is for whoever runs the house (docs/architecture.md has the table of the laptop and of
+the servers); a queue that grows gets another node.
+"""
+
+from enum import StrEnum
+
+from kombu import Queue
+
+
+class QueueName(StrEnum):
+    INVENTORY = "inventory"
+    PAYMENT = "payment"
+    EMAIL = "email"
+    SMS = "sms"
+    SHIPPING = "shipping"
+    DOCUMENTS = "documents"
+    MEDIA = "media"
+    BULK = "bulk"
+    AUDIT = "audit"
+
+
+QUEUES = [Queue(name.value) for name in QueueName]
+
+# Those that an order passes through: while much waits in them, the relay lets orders gather (workers.relay).
+ORDER_QUEUES = (QueueName.INVENTORY, QueueName.PAYMENT, QueueName.EMAIL, QueueName.SMS, QueueName.SHIPPING)

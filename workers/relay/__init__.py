@@ -1,0 +1,1 @@
+"""The relay: finds what is due and rings for it, and tells the world what happened."""

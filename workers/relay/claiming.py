@@ -1,0 +1,67 @@
+"""The one query behind outbox, retry timer, crash recovery and replay: take what is due, under a lease."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import LiteralString
+
+from orders import sql
+from orders.driving import LEASE
+
+_CLAIM_ORDERS: LiteralString = """
+UPDATE orders_order o
+SET due_at = now() + %(lease)s, drives = o.drives + 1, drives_total = o.drives_total + 1
+FROM (SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED)
+     AS due
+WHERE o.id = due.id
+RETURNING o.id, o.status, o.payment_method, o.drives, o.alone
+"""
+_CLAIM_DOCUMENTS: LiteralString = """
+UPDATE orders_document d
+SET due_at = now() + %(lease)s, drives = d.drives + 1, drives_total = d.drives_total + 1
+FROM (SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
+      FOR NO KEY UPDATE SKIP LOCKED) AS due
+WHERE d.id = due.id
+RETURNING d.id, d.drives
+"""
+# Not rung after all: as if it had not been claimed.
+_TAKE_BACK: LiteralString = """
+UPDATE orders_order
+SET due_at = now() + %(wait)s, drives = greatest(drives - 1, 0), drives_total = drives_total - 1
+WHERE id = ANY(%(ids)s) AND drives > 0
+"""
+# Whatever was under way was known to the broker alone, and the broker forgot it.
+_TAKE_ALL_BACK: LiteralString = """
+UPDATE orders_order SET due_at = now(), drives = drives - 1 WHERE drives > 0 AND due_at IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A claimed order: `drives` counts this drive; `alone` says that it failed in company before."""
+
+    order_id: int
+    status: str
+    payment_method: str
+    drives: int
+    alone: bool
+
+
+def claim_orders(limit: int) -> list[Due]:
+    """Lease up to `limit` due orders; relays that run side by side never get the same one."""
+    return [Due(*row) for row in sql.rows(_CLAIM_ORDERS, {"limit": limit, "lease": LEASE})]
+
+
+def claim_documents(limit: int, lease: timedelta) -> list[tuple[int, int]]:
+    """Lease up to `limit` documents whose PDF is due; (id, drives) each."""
+    return [(row[0], row[1]) for row in sql.rows(_CLAIM_DOCUMENTS, {"limit": limit, "lease": lease})]
+
+
+def take_back(ids: Collection[int], wait: timedelta = timedelta(0)) -> None:
+    """Give claimed orders back unrung, due again after `wait`; the drive does not count."""
+    sql.count(_TAKE_BACK, {"ids": list(ids), "wait": wait})
+
+
+def take_all_back() -> int:
+    """The broker was wiped: everything under way is due again, at once and without counting. Returns how many."""
+    return sql.count(_TAKE_ALL_BACK, {})

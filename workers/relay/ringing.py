@@ -1,0 +1,145 @@
+"""One turn of the relay: claim what is due, group what stands at the same point, ring a canvas for each batch.
+
+Batches form themselves. When the shop is quiet an order is rung within a poll; when the crowd is there the relay
+lingers while orders gather, and does not claim at all while enough batches wait in the queues, so that the next ones
+are bigger and no lease runs out in a queue.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from orders import driving
+from orders.facts import Facts, facts_of
+from orders.states import OrderStatus, PaymentMethod
+from workers import deadletters
+from workers.queues import ORDER_QUEUES, QueueName
+from workers.relay.broker import Broker, waiting
+from workers.relay.claiming import Due, claim_documents, claim_orders, take_all_back, take_back
+from workers.tasks import render_documents
+from workers.workflow import Plan, Step, canvas, remaining
+
+log = logging.getLogger(__name__)
+
+POLL = 0.02  # seconds between looks when the shop is quiet
+LINGER = 0.1  # seconds for orders to gather when it is not
+BUSY = 4  # orders found at one look from which on it is not quiet
+BATCHES_WAITING = 8  # no claim while so many batches wait in the queues
+CLAIM = 1_000  # orders a look
+# An order driven so often without any progress kills its workers: it is set apart.
+MAX_DRIVES = 3
+# Orders a batch, by how often they were driven without progress: whoever breaks its batch is found in two steps.
+BATCH_LIMITS = (100, 10, 1)
+DOCUMENTS_A_BATCH = 50
+DOCUMENT_LEASE = timedelta(minutes=5)
+POSTPONE = timedelta(seconds=2)
+
+
+class Poison(Exception):
+    """An order was driven several times and no worker came back with an answer."""
+
+
+class Relay:
+    """Claims and rings; `turn` is called for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._broker = Broker()
+        self._broker_away = False
+
+    def turn(self) -> float:
+        """Do one look; returns how many seconds to wait before the next. Raises Django's OperationalError."""
+        try:
+            lengths, remembers = self._broker.look()
+            if not remembers:
+                self._recover_from_wipe()
+            self._broker_is(there=True)
+        except RedisError as error:
+            self._broker_is(there=False, why=error)
+            return 0.2
+        if waiting(lengths, ORDER_QUEUES) >= BATCHES_WAITING:
+            return POLL
+        due = claim_orders(CLAIM)
+        if due:
+            self._ring(due, lengths)
+        elif not lengths[QueueName.DOCUMENTS] and not waiting(lengths, ORDER_QUEUES):
+            self._ring_documents()
+        return LINGER if len(due) >= BUSY else POLL
+
+    def _ring(self, due: list[Due], lengths: dict[QueueName, int]) -> None:
+        due = self._without_poison(due)
+        batches = list(_batches(due))
+        rung = 0
+        try:
+            for plan, batch in batches:
+                ids = [order.order_id for order in batch]
+                if not plan:
+                    driving.close(ids)
+                elif batch[0].drives > 1 and _may_still_wait(plan, lengths):
+                    take_back(ids, POSTPONE)
+                else:
+                    canvas(plan, ids).apply_async()
+                rung += 1
+        except (BrokerError, RedisError) as error:
+            self._broker_is(there=False, why=error)
+            take_back([order.order_id for _, batch in batches[rung:] for order in batch])
+
+    def _ring_documents(self) -> None:
+        ids = [document_id for document_id, _ in claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE)]
+        if ids:
+            try:
+                render_documents.delay(ids)
+            except (BrokerError, RedisError) as error:
+                self._broker_is(there=False, why=error)
+
+    def _without_poison(self, due: list[Due]) -> list[Due]:
+        for order in due:
+            if order.drives > MAX_DRIVES:
+                [facts] = facts_of([order.order_id])
+                plan = remaining(facts)
+                first = plan[0] if plan else Step.CLOSE
+                deadletters.bury(
+                    first[0] if isinstance(first, tuple) else first,
+                    {order.order_id: Poison(f"driven {MAX_DRIVES} times, and no worker came back with an answer")},
+                    stops=True,
+                )
+        return [order for order in due if order.drives <= MAX_DRIVES]
+
+    def _recover_from_wipe(self) -> None:
+        taken = take_all_back()
+        self._broker.remember()
+        if taken:
+            log.warning("The broker forgot everything: %d orders under way are driven again.", taken)
+
+    def _broker_is(self, *, there: bool, why: Exception | None = None) -> None:
+        if there and self._broker_away:
+            log.warning("The broker is back.")
+        elif not there and not self._broker_away:
+            log.warning("The broker is away, orders wait in the database: %s", why)
+        self._broker_away = not there
+
+
+def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
+    """Group by what remains and by how often it was tried, cut to size."""
+    late = [order.order_id for order in due if order.status != OrderStatus.PLACED]
+    facts = {fact.order_id: fact for fact in facts_of(late)} if late else {}
+    groups: dict[tuple[Plan, int], list[Due]] = defaultdict(list)
+    for order in due:
+        fact = facts.get(order.order_id) or Facts(
+            order.order_id, OrderStatus(order.status), PaymentMethod(order.payment_method)
+        )
+        limit = 1 if order.alone else BATCH_LIMITS[min(order.drives, len(BATCH_LIMITS)) - 1]
+        groups[remaining(fact), limit].append(order)
+    for (plan, limit), orders in groups.items():
+        orders.sort(key=lambda order: order.order_id)
+        for start in range(0, len(orders), limit):
+            yield plan, orders[start : start + limit]
+
+
+def _may_still_wait(plan: Plan, lengths: dict[QueueName, int]) -> bool:
+    """Whether the message of an earlier drive may simply not have had its turn, because nobody serves its queue."""
+    first = plan[0] if isinstance(plan[0], tuple) else (plan[0],)
+    return any(lengths[QueueName(step.value.partition(".")[0])] for step in first)
