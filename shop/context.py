@@ -1,0 +1,39 @@
+"""What every page of the shop shows: its name, the categories of the menu, how much is in the cart.
+
+The menu is kept in the process's memory for half a minute: each page needs it, and it changes a few times a year.
+The cart is in the visitor's cookie. So a page costs no query here, also while a crowd is browsing.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from shop.cart import cookie
+from shop.catalogue import queries
+from shop.catalogue.models import Category
+
+SHOP_NAME = "Stampede"
+MENU_CACHE_KEY = "shop.menu"
+_MENU_SECONDS = 30
+
+
+def menu() -> list[Category]:
+    """Categories that sell something, in menu order; at most half a minute old."""
+    found: list[Category] | None = cache.get(MENU_CACHE_KEY)
+    if found is None:
+        found = list(queries.categories())
+        cache.set(MENU_CACHE_KEY, found, _MENU_SECONDS)
+    return found
+
+
+def storefront(request: HttpRequest) -> dict[str, Any]:
+    """The context processor. What costs anything is lazy: a page that has no menu asks for none."""
+    return {
+        "shop_name": SHOP_NAME,
+        "demonstration": settings.PAYMENT_GATEWAY == "sandbox",
+        "menu": SimpleLazyObject(menu),
+        "cart_count": SimpleLazyObject(lambda: cookie.read(request).pieces),
+    }

@@ -1,0 +1,88 @@
+"""Home, categories, search and a product's own page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.core.paginator import Page, Paginator
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from shop.cart.contents import Availability
+from shop.cart.cookie import MAX_QUANTITY
+from shop.catalogue import queries
+from shop.catalogue.models import Category, Product
+from shop.pages.request import ShopRequest, wants_fragment
+
+PER_PAGE = 24
+_SHELF = 4  # products of each category on the home page
+_RELATED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A product and how many of it can be had."""
+
+    product: Product
+    stock: Availability
+
+
+@require_safe
+def home(request: ShopRequest) -> HttpResponse:
+    """The product everybody came for, and the first few of each category."""
+    ranked = queries.on_sale().annotate(
+        rank=Window(RowNumber(), partition_by=F("category"), order_by=[F("name").asc(), F("id").asc()])
+    )
+    offers = _offers(ranked.filter(rank__lte=_SHELF).order_by("category__position", "category__name", "rank"))
+    hero = next((offer for offer in offers if not offer.stock.sold_out), None)
+    shelves: dict[Category, list[Offer]] = {}
+    for offer in offers:
+        shelves.setdefault(offer.product.category, []).append(offer)
+    return render(request, "shop/home.html", {"hero": hero, "shelves": list(shelves.items())})
+
+
+@require_safe
+def category(request: ShopRequest, slug: str) -> HttpResponse:
+    shown = get_object_or_404(Category, slug=slug)
+    page = _page(request, queries.on_sale(slug))
+    return render(request, "shop/category.html", {"category": shown, "page": page, "offers": _offers(page)})
+
+
+@require_safe
+def search(request: ShopRequest) -> HttpResponse:
+    """Results as a page of their own; to htmx, which asks while one types, only the part that changes."""
+    text = request.GET.get("q", "").strip()[: queries.MAX_LENGTH]
+    page = _page(request, queries.search(queries.on_sale(), text))
+    template = "shop/_results.html" if wants_fragment(request) else "shop/search.html"
+    context = {"q": text, "page": page, "offers": _offers(page), "live_search": True}
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request"])
+    return response
+
+
+@require_safe
+def product(request: ShopRequest, sku: str) -> HttpResponse:
+    try:
+        shown = queries.product(sku)
+    except Product.DoesNotExist:
+        raise Http404("There is no such product on sale.") from None
+    nearby = queries.on_sale(shown.category.slug).exclude(pk=shown.pk)[:_RELATED]
+    context = {
+        "offer": Offer(shown, Availability(shown.on_hand)),
+        "related": _offers(nearby),
+        "max_quantity": MAX_QUANTITY,
+    }
+    return render(request, "shop/product.html", context)
+
+
+def _offers(products: Iterable[Product]) -> list[Offer]:
+    """The products with what can be had of each; one query for all of them."""
+    return [Offer(product, Availability(product.on_hand)) for product in queries.with_stock(products)]
+
+
+def _page(request: ShopRequest, products: QuerySet[Product]) -> Page[Product]:
+    """The page that was asked for; the nearest one there is when it was a strange number."""
+    return Paginator(products, PER_PAGE).get_page(request.GET.get("page"))

@@ -1,0 +1,144 @@
+"""The checkout: a cart becomes an order, once, however often its form is sent.
+
+The ticket in the form (shop.checkout.ticket) holds the idempotency key and what the shopper saw. Whatever else is
+wrong with a form that is sent again, when its key has placed an order, that order is the answer.
+"""
+
+from dataclasses import replace
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from orders import inventory
+from orders.models import Order
+from orders.placing import KeyReused, OrderDraft, place
+from shop.cart import contents, cookie
+from shop.checkout import ticket as tickets
+from shop.checkout.forms import CheckoutForm
+from shop.checkout.quoting import Quote, QuoteError, fingerprint, quote
+from shop.checkout.ticket import Ticket
+from shop.pages.redirects import see_other
+from shop.pages.request import ShopRequest
+
+_TOO_OLD = (
+    "This page had been open for too long. Nothing was ordered yet: please look it over and place it again."
+)
+_CHANGED = (
+    "Your cart or a price has changed since this page was shown. Please look it over and place it again."
+)
+_SHORT = "Some of it has just been sold to others. Nothing was ordered yet: please change your cart."
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def checkout(request: ShopRequest) -> HttpResponse:
+    return _submitted(request) if request.method == "POST" else _begun(request)
+
+
+def _begun(request: ShopRequest) -> HttpResponse:
+    held = cookie.read(request)
+    if held.key and (order := _placed_under(Ticket(held.key, ""))):
+        # It was placed, but the answer with the emptied cart never reached the browser.
+        return _to_order(request, order.token, cart_too=True, note=_already(order.number))
+    return _page(request, held, CheckoutForm(initial=_details_of(held.refilled_from)))
+
+
+def _submitted(request: ShopRequest) -> HttpResponse:
+    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the way."""
+    held = cookie.read(request)
+    form = CheckoutForm(request.POST)
+    try:
+        ticket = tickets.read(request.POST.get("ticket", ""))
+    except tickets.BadTicket:
+        return _page(request, held, form, _TOO_OLD)
+    of_this_cart = held.key in ("", ticket.key)
+    if not of_this_cart:
+        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that one.
+        if order := _placed_under(ticket):
+            return _to_order(request, order.token, cart_too=False, note=_already(order.number))
+        ticket = replace(ticket, key=held.key)
+
+    problem = ""
+    if form.is_valid():
+        try:
+            quoted = quote(list(held.items.items()))
+        except QuoteError as error:
+            problem = error.reason or _CHANGED
+        else:
+            if tickets.summary_of_quote(quoted) != ticket.seen:
+                problem = _CHANGED
+            elif _is_short(quoted):
+                problem = _SHORT
+            else:
+                return _place(request, form, quoted, ticket)
+    if order := _placed_under(ticket):
+        return _to_order(request, order.token, cart_too=True, note=_already(order.number))
+    return _page(request, held, form, problem)
+
+
+def _place(request: ShopRequest, form: CheckoutForm, quoted: Quote, ticket: Ticket) -> HttpResponse:
+    said = form.cleaned_data
+    draft = OrderDraft(
+        key=ticket.idempotency_key,
+        fingerprint=fingerprint({"form": said, "summary": ticket.seen}),
+        email=said["email"],
+        phone=said["phone"],
+        address=form.address(),
+        currency=quoted.currency,
+        lines=quoted.lines,
+        payment_method=form.payment_method,
+        payment_token=form.payment_token,
+    )
+    try:
+        placed = place(draft, wait=True)
+    except KeyReused as reused:
+        return _to_order(request, reused.placed.token, cart_too=True, note=_already(reused.placed.number))
+    return _to_order(request, placed.token, cart_too=True)
+
+
+def _page(request: ShopRequest, held: cookie.Cart, form: CheckoutForm, problem: str = "") -> HttpResponse:
+    shown = contents.look_up(held)
+    if not shown.lines:
+        messages.info(request, "Your cart is empty, so there is nothing to check out.")
+        response: HttpResponse = see_other("cart")
+    else:
+        if shown.gone:
+            problem = problem or _CHANGED
+        ticket = Ticket(held.become_checkout(), tickets.summary_of_contents(shown))
+        context = {"form": form, "cart": shown, "ticket": ticket.packed(), "problem": problem}
+        response = render(request, "shop/checkout.html", context, status=422 if form.is_bound else 200)
+    cookie.write(response, held)
+    return response
+
+
+def _to_order(request: ShopRequest, token: str, *, cart_too: bool, note: str = "") -> HttpResponse:
+    """303 to the order's page; `cart_too`: the cart became this order, so it is emptied."""
+    if note:
+        messages.info(request, note)
+    response = see_other("order", token)
+    if cart_too:
+        cookie.write(response, cookie.Cart())
+    return response
+
+
+def _placed_under(ticket: Ticket) -> Order | None:
+    return Order.objects.filter(idempotency_key=ticket.idempotency_key).first()
+
+
+def _already(number: str) -> str:
+    return f"This checkout had already placed order {number}. Here it is; nothing was ordered twice."
+
+
+def _is_short(quoted: Quote) -> bool:
+    """Less is left than is wanted. Only a courtesy: what is promised is decided when stock is reserved."""
+    on_hand = inventory.on_hand([line.sku for line in quoted.lines])
+    return any(line.quantity > on_hand.get(line.sku, 0) for line in quoted.lines)
+
+
+def _details_of(token: str) -> dict[str, str]:
+    """Contact and address of the order that the cart was refilled from, so that nobody types them twice."""
+    names = ("email", "phone", "name", "line1", "line2", "city", "postcode", "country")
+    return Order.objects.filter(token=token).values(*names).first() or {} if token else {}

@@ -1,0 +1,150 @@
+"""An order's own pages. Whoever has its unguessable address may see it, so the address must not travel: the pages
+are not indexed, not cached, and send no referrer to other sites."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from orders import invoices
+from orders.cancelling import NotCancellable, cancel, cancellable
+from orders.models import Document, Order, Payment, Shipment
+from orders.states import FAILED_STATES, OrderStatus
+from shop.cart import cookie
+from shop.checkout import testcards
+from shop.checkout.rules import COUNTRIES
+from shop.pages.progress import Progress, progress_of
+from shop.pages.redirects import see_other
+from shop.pages.request import ShopRequest
+
+View = Callable[..., HttpResponseBase]
+
+
+def private(view: View) -> View:
+    @never_cache
+    @wraps(view)
+    def kept(request: ShopRequest, *arguments: Any, **named: Any) -> HttpResponseBase:
+        response = view(request, *arguments, **named)
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses them.
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the part of the page that changes needs to know."""
+
+    order: Order
+    progress: Progress
+    payment: Payment | None
+    shipment: Shipment | None
+    invoice: Document | None
+    cancellable: bool
+
+    @property
+    def bank_page(self) -> str:
+        """Where the buyer confirms the payment; empty unless that is what is waited for."""
+        waiting = self.order.status == OrderStatus.AWAITING_PAYMENT and self.payment
+        return self.payment.action_url if waiting and self.payment else ""
+
+    @property
+    def failed(self) -> bool:
+        return self.order.status in FAILED_STATES
+
+    @property
+    def declined(self) -> bool:
+        return self.order.status == OrderStatus.PAYMENT_DECLINED
+
+
+@private
+@require_safe
+def order(request: ShopRequest, token: str) -> HttpResponse:
+    status = _status(token)
+    context = {
+        "status": status,
+        "lines": status.order.lines.all(),
+        "country": COUNTRIES.get(status.order.country, status.order.country),
+        "card": testcards.name_of(status.payment.token) if status.payment else "",
+        "mailbox_url": settings.MAILBOX_URL,
+    }
+    return render(request, "shop/order.html", context)
+
+
+@private
+@require_safe
+def order_progress(request: ShopRequest, token: str) -> HttpResponse:
+    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's eyes."""
+    status = _status(token)
+    if request.GET.get("seen") == status.progress.version:
+        return HttpResponse(status=204)
+    return render(request, "shop/_progress.html", {"status": status, "swapped": True})
+
+
+@private
+@require_POST
+def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
+    try:
+        cancel(token)
+    except Order.DoesNotExist:
+        raise Http404("There is no such order.") from None
+    except NotCancellable as reason:
+        messages.warning(request, str(reason))
+    return see_other("order", token)
+
+
+@private
+@require_POST
+def order_again(request: ShopRequest, token: str) -> HttpResponse:
+    """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout."""
+    failed = get_object_or_404(Order.objects.filter(status__in=FAILED_STATES), token=token)
+    held = cookie.read(request)
+    held.key, held.refilled_from = "", token
+    for line in failed.lines.all():
+        try:
+            held.set(line.sku, line.quantity)
+        except cookie.CartFull:
+            messages.warning(request, "Not everything fits into one cart. Order this first, then the rest.")
+            break
+    response = see_other("checkout" if failed.status == OrderStatus.PAYMENT_DECLINED else "cart")
+    cookie.write(response, held)
+    return response
+
+
+@private
+@require_safe
+def invoice(request: ShopRequest, token: str) -> HttpResponseBase:
+    """The invoice as PDF, made now if nobody has asked for it before."""
+    document = get_object_or_404(
+        Document.objects.select_related("order"), order__token=token, kind=Document.Kind.INVOICE
+    )
+    return FileResponse(
+        invoices.pdf(document).open("rb"), content_type="application/pdf", filename=f"{document.number}.pdf"
+    )
+
+
+def _status(token: str) -> Status:
+    found = get_object_or_404(
+        Order.objects.select_related("payment", "shipment").prefetch_related("events", "documents"),
+        token=token,
+    )
+    payment: Payment | None = getattr(found, "payment", None)
+    shipment: Shipment | None = getattr(found, "shipment", None)
+    documents = list(found.documents.all())
+    return Status(
+        order=found,
+        progress=progress_of(found, list(found.events.all()), payment, shipment, len(documents)),
+        payment=payment,
+        shipment=shipment,
+        invoice=next((document for document in documents if document.kind == Document.Kind.INVOICE), None),
+        cancellable=cancellable(found),
+    )

@@ -1,0 +1,71 @@
+// What the pages cannot do with HTML and htmx alone. Each page works without it.
+(() => {
+  "use strict";
+
+  // Times come as UTC; show them as the reader's clock does.
+  const styles = {
+    time: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    datetime: { dateStyle: "long", timeStyle: "short" },
+  };
+  const localise = (root) => {
+    for (const time of root.querySelectorAll("time[data-local]")) {
+      const at = new Date(time.dateTime);
+      const text = new Intl.DateTimeFormat(document.documentElement.lang, styles[time.dataset.local]).format(at);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+
+  // A second click while the first is under way. Only a courtesy: the server makes one order of any number of clicks.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-once]")) return;
+    if (form.getAttribute("aria-busy") === "true") event.preventDefault();
+    form.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-once]")) form.removeAttribute("aria-busy");
+  });
+
+  // A browser opens six connections to a site, so a hidden tab gives its stream back. On its return the page listens
+  // again, and the stream begins with "changed".
+  let ear = null;
+  document.addEventListener("visibilitychange", () => {
+    const live = document.getElementById("live");
+    if (document.hidden) {
+      if (!live || !live.hasAttribute("sse-connect")) return;
+      ear = live.cloneNode(false);
+      const silent = document.createElement("div");
+      silent.id = "live";
+      live.before(silent);
+      window.htmx.remove(live);
+    } else if (ear && live) {
+      live.replaceWith(ear);
+      window.htmx.process(ear);
+      ear = null;
+    }
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    localise(document);
+    // What had the focus was removed with its line of the cart: go on reading from the top of the cart.
+    if (event.target.id === "cart" && document.activeElement === document.body) {
+      document.querySelector("#cart h1").focus();
+    }
+  });
+
+  // A change that did not arrive must not look as if it had. The order page asks again by itself and says nothing.
+  const trouble = (event) => {
+    if (event.target.id === "live") return;
+    const said = document.createElement("span");
+    said.className = "alert alert-error";
+    said.textContent = "That did not reach us. Please try again in a moment.";
+    document.getElementById("trouble").replaceChildren(said);
+  };
+  document.addEventListener("htmx:responseError", trouble);
+  document.addEventListener("htmx:sendError", trouble);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && event.target.id !== "live") document.getElementById("trouble").replaceChildren();
+  });
+
+  localise(document);
+})();
