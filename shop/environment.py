@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvValidationError, ValidationError, validate
 
+# Name, address and tax number as invoices show them.
+DEFAULT_SELLER = "Stampede Ltd\n1 Crowd Street\nLondon EC1A 1AA\nGB VAT 000 0000 00"
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -24,6 +27,7 @@ class Environment:
     email_url: str
     mail_from: str
     currency: str
+    seller: str
     payment_gateway: str
     payments_url: str
     payments_webhook_secret: str
@@ -53,6 +57,8 @@ def read_environment() -> Environment:
         email_url=env.str("EMAIL_URL", validate=_scheme("smtp", "smtps", "submission", "dummymail")),
         mail_from=env.str("MAIL_FROM"),
         currency=env.str("CURRENCY", "GBP", validate=validate.Regexp(r"^[A-Z]{3}$")),
+        # On one line where a file of variables knows no other: "\\n" stands for the end of a line.
+        seller=env.str("SELLER", DEFAULT_SELLER, validate=validate.Length(min=1)).replace("\\n", "\n"),
         payment_gateway=env.str("PAYMENT_GATEWAY", "sandbox"),
         payments_url=env.str("PAYMENTS_URL", validate=url),
         payments_webhook_secret=env.str("PAYMENTS_WEBHOOK_SECRET", validate=validate.Length(min=16)),

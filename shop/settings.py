@@ -76,8 +76,15 @@ DATABASES = {
         **dj_database_url.parse(ENVIRONMENT.database_url),
         # A connection lives as long as its thread: a new one for each request costs more than the request itself.
         "CONN_MAX_AGE": None,
-        # A server that died must be noticed within seconds, not when TCP gives up.
-        "OPTIONS": {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+        "OPTIONS": {
+            # A server that died must be noticed within seconds, not when TCP gives up.
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            # orders.sql prepares its statements; the ORM's own go on without.
+            "prepare_threshold": 2,
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -137,6 +144,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.secure
 
 # Money: amounts are integers of this currency's minor unit.
 CURRENCY = ENVIRONMENT.currency
+# Who sells, as invoices say it; each invoice keeps it as it stood when it was issued.
+SELLER = ENVIRONMENT.seller
 
 # The world outside; a gateway is "sandbox" or the dotted path of a class.
 PAYMENT_GATEWAY = ENVIRONMENT.payment_gateway

@@ -1,0 +1,255 @@
+"""Makes the PDFs of invoices: pictures of what was fixed when they were issued, so one can be made again at any time.
+
+Typst sets the type from `invoice.typ`; one compiler is kept for each process, because what it learns (fonts, parsed
+template) makes the next page cheap. The files are PDF/A-2b, the archival form: self-contained, with all fonts inside.
+They lie under MEDIA_ROOT/invoices, which no web server hands out: people reach one through their order's page.
+
+The fonts are those within the typst wheel (Latin, Greek, Cyrillic, Hebrew and more); scripts that they lack, Chinese,
+Japanese and Korean above all, come from the machine's fonts. An archival PDF must not have a hole in it: where no font
+has a letter, the invoice is made as an ordinary PDF with a box in its place, and the log says which font is missed.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, LiteralString
+
+import typst
+from django.conf import settings
+
+from orders import sql
+from orders.models import Document, Order, OrderLine
+from orders.money import format, percent, tax_within
+from orders.states import PaymentMethod
+
+log = logging.getLogger(__name__)
+
+TEMPLATE = Path(__file__).with_name("invoice.typ")
+# Drives after which a document is left to a person: more will not help one that failed so often.
+MAX_DRIVES = 3
+
+_PAYMENT_WORDS = {PaymentMethod.CARD: "Paid by card", PaymentMethod.COD: "Cash on delivery"}
+_NOTES = {
+    PaymentMethod.CARD: "Paid in full. Thank you for your order.",
+    PaymentMethod.COD: "Please pay the carrier on delivery. Thank you for your order.",
+}
+
+_PRINTED: LiteralString = """
+UPDATE orders_document d SET file = step.file, due_at = NULL, drives = 0
+FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id = step.id
+"""
+_LEAVE: LiteralString = "UPDATE orders_document SET due_at = NULL WHERE id = ANY(%(ids)s)"
+
+# A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
+_compiling = Lock()
+
+
+def print_documents(ids: Collection[int]) -> None:
+    """Make the PDFs of these documents. One that fails keeps its lease and is tried again when it runs out.
+
+    After MAX_DRIVES of them, and a document that never came back from so many is counted too, it is no longer due:
+    the log says why, the admin shows it, and the next person who asks for it tries once more.
+    """
+    documents = _documents(ids)
+    worn_out = [document.pk for document in documents if document.drives > MAX_DRIVES]
+    errors = _print([document for document in documents if document.pk not in worn_out])
+    worn_out += [
+        document.pk for document in documents if document.pk in errors and document.drives == MAX_DRIVES
+    ]
+    if worn_out:
+        log.error(
+            "Given up after %d tries: the PDFs of documents %s. Ask for one to try again.",
+            MAX_DRIVES,
+            worn_out,
+        )
+        sql.count(_LEAVE, {"ids": worn_out})
+
+
+def pdf(document: Document) -> Path:
+    """The document's PDF, made now if there is none. Raises what hinders it (typst.TypstError, OSError)."""
+    path = Path(settings.MEDIA_ROOT, document.file)
+    if document.file and path.is_file():
+        return path
+    errors = _print(_documents([document.pk]))
+    if errors:
+        raise errors[document.pk]
+    return Path(settings.MEDIA_ROOT, _file_of(document))
+
+
+def _documents(ids: Collection[int]) -> list[Document]:
+    return list(Document.objects.filter(pk__in=ids).select_related("order"))
+
+
+def _print(documents: Collection[Document]) -> dict[int, Exception]:
+    """Make each document's file and write down those that were made; returns the errors of the others by id."""
+    lines: dict[int, list[OrderLine]] = defaultdict(list)
+    for line in OrderLine.objects.filter(order__in=[document.order_id for document in documents]).order_by(
+        "order_id", "position"
+    ):
+        lines[line.order_id].append(line)
+    files: dict[int, str] = {}
+    errors: dict[int, Exception] = {}
+    for document in documents:
+        try:
+            file = _file_of(document)
+            _write(Path(settings.MEDIA_ROOT, file), _typeset(document, lines[document.order_id]))
+            files[document.pk] = file
+        except Exception as error:  # one bad document never fails the others
+            log.exception("The PDF of %s could not be made", document.number)
+            errors[document.pk] = error
+    if files:
+        sql.count(_PRINTED, {"ids": list(files), "files": list(files.values())})
+    return errors
+
+
+def _file_of(document: Document) -> str:
+    """Where it lies under MEDIA_ROOT: a folder a year, and a thousand files a folder at most."""
+    return f"invoices/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put the file in place whole: it is renamed when all of it is on the disk, so nobody ever reads half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        os.replace(fresh, path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+
+
+@cache
+def _compiler() -> typst.Compiler:
+    """Made at the first page and not before: a worker's children must not inherit its threads through a fork."""
+    return typst.Compiler(input=TEMPLATE, root=TEMPLATE.parent)
+
+
+def _typeset(document: Document, lines: Collection[OrderLine]) -> bytes:
+    inputs = {"invoice": json.dumps(asdict(_content(document, lines)))}
+    with _compiling:
+        try:
+            return _compile(inputs, document, ["a-2b"])
+        except typst.TypstError as error:
+            if "could not be displayed with" not in error.message:
+                raise
+            log.warning(
+                "%s is an ordinary PDF, not an archival one: %s. Install such a font.",
+                document,
+                error.message,
+            )
+            return _compile(inputs, document, [])
+
+
+def _compile(inputs: dict[str, str], document: Document, standards: list[Any]) -> bytes:
+    pages = _compiler().compile(
+        format="pdf",
+        sys_inputs=inputs,
+        pdf_standards=standards,
+        timestamp=int(document.issued_at.timestamp()),
+    )
+    if not isinstance(pages, bytes):
+        raise TypeError(f"typst answered with {type(pages).__name__} instead of one PDF for {document}")
+    return pages
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An article, or the sum of all at one tax rate, as printed."""
+
+    rate: str
+    net: str
+    tax: str
+    gross: str
+    name: str = ""
+    sku: str = ""
+    quantity: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that invoice.typ prints."""
+
+    number: str
+    date: str
+    order: str
+    ordered: str
+    seller: list[str]
+    buyer: list[str]
+    payment: str
+    note: str
+    currency: str
+    lines: list[Row]
+    rates: list[Row]
+    net: str
+    tax: str
+    total: str
+
+
+def _content(document: Document, lines: Collection[OrderLine]) -> Content:
+    order = document.order
+    sums: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for line in lines:
+        gross, tax = sums[line.tax_rate_bp]
+        sums[line.tax_rate_bp] = (
+            gross + line.total_minor,
+            tax + tax_within(line.total_minor, line.tax_rate_bp),
+        )
+    method = PaymentMethod(order.payment_method)
+    return Content(
+        number=document.number,
+        date=f"{document.issued_at:%-d %B %Y}",
+        order=order.number,
+        ordered=f"{order.placed_at:%-d %B %Y}",
+        seller=document.seller.strip().splitlines() or [""],
+        buyer=_address(order),
+        payment=_PAYMENT_WORDS[method],
+        note=_NOTES[method],
+        currency=order.currency,
+        lines=[
+            _row(
+                line.total_minor,
+                tax_within(line.total_minor, line.tax_rate_bp),
+                line.tax_rate_bp,
+                order.currency,
+                name=line.name,
+                sku=line.sku,
+                quantity=f"{line.quantity:,}",
+                unit=format(line.unit_price_minor, order.currency),
+            )
+            for line in lines
+        ],
+        rates=[
+            _row(gross, tax, rate, order.currency)
+            for rate, (gross, tax) in sorted(sums.items(), reverse=True)
+        ],
+        net=format(order.net_minor, order.currency),
+        tax=format(order.tax_minor, order.currency),
+        total=format(order.total_minor, order.currency),
+    )
+
+
+def _row(gross: int, tax: int, rate_bp: int, currency: str, **article: str) -> Row:
+    return Row(
+        rate=percent(rate_bp),
+        net=format(gross - tax, currency),
+        tax=format(tax, currency),
+        gross=format(gross, currency),
+        **article,
+    )
+
+
+def _address(order: Order) -> list[str]:
+    lines = [order.name, order.line1, order.line2, f"{order.city} {order.postcode}".strip(), order.country]
+    return [line for line in [*lines, order.email] if line]
