@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import LiteralString
 
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.urls import reverse
 
 from orders import sql
+from orders.links import order_url
 from orders.money import tax_within
 from orders.models.order import number_of
 from orders.states import PaymentMethod
@@ -185,6 +184,6 @@ def _answer(order_id: int, token: str, total: int, currency: str, *, created: bo
         token=token,
         total_minor=total,
         currency=currency,
-        url=settings.SHOP_URL + reverse("order", args=[token]),
+        url=order_url(token),
         created=created,
     )

@@ -80,7 +80,7 @@ class Carrier:
             text_of(address, part, longest=200) for part in ("name", "city", "postcode", "country")
         )
         lines = whole_number(call.params, "lines")
-        weight = whole_number(call.params, "weight_g", least=0)
+        weight = whole_number(call.params, "weight_g", least=0) if "weight_g" in call.params else 0
 
         def run() -> Reply:
             ident, number, now = new_id("shp"), f"PS{secrets.randbelow(10**12):012d}GB", time.time()

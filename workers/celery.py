@@ -8,6 +8,8 @@ from django.conf import settings
 from workers.queues import QUEUES, QueueName
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+# Django's system checks load every view of the shop; `manage.py prepare` and CI run them, no worker needs to.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 # Longer than the longest task of any pool, so that Valkey does not hand a running task to a second worker. Orders do
 # not wait for it: the relay drives them again when their lease runs out.

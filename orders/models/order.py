@@ -4,11 +4,10 @@ What the shopper said and what the catalogue answered is written once, when the 
 only the status and the columns that drive the work move.
 """
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
-from django.urls import reverse
 
+from orders.links import order_path, order_url
 from orders.states import EventKind, OrderStatus, PaymentMethod
 
 NUMBER_PREFIX = "S-"
@@ -88,12 +87,11 @@ class Order(models.Model):
         return self.total_minor - self.tax_minor
 
     def get_absolute_url(self) -> str:
-        """The path of the order's page; `orders` names the route, the storefront provides it."""
-        return reverse("order", args=[self.token])
+        return order_path(self.token)
 
     @property
     def url(self) -> str:
-        return settings.SHOP_URL + self.get_absolute_url()
+        return order_url(self.token)
 
 
 class OrderLine(models.Model):

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
 from orders import sql
+from orders.links import invoice_url, order_url
 from orders.models import Notification
 from orders.models.order import number_of
 from orders.outside.failures import Failure, ProviderError
@@ -81,11 +80,11 @@ class Message:
 
     @property
     def order_url(self) -> str:
-        return settings.SHOP_URL + reverse("order", args=[self.token])
+        return order_url(self.token)
 
     @property
     def invoice_url(self) -> str:
-        return settings.SHOP_URL + reverse("invoice", args=[self.token])
+        return invoice_url(self.token)
 
 
 def begin(ids: Collection[int], channel: Notification.Channel) -> list[Message]:

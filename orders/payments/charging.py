@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from orders import driving, sql
+from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models import Payment
 from orders.models.order import number_of
@@ -172,7 +171,7 @@ def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str]) 
             token=token,
             amount_minor=amount,
             currency=currency,
-            return_url=settings.SHOP_URL + reverse("order", args=[order_token]),
+            return_url=order_url(order_token),
         ),
         order_id=order_id,
         reference=reference,

@@ -22,6 +22,7 @@ _AWAY = 0.5  # seconds before the next look when the database or the broker is a
 
 class Command(BaseCommand):
     help = "Ring for every order that is due, and tell the live pages and order_events what happened."
+    requires_system_checks: list[str] = []  # they load every view of the shop; `manage.py prepare` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()

@@ -1,0 +1,1 @@
+"""Load and its figures: what the whole house does, measured from outside."""

@@ -1,0 +1,42 @@
+"""Starts the outside world before Django reads its settings: PostgreSQL, Valkey and the providers, for this run alone.
+
+A pytest plugin (`-p tests.house`), because settings are read from the environment while pytest itself starts.
+Workers of xdist use what their controller has started.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sandbox.stack.servers import Servers
+
+_resources = ExitStack()
+
+
+def _start() -> Servers | None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return None
+    folder = _resources.enter_context(tempfile.TemporaryDirectory(prefix="stampede-test-"))
+    servers = _resources.enter_context(Servers(Path(folder)))
+    os.environ.update(servers.settings())
+    servers.start_all()
+    return servers
+
+
+SERVERS = _start()
+
+
+def pytest_unconfigure() -> None:
+    _resources.close()
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[Servers]:
+    """The servers of this run: kill, freeze or restart one by its name; leave it running."""
+    if SERVERS is None:
+        pytest.fail("A test that stops servers must run in one process: leave out -n.")
+    yield SERVERS
