@@ -1,0 +1,165 @@
+"""The live process as an ASGI application: GET /live/orders/<token> and GET /healthz.
+
+Spoken straight to ASGI and not through Django's handler: a stream needs no middleware, session or URL table, and
+Django's handler gives each request a thread of its own for its synchronous parts, which a stream would keep for as long
+as it lasts. So two thousand streams are two thousand small tasks, and the process is up in half a second.
+"""
+
+import asyncio
+import logging
+import re
+import resource
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import psycopg
+
+from shop.live.hub import Hub, Watch
+
+HEARTBEAT = 15.0  # seconds; proxies close what is silent for a minute
+RECONNECT = 2000  # milliseconds that a browser waits before it opens a lost stream again
+RETRY_SECONDS = 2
+_OTHER_FILES = 64  # descriptors kept for the database, Valkey, logs and the health check
+
+_ORDER = re.compile(r"/live/orders/([A-Za-z0-9_-]{1,32})/?")
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+
+class LiveApplication:
+    def __init__(self, database_url: str, broker_url: str) -> None:
+        self._urls = database_url, broker_url
+        self._most = 0  # streams
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The life of the process: the hub runs from its start to its end."""
+        await receive()
+        self._most = _raise_file_limit() - _OTHER_FILES
+        self._hub = Hub(*self._urls)
+        self._hub.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._hub.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        order = _ORDER.fullmatch(path)
+        if not order and path != "/healthz":
+            await _problem(send, path, HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
+        elif scope["method"] != "GET":
+            detail = f"{path} takes GET alone."
+            await _problem(send, path, HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET"))
+        elif order:
+            await self._stream(path, order[1], receive, send)
+        else:
+            # It serves while Valkey or the database is away, and says how it is doing.
+            health = {"ok": True, "streams": self._hub.streams, "subscribed": self._hub.subscribed}
+            await _send(send, HTTPStatus.OK, orjson.dumps(health), b"application/json")
+
+    async def _stream(self, path: str, token: str, receive: Receive, send: Send) -> None:
+        again = (b"retry-after", str(RETRY_SECONDS).encode())
+        busy = HTTPStatus.SERVICE_UNAVAILABLE
+        if self._hub.streams >= self._most:
+            await _problem(send, path, busy, "There are too many streams; ask for the order instead.", again)
+            return
+        try:
+            watch = await self._hub.open(token)
+        except (psycopg.Error, TimeoutError) as error:
+            logger.warning("GET /live/orders/…: the database did not answer: %s", error)
+            await _problem(send, path, busy, "The shop's database does not answer.", again)
+            return
+        if watch is None:
+            await _problem(send, path, HTTPStatus.NOT_FOUND, "There is no order with this token.")
+            return
+        leaving = asyncio.create_task(_wait_for_leave(receive, watch))
+        try:
+            await _tell(watch, send)
+        finally:
+            leaving.cancel()
+            self._hub.close(watch)
+
+
+async def _tell(watch: Watch, send: Send) -> None:
+    """Write the stream until the order has ended or the client has left."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [
+                (b"content-type", b"text/event-stream; charset=utf-8"),
+                (b"cache-control", b"no-cache"),
+                (b"x-accel-buffering", b"no"),
+                (b"x-content-type-options", b"nosniff"),
+            ],
+        }
+    )
+    text = f"retry: {RECONNECT}\n\n"
+    while not watch.gone:
+        untold, watch.untold = watch.untold, []
+        text += "".join(f"event: changed\ndata: {kind}\n\n" for kind in untold)
+        if watch.ended:
+            text += f"event: ended\ndata: {watch.status}\n\n"
+        await send({"type": "http.response.body", "body": text.encode(), "more_body": not watch.ended})
+        if watch.ended:
+            return
+        text = ""
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await watch.change()
+        except TimeoutError:
+            text = ": still here\n\n"
+
+
+async def _wait_for_leave(receive: Receive, watch: Watch) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    watch.leave()
+
+
+async def _problem(
+    send: Send, path: str, status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]
+) -> None:
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "instance": path,
+    }
+    await _send(send, status, orjson.dumps(body), b"application/problem+json", *headers)
+
+
+async def _send(
+    send: Send, status: HTTPStatus, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]
+) -> None:
+    described = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status.value, "headers": described})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _raise_file_limit() -> int:
+    """A stream is an open file, and many systems allow 1,024 unless asked for more; returns what is allowed now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return 65_536 if soft == resource.RLIM_INFINITY else soft
