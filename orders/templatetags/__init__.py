@@ -1,0 +1,1 @@
+"""What the templates of orders can say beyond Django's own tags."""
