@@ -1,4 +1,4 @@
-"""The carrier: books a parcel, names its tracking number, and shows where the parcel is on a page of its own."""
+"""The carrier: books a parcel, names its tracking number, and shows on a page of its own where it is."""
 
 from __future__ import annotations
 

@@ -171,9 +171,7 @@ class Ledger:
         row = self.db.execute(SELECT_ANSWER, (key,)).fetchone()
         return None if row is None else Answer(row[0], row[1], row[2])
 
-    def keep_answer(
-        self, key: str, fingerprint: bytes, status: int, body: bytes, object: str | None
-    ) -> None:
+    def keep_answer(self, key: str, fingerprint: bytes, status: int, body: bytes, object: str | None) -> None:
         """Keep an answer under its key. Only inside :meth:`transact`, with the effect it speaks of."""
         self.db.execute(INSERT_ANSWER, (key, fingerprint, status, body, object, time.time()))
 

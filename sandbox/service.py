@@ -1,8 +1,8 @@
 """What every HTTP provider has in common: its doors, its faults, and idempotency as Stripe honours it.
 
-``/health``, ``/ledger`` and ``/faults`` belong to the laboratory and always answer; ``/v1/…`` is the provider,
-and suffers the faults. A provider adds its calls with :meth:`Provider.post`: a function that checks the
-parameters and returns the work, which then runs in the same transaction that keeps the answer.
+``/health``, ``/ledger`` and ``/faults`` belong to the laboratory and always answer; ``/v1/…`` is the
+provider, and suffers the faults. A provider adds its calls with :meth:`Provider.post`: a function that checks
+the parameters and returns the work, which then runs in the same transaction that keeps the answer.
 
 Idempotency follows https://docs.stripe.com/api/idempotent_requests: the first answer is kept whatever it was,
 once execution has begun, and said again byte for byte; what failed validation, met a running request, or was
@@ -175,9 +175,7 @@ class Provider:
 
         return guarded
 
-    async def _idempotent(
-        self, request: web.Request, prepare: Callable[[Call], Work]
-    ) -> web.StreamResponse:
+    async def _idempotent(self, request: web.Request, prepare: Callable[[Call], Work]) -> web.StreamResponse:
         raw = await request.read()
         try:
             params = orjson.loads(raw) if raw else {}
@@ -229,8 +227,8 @@ class Provider:
             if answer.fingerprint != fingerprint:
                 raise ApiError(
                     400,
-                    f"The Idempotency-Key {key} was used before with other parameters. Use a new key for a new"
-                    " request, or the same parameters to repeat the old one.",
+                    f"The Idempotency-Key {key} was used before with other parameters."
+                    " Use a new key for a new request, or the same parameters to repeat the old one.",
                     type="idempotency_error",
                 )
             return None, Reply(answer.status, answer.body), False
@@ -245,7 +243,7 @@ class Provider:
 
         return work, await ledger.transact(execute), True
 
-    async def _health(self, request: web.Request) -> web.Response:
+    async def _health(self, _request: web.Request) -> web.Response:
         return json_response({"ok": True})
 
     async def _entries(self, request: web.Request) -> web.Response:
@@ -256,7 +254,7 @@ class Provider:
         entries = self._read_entries(after, limit)
         return json_response({"entries": entries, "next": entries[-1]["seq"] if entries else after})
 
-    async def _show_faults(self, request: web.Request) -> web.Response:
+    async def _show_faults(self, _request: web.Request) -> web.Response:
         return json_response(self.faults.as_dict())
 
     async def _set_faults(self, request: web.Request) -> web.Response:
@@ -349,7 +347,9 @@ def _cut(request: web.Request) -> web.Response:
 
 def arguments(name: str, default_port: int) -> argparse.ArgumentParser:
     """The command line that all providers share."""
-    parser = argparse.ArgumentParser(prog=f"python -m sandbox.{name}", description=f"The sandbox {name} service.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m sandbox.{name}", description=f"The sandbox {name} service."
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=default_port, help="port (default: %(default)s)")
     parser.add_argument("--ledger", type=Path, required=True, help="file that holds the provider's memory")

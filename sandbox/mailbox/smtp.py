@@ -44,8 +44,7 @@ class LeanSMTP(SMTP):
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
         envelope = self.envelope
-        assert envelope is not None
-        if not envelope.rcpt_tos:
+        if envelope is None or not envelope.rcpt_tos:
             await self.push("503 Error: need RCPT command")
             return
         if arg:
@@ -96,7 +95,7 @@ class LeanSMTP(SMTP):
 
 
 class Reception:
-    """What is done with each mail (aiosmtpd's handler), and the door that lets clients in or keeps them out."""
+    """What is done with each mail (aiosmtpd's handler), and the door that lets clients in or not."""
 
     def __init__(self, store: Store, faults: Faults, host: str, port: int) -> None:
         self._store = store
@@ -136,8 +135,15 @@ class Reception:
         self._clients.add(client)
         return client
 
+    async def handle_EHLO(
+        self, _server: LeanSMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Let clients send MAIL, RCPT and DATA in one packet (RFC 2920); nothing here drops waiting input."""
+        session.host_name = hostname
+        return [responses[0], "250-PIPELINING", *responses[1:]]
+
     async def handle_RCPT(
-        self, server: LeanSMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: LeanSMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Accept every recipient but one."""
         if address.partition("@")[0].lower() == REFUSED_NAME:
@@ -146,7 +152,7 @@ class Reception:
         envelope.rcpt_options.extend(options)
         return "250 OK"
 
-    async def handle_DATA(self, server: LeanSMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: LeanSMTP, _session: Session, envelope: Envelope) -> str:
         """Deliver a mail, and say so when it is on disk."""
         faults = self._faults
         if faults.active:
@@ -156,9 +162,9 @@ class Reception:
                 return "452 4.3.1 Too much mail at once, try again later"
             if strikes(faults.error_rate):
                 return "451 4.3.0 Something went wrong here, nothing was delivered, try again later"
-        content = envelope.content
-        assert isinstance(content, bytes)
-        ident, new = await self._store.deliver(envelope.mail_from or "", envelope.rcpt_tos, content)
+        ident, new = await self._store.deliver(
+            envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b""
+        )
         if faults.active and strikes(faults.lose_answer_rate):
             _hang_up(server)
         return f"250 2.0.0 {ident} {'delivered' if new else 'was delivered before'}"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.errors import HeaderParseError, MessageError
 from email.header import decode_header, make_header
+from html import unescape
 from typing import Any
 
 from sandbox.ids import new_id
@@ -52,9 +53,13 @@ WHERE e.seq > ? ORDER BY e.seq LIMIT ?
 UNREAD = "SELECT seq, raw FROM messages WHERE encoded AND text IS NULL ORDER BY seq DESC LIMIT 500"
 
 #: A header's line and those that continue it. Folded lines begin with white space.
-WANTED = re.compile(rb"^(message-id|subject|x-order):[ \t]*(.*(?:\r?\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
+WANTED = re.compile(
+    rb"^(message-id|subject|x-order):[ \t]*(.*(?:\r?\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
+)
 FOLD = re.compile(r"\r?\n[ \t]+")
-ENCODED = re.compile(rb"^content-transfer-encoding:\s*(?:base64|quoted-printable)", re.IGNORECASE | re.MULTILINE)
+ENCODED = re.compile(
+    rb"^content-transfer-encoding:\s*(?:base64|quoted-printable)", re.IGNORECASE | re.MULTILINE
+)
 TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -93,7 +98,7 @@ class Store:
         """How many mails there are; none is ever deleted."""
         return int(self._ledger.db.execute("SELECT coalesce(max(seq), 0) FROM messages").fetchone()[0])
 
-    def newest(
+    async def newest(
         self, *, to: str = "", order: str = "", q: str = "", before: float | None = None, limit: int
     ) -> list[dict[str, Any]]:
         """Mails, newest first, that match all that is given; ``q`` is looked for in all of the text."""
@@ -108,7 +113,7 @@ class Store:
             conditions.append("at < ?")
             values.append(before)
         if q:
-            self._read_encoded()
+            await self._ledger.transact(self._read_encoded)
             conditions.append(
                 "instr(lower(sender || ' ' || recipients || ' ' || subject || ' ' || \"order\" || ' '"
                 " || coalesce(text, CAST(raw AS TEXT))), lower(?))"
@@ -129,8 +134,7 @@ class Store:
         """Decode what a search could not read as it stands; a bounded number at a time, newest first."""
         for row in self._ledger.db.execute(UNREAD).fetchall():
             mail = Mail({}, row["raw"])
-            text = f"{mail.text} {TAG.sub(' ', mail.html)}"
-            # Outside the group commit: what is lost here is read again at the next search.
+            text = f"{mail.text} {unescape(TAG.sub(' ', mail.html))}"
             self._ledger.db.execute("UPDATE messages SET text = ? WHERE seq = ?", (text, row["seq"]))
 
 
@@ -191,7 +195,6 @@ class Mail:
             return _bytes_of(part).decode(charset, errors="replace").replace("\r\n", "\n")
         except LookupError:  # a character set that nobody knows
             return _bytes_of(part).decode("utf-8", errors="replace").replace("\r\n", "\n")
-
 
 
 def _bytes_of(part: Any) -> bytes:

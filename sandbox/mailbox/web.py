@@ -35,7 +35,9 @@ MAIL_POLICY = (
 class Mailbox:
     """The pages and the JSON over the store and the SMS gateway."""
 
-    def __init__(self, ledger: Ledger, faults: Faults, store: Store, reception: Reception, sms_url: str) -> None:
+    def __init__(
+        self, ledger: Ledger, faults: Faults, store: Store, reception: Reception, sms_url: str
+    ) -> None:
         self._store = store
         self._reception = reception
         self._sms_url = sms_url.rstrip("/")
@@ -56,12 +58,12 @@ class Mailbox:
         self.app.on_startup.append(self._open)
         self.app.on_cleanup.append(self._close)
 
-    async def _open(self, app: web.Application) -> None:
+    async def _open(self, _app: web.Application) -> None:
         timeout = aiohttp.ClientTimeout(total=GATEWAY_ANSWERS_WITHIN)
         self._session = aiohttp.ClientSession(timeout=timeout)
         await self._reception.follow_faults()
 
-    async def _close(self, app: web.Application) -> None:
+    async def _close(self, _app: web.Application) -> None:
         await self._reception.close()
         if self._session is not None:
             await self._session.close()
@@ -84,7 +86,9 @@ class Mailbox:
             first_page="before" not in query,
             kept=kept,
             kinds={
-                title: urlencode({**{k: v for k, v in kept.items() if k != "kind"}, **({"kind": kind} if kind else {})})
+                title: urlencode(
+                    {**{k: v for k, v in kept.items() if k != "kind"}, **({"kind": kind} if kind else {})}
+                )
                 for kind, title in (("", "All"), ("email", "E-mail"), ("sms", "SMS"))
             },
             kind_title={"email": "E-mail", "sms": "SMS"}.get(query.get("kind", ""), "All"),
@@ -177,7 +181,7 @@ class Mailbox:
         found: list[dict[str, Any]] = []
         missing = ""
         if kind != "sms":
-            found += self._store.newest(**wanted, before=before, limit=limit)
+            found += await self._store.newest(**wanted, before=before, limit=limit)
         if kind != "email":
             texts, missing = await self._texts({**wanted, "before": query.get("before", "")}, limit)
             found += texts
@@ -193,9 +197,8 @@ class Mailbox:
         return (None if answer is None else _from_gateway(answer)), missing
 
     async def _ask(self, path: str, query: dict[str, str]) -> tuple[Any, str]:
-        if not self._sms_url:
+        if not self._sms_url or self._session is None:
             return None, ""
-        assert self._session is not None
         try:
             async with self._session.get(self._sms_url + path, params=query) as response:
                 if response.status == 200:

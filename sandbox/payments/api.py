@@ -46,10 +46,10 @@ class Payments:
         self.app.on_startup.append(self._start)
         self.app.on_cleanup.append(self._stop)
 
-    async def _start(self, app: web.Application) -> None:
+    async def _start(self, _app: web.Application) -> None:
         self.webhooks.start()
 
-    async def _stop(self, app: web.Application) -> None:
+    async def _stop(self, _app: web.Application) -> None:
         await self.webhooks.stop()
 
     def _create(self, call: Call) -> Work:
@@ -127,7 +127,9 @@ def _checked(params: dict[str, Any]) -> tuple[Order, Card]:
     amount = whole_number(params, "amount")
     currency = text_of(params, "currency")
     if not CURRENCY.fullmatch(currency):
-        raise ApiError(400, f"Invalid currency: {currency}. It is an ISO code of 3 letters.", param="currency")
+        raise ApiError(
+            400, f"Invalid currency: {currency}. It is an ISO code of 3 letters.", param="currency"
+        )
     token = text_of(params, "payment_method")
     card = CARDS.get(token)
     if card is None:
@@ -153,7 +155,9 @@ def _is_web_address(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not re.search(r"[\s;,'\"]", parts.netloc)
+    return (
+        parts.scheme in ("http", "https") and bool(parts.netloc) and not re.search(r"[\s;,'\"]", parts.netloc)
+    )
 
 
 def _optional_amount(params: dict[str, Any], name: str) -> int | None:

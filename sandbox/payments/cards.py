@@ -1,7 +1,7 @@
 """The test cards: what each token makes the provider do.
 
-The ``pm_card_…`` names are Stripe's own (https://docs.stripe.com/testing). The ``pm_sandbox_…`` ones are ours,
-for what a network does to a payment and a test card at Stripe cannot show.
+The ``pm_card_…`` names are Stripe's own (https://docs.stripe.com/testing). The ``pm_sandbox_…`` ones are
+ours, for what a network does to a payment and a test card at Stripe cannot show.
 """
 
 from __future__ import annotations

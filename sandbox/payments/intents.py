@@ -99,9 +99,11 @@ class Intents:
         metadata, problem = orjson.dumps(asked.metadata).decode(), orjson.dumps(error).decode()
         self._ledger.db.execute(
             INSERT,
-            (ident, key, status, asked.amount, asked.currency, capture_method, asked.payment_method)
-            + (received, problem if error else None, metadata, asked.return_url, created),
-        )
+            (
+                ident, key, status, asked.amount, asked.currency, capture_method, asked.payment_method,
+                received, problem if error else None, metadata, asked.return_url, created,
+            ),
+        )  # fmt: skip
         return self._render(
             ident, status, asked.amount, asked.currency, capture_method, asked.payment_method,
             received, 0, error, asked.metadata, created,
@@ -129,7 +131,9 @@ class Intents:
             self._enter("voided", ident, key, metadata, row["amount"], row["currency"])
         return self._change(ident, "status = ?", "canceled")
 
-    def refund(self, ident: str, amount: int | None, key: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def refund(
+        self, ident: str, amount: int | None, key: str | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give money back, all that is left unless ``amount`` says less; the refund and its intent."""
         row = self._expect(ident, ("succeeded",), "refunded")
         left = row["amount_received"] - row["amount_refunded"]
@@ -197,7 +201,8 @@ class Intents:
         return self._render(
             row["id"], row["status"], row["amount"], row["currency"], row["capture_method"],
             row["payment_method"], row["amount_received"], row["amount_refunded"],
-            orjson.loads(row["error"]) if row["error"] else None, orjson.loads(row["metadata"]), row["created"],
+            orjson.loads(row["error"]) if row["error"] else None, orjson.loads(row["metadata"]),
+            row["created"],
         )  # fmt: skip
 
     def _render(
@@ -257,7 +262,13 @@ class Intents:
         object: str | None = None,
     ) -> None:
         self._ledger.enter(
-            kind, ref=ident, object=object, key=key, order=metadata.get("order"), amount=amount, currency=currency
+            kind,
+            ref=ident,
+            object=object,
+            key=key,
+            order=metadata.get("order"),
+            amount=amount,
+            currency=currency,
         )
 
 

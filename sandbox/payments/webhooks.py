@@ -33,7 +33,10 @@ CREATE TABLE IF NOT EXISTS webhooks (
 );
 CREATE INDEX IF NOT EXISTS webhooks_due ON webhooks (due_at) WHERE delivered_at IS NULL;
 """
-DUE = "SELECT id, body, attempts FROM webhooks WHERE delivered_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT 32"
+DUE = (
+    "SELECT id, body, attempts FROM webhooks"
+    " WHERE delivered_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT 32"
+)
 NEXT_DUE = "SELECT min(due_at) FROM webhooks WHERE delivered_at IS NULL"
 
 FIRST_PAUSE = 0.25

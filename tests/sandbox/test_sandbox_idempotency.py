@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,10 @@ CALLS = [
     pytest.param("payments", INTENTS, intent(), id="payments"),
     pytest.param("sms", "/v1/messages", {"to": "+447700900123", "body": "Hi", "order": "S-1"}, id="sms"),
     pytest.param(
-        "carrier", "/v1/shipments", {"order": "S-1", "address": ADDRESS, "lines": 2, "weight_g": 700}, id="carrier"
+        "carrier",
+        "/v1/shipments",
+        {"order": "S-1", "address": ADDRESS, "lines": 2, "weight_g": 700},
+        id="carrier",
     ),
 ]
 
@@ -113,7 +117,7 @@ def test_faults_before_the_work_keep_no_key(payments: Peer) -> None:
 
 def test_a_lost_answer_is_found_again_by_its_key(payments: Peer) -> None:
     payments.faults(lose_answer_rate=1)
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionError):
         payments.post(INTENTS, intent(), "k")
     payments.faults(lose_answer_rate=0)
     assert payments.post(INTENTS, intent(), "k").replayed
@@ -152,8 +156,7 @@ def test_every_answered_payment_survives_kill_9_exactly_once(payments: Peer) -> 
         clients = [pool.submit(keep_paying, client) for client in range(8)]
         try:
             for _ in range(5):
-                so_far = len(answered)
-                until(lambda target=so_far + 150: len(answered) >= target, "150 more payments")
+                until(partial(_has, answered, len(answered) + 150), "150 more payments")
                 payments.kill()
                 payments.start()
         finally:
@@ -168,3 +171,7 @@ def test_every_answered_payment_survives_kill_9_exactly_once(payments: Peer) -> 
     assert len({entry["order"] for entry in entries}) == len(entries)
     sample = next(iter(answered))
     assert payments.get(INTENTS, key=sample).json["data"][0]["id"] == answered[sample]
+
+
+def _has(answered: dict[str, str], count: int) -> bool:
+    return len(answered) >= count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def test_calls_of_one_tick_share_a_commit(tmp_path: Path) -> None:
         statements: list[str] = []
         ledger = Ledger(tmp_path / "ledger.db")
         ledger.db.set_trace_callback(statements.append)
-        await asyncio.gather(*(ledger.transact(lambda i=i: ledger.enter("sent", ref=f"r{i}")) for i in range(50)))
+        works = (partial(ledger.enter, "sent", ref=f"r{number}") for number in range(50))
+        await asyncio.gather(*(ledger.transact(work) for work in works))
         ledger.db.set_trace_callback(None)
         entries = ledger.entries(0, 100)
         ledger.close()
@@ -60,7 +62,9 @@ def test_a_caller_that_went_away_undoes_nothing(tmp_path: Path) -> None:
 
 def test_every_commit_is_synced(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "new folder" / "ledger.db")
-    settings = {name: ledger.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    settings = {
+        name: ledger.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    }
     ledger.close()
     assert settings == {"journal_mode": "wal", "synchronous": 2}  # 2 is FULL
     with pytest.raises(sqlite3.ProgrammingError):

@@ -24,7 +24,11 @@ def test_visa_pays_at_once(payments: Peer) -> None:
 
 def test_visa_authorises_then_captures(payments: Peer) -> None:
     held = payments.post(INTENTS, intent(capture_method="manual"), "k1").json
-    assert (held["status"], held["amount_received"], held["amount_capturable"]) == ("requires_capture", 0, 2599)
+    assert (held["status"], held["amount_received"], held["amount_capturable"]) == (
+        "requires_capture",
+        0,
+        2599,
+    )
     taken = payments.post(f"{INTENTS}/{held['id']}/capture", key="k2").json
     assert (taken["status"], taken["amount_received"], taken["amount_capturable"]) == ("succeeded", 2599, 0)
     assert [entry["kind"] for entry in payments.entries()] == ["authorised", "captured"]
@@ -113,7 +117,9 @@ def test_timeout_does_the_work_and_leaves_the_caller_waiting(payments: Peer) -> 
     payments.faults(timeout_s=3)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(payments.post, INTENTS, intent("pm_sandbox_timeout"), "k")
-        (found,) = until(lambda: payments.get(INTENTS, key="k").json["data"], "the work to be found by its key")
+        (found,) = until(
+            lambda: payments.get(INTENTS, key="k").json["data"], "the work to be found by its key"
+        )
         repeat = payments.post(INTENTS, intent("pm_sandbox_timeout"), "k")
         assert not first.done()
         assert (found["status"], repeat.json["id"], repeat.replayed) == ("succeeded", found["id"], True)
@@ -153,8 +159,10 @@ def test_slow_pays_after_a_while_and_replays_at_once(payments: Peer) -> None:
         ({"return_url": "//shop.example"}, "return_url"),
     ],
 )
-def test_what_is_wrong_is_named_and_costs_no_key(payments: Peer, changes: dict[str, object], param: str) -> None:
-    answer = payments.post(INTENTS, intent(**{"token": "pm_card_visa"}) | changes, "k")
+def test_what_is_wrong_is_named_and_costs_no_key(
+    payments: Peer, changes: dict[str, object], param: str
+) -> None:
+    answer = payments.post(INTENTS, {**intent(), **changes}, "k")
     assert (answer.status, answer.json["error"]["param"]) == (400, param)
     if param == "payment_method":
         assert answer.json["error"]["message"].startswith("No such payment_method")

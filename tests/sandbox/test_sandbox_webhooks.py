@@ -1,4 +1,4 @@
-"""What happens outside a call is told by webhook: signed, repeated until heard, and not lost with the process."""
+"""What happens outside a call is told by webhook: signed, repeated until heard, never lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.sandbox.conftest import StartPeer
 from tests.sandbox.peers import Peer, Receiver, intent
 
 INTENTS = "/v1/payment_intents"
-SECRET = "whsec_test"  # noqa: S105 - of a test
+SECRET = "whsec_test"
 WITHIN = 15
 
 
@@ -23,12 +23,12 @@ def test_the_banks_page_is_told_of(start: StartPeer, receiver: Callable[..., Rec
     door = receiver(SECRET)
     payments = start("payments", "--webhook-url", door.url, "--webhook-secret", SECRET)
     expected = {}
-    for outcome, capture, event in (
+    for outcome, capture, kind in (
         ("complete", "automatic", "payment_intent.succeeded"),
         ("complete", "manual", "payment_intent.amount_capturable_updated"),
         ("fail", "automatic", "payment_intent.payment_failed"),
     ):
-        expected[authenticate(payments, outcome, capture)] = event
+        expected[authenticate(payments, outcome, capture)] = kind
     events = [door.events.get(timeout=WITHIN) for _ in expected]
     assert {event["data"]["object"]["id"]: event["type"] for event in events} == expected
     for event in events:
