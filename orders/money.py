@@ -1,11 +1,11 @@
-"""Money is an integer of the currency's minor unit with its ISO 4217 code; this is the little that orders do with it:
-the tax within an amount, and the amount as people read it."""
+"""Money is an integer of the currency's minor unit with its ISO 4217 code; this is the little arithmetic
+that orders need, and how people read an amount."""
 
-# Currencies whose minor unit is not a hundredth (ISO 4217, list one).
+# Currencies whose minor unit is not a hundredth (ISO 4217, list one), as the list has them: codes in a row.
 _DECIMALS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),  # noqa: SIM905
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),  # noqa: SIM905
+    **dict.fromkeys(["CLF", "UYW"], 4),
 }
 # Only signs that mean one currency to those who shop in it; every other currency is told by its code.
 _SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴"}
@@ -22,7 +22,7 @@ def decimals(currency: str) -> int:
 
 
 def format(minor: int, currency: str) -> str:
-    """1250, "GBP" -> "£12.50"; a currency without a sign of its own comes as "CHF 12.50", never broken in two."""
+    """1250, "GBP" -> "£12.50"; a currency without a sign of its own comes as "CHF 12.50", unbroken."""
     places = decimals(currency)
     whole, part = divmod(abs(minor), 10**places)
     digits = f"{whole:,}" + (f".{part:0{places}d}" if places else "")

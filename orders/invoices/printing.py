@@ -1,12 +1,14 @@
-"""Makes the PDFs of invoices: pictures of what was fixed when they were issued, so one can be made again at any time.
+"""Makes the PDFs of invoices: pictures of what was fixed at their issue, so one can be made at any time.
 
-Typst sets the type from `invoice.typ`; one compiler is kept for each process, because what it learns (fonts, parsed
-template) makes the next page cheap. The files are PDF/A-2b, the archival form: self-contained, with all fonts inside.
-They lie under MEDIA_ROOT/invoices, which no web server hands out: people reach one through their order's page.
+Typst sets the type from `invoice.typ`; one compiler is kept for each process, because what it learns
+(fonts, the parsed template) makes the next page cheap. The files are PDF/A-2b, the archival form:
+self-contained, with all fonts inside. They lie under MEDIA_ROOT/invoices, which no web server hands out:
+people reach one through their order's page.
 
-The fonts are those within the typst wheel (Latin, Greek, Cyrillic, Hebrew and more); scripts that they lack, Chinese,
-Japanese and Korean above all, come from the machine's fonts. An archival PDF must not have a hole in it: where no font
-has a letter, the invoice is made as an ordinary PDF with a box in its place, and the log says which font is missed.
+The fonts within the typst wheel have the letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Georgian and
+Armenian scripts; what they lack, Chinese, Japanese and Korean above all, comes from the machine's fonts. An
+archival PDF must not have a hole in it: where no font has a letter, the invoice is made as an ordinary PDF
+with a box in its place, and the log says which letter it was.
 """
 
 import json
@@ -54,12 +56,12 @@ _compiling = Lock()
 def print_documents(ids: Collection[int]) -> None:
     """Make the PDFs of these documents. One that fails keeps its lease and is tried again when it runs out.
 
-    After MAX_DRIVES of them, and a document that never came back from so many is counted too, it is no longer due:
-    the log says why, the admin shows it, and the next person who asks for it tries once more.
+    After MAX_DRIVES of them it is no longer due, also when no worker ever came back from it: the log says
+    why, the admin shows it, and the next person who asks for it tries once more.
     """
     documents = _documents(ids)
-    worn_out = [document.pk for document in documents if document.drives > MAX_DRIVES]
-    errors = _print([document for document in documents if document.pk not in worn_out])
+    worn_out = [one.pk for one in documents if one.drives > MAX_DRIVES]
+    errors = _print([one for one in documents if one.pk not in worn_out])
     worn_out += [
         document.pk for document in documents if document.pk in errors and document.drives == MAX_DRIVES
     ]
@@ -88,7 +90,7 @@ def _documents(ids: Collection[int]) -> list[Document]:
 
 
 def _print(documents: Collection[Document]) -> dict[int, Exception]:
-    """Make each document's file and write down those that were made; returns the errors of the others by id."""
+    """Make each document's file and write down those that were made; returns the others' errors by id."""
     lines: dict[int, list[OrderLine]] = defaultdict(list)
     for line in OrderLine.objects.filter(order__in=[document.order_id for document in documents]).order_by(
         "order_id", "position"
@@ -115,15 +117,15 @@ def _file_of(document: Document) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put the file in place whole: it is renamed when all of it is on the disk, so nobody ever reads half of one."""
+    """Put the file in place whole: it gets its name when all of it is on the disk, never before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(handle)
-        os.replace(fresh, path)
+        Path(fresh).replace(path)
     except BaseException:
         Path(fresh).unlink(missing_ok=True)
         raise
@@ -131,7 +133,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @cache
 def _compiler() -> typst.Compiler:
-    """Made at the first page and not before: a worker's children must not inherit its threads through a fork."""
+    """Made at the first page and not before: its threads would not survive a worker's fork."""
     return typst.Compiler(input=TEMPLATE, root=TEMPLATE.parent)
 
 
@@ -144,7 +146,7 @@ def _typeset(document: Document, lines: Collection[OrderLine]) -> bytes:
             if "could not be displayed with" not in error.message:
                 raise
             log.warning(
-                "%s is an ordinary PDF, not an archival one: %s. Install such a font.",
+                "%s becomes an ordinary PDF for want of a font: %s",
                 document,
                 error.message,
             )

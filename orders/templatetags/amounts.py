@@ -24,14 +24,16 @@ def amount(minor: int, currency: str) -> str:
 def each_line(
     context: Context, lines: Sequence[tuple[int, str, int]], currency: str, pattern: str, rest: str
 ) -> SafeString:
-    """Put every (quantity, name, amount) into the pattern, a line each; from MAIL_LINES on say how many are left out.
+    """Put every (quantity, name, amount) into the pattern, a line each; from MAIL_LINES on say how many are
+    left out.
 
     `{% each_line lines message.currency "{} × {}: {}" "… and {} more" %}`. Django's own loop takes
     several times as long, and would be most of what a mail costs when a crowd orders 29 articles each.
     """
     safe = escape if context.autoescape else str
     told = [
-        pattern.format(quantity, safe(name), format(minor, currency)) for quantity, name, minor in lines[:MAIL_LINES]
+        pattern.format(quantity, safe(name), format(minor, currency))
+        for quantity, name, minor in lines[:MAIL_LINES]
     ]
     if len(lines) > MAIL_LINES:
         told.append(rest.format(len(lines) - MAIL_LINES))
