@@ -1,6 +1,7 @@
 """The live process: uvicorn serves this to nginx, for the streams of the live order pages and nothing else.
 
-Its settings are those of the shop's other processes and are checked in the same way; Django itself is not started.
+Its settings are those of the shop's other processes and are checked in the same way; Django itself is not
+started.
 """
 
 import logging

@@ -4,7 +4,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 
 
-def healthz(request: HttpRequest) -> JsonResponse:
+def healthz(_request: HttpRequest) -> JsonResponse:
     """200 {"ok": true}, or 503 when the database does not answer."""
     try:
         healthy = _database_answers()

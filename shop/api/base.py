@@ -1,7 +1,8 @@
-"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead connection.
+"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead
+connection.
 
-REST framework does the work; what it does more generally than one media type and no logins need is cut short here,
-because each order of a rush passes through it.
+REST framework does the work; what it does more generally than one media type and no logins need is cut short
+here, because each order of a rush passes through it.
 """
 
 from collections.abc import Mapping
@@ -28,9 +29,11 @@ class ApiView(APIView):
     parser_classes = [JSONParser]  # for the schema; `body` reads it
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """As REST framework does it, and once more when a database connection kept from an earlier request is dead.
+        """As REST framework does it, and once more when a database connection kept from an earlier request is
+        dead.
 
-        Every request may be run twice: an order has its key, and cancelling what is cancelled changes nothing.
+        Every request may be run twice: an order has its key, and cancelling what is cancelled changes
+        nothing.
         """
         self.args, self.kwargs = args, kwargs
         self.request = wrapped = self.initialize_request(request, *args, **kwargs)
@@ -53,13 +56,14 @@ class ApiView(APIView):
             answer = self.handle_exception(error)
         return self.finalize_response(wrapped, answer, *args, **kwargs)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *_args: Any, **_kwargs: Any) -> None:
         """Nobody logs in and nothing is throttled here, so only the header Accept is looked at."""
         accept = request.META.get("HTTP_ACCEPT", "*/*")
         if accept != "*/*" and accept != "application/json":
             DefaultContentNegotiation().select_renderer(request, self.get_renderers())
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(self, *_args: Any, **_kwargs: Any) -> Any:
+        """The header Allow says it all; REST framework's description of the serializers is in the schema."""
         return HttpResponse(status=204)
 
 

@@ -1,8 +1,9 @@
-"""Reads the body of POST /api/orders/: every value checked, every problem named by its field, all of them at once.
+"""Reads the body of POST /api/orders/: every value checked, every problem named by its field, all of them at
+once.
 
-Written by hand, because this is the hot path of a rush: for three items it takes 15 µs, the same rules as a REST
-framework serializer 700 µs. What a client is told of these rules comes from shop.api.serializers; a test sends bodies
-made from that schema through here, so that the two cannot part.
+Written by hand, because this is the hot path of a rush: for three items it takes 13 µs, the same rules as a
+REST framework serializer 260 µs. What a client is told of these rules comes from shop.api.serializers; a test
+sends bodies made from that schema through here, so that the two cannot part.
 """
 
 from collections.abc import Callable, Collection
@@ -23,7 +24,8 @@ _REQUIRED = "This field is required."
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a client asks for, each value checked by itself; whether the products exist is the catalogue's to say."""
+    """What a client asks for, each value checked by itself; whether the products exist is the catalogue's to
+    say."""
 
     email: str
     phone: str

@@ -86,7 +86,7 @@ class OrderView(ApiView):
             **schema.problems(404, 406, 500, 503),
         },
     )
-    def get(self, request: Request, token: str) -> HttpResponse:
+    def get(self, _request: Request, token: str) -> HttpResponse:
         return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
 
 
@@ -94,8 +94,9 @@ class CancelView(ApiView):
     @extend_schema(
         operation_id="cancel_order",
         summary="Cancel an order",
-        description="Possible until the parcel is begun. Stock and money are given back, and the customer is told. "
-        "Cancelling a cancelled order changes nothing and is no error. A body is not needed and not read.",
+        description="Possible until the parcel is begun. Stock and money are given back, and the customer "
+        "is told. Cancelling a cancelled order changes nothing and is no error. A body is not needed and "
+        "not read.",
         tags=["orders"],
         parameters=[schema.TOKEN],
         request=None,
@@ -104,7 +105,7 @@ class CancelView(ApiView):
             **schema.problems(404, 406, 409, 500, 503),
         },
     )
-    def post(self, request: Request, token: str) -> HttpResponse:
+    def post(self, _request: Request, token: str) -> HttpResponse:
         try:
             cancelling.cancel(token)
         except Order.DoesNotExist:
@@ -116,7 +117,7 @@ class CancelView(ApiView):
 
 def _idempotency_key(request: Request) -> str:
     """The header's value; as latin-1 text from WSGI, so everything but visible ASCII is refused."""
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         reason = "This header is required: a key of your own for this order, such as a UUID."
     elif len(key) > MAX_KEY:

@@ -1,4 +1,5 @@
-"""What the API shows to those who look around in it: its documentation, its kinds of problems, and its edges."""
+"""What the API shows to those who look around in it: its documentation, its kinds of problems, and its
+edges."""
 
 from typing import Any
 
@@ -12,14 +13,15 @@ from shop.api import problems
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """Swagger UI from our own host. Its start script is a request of its own, so that the page needs nothing inline
-    and obeys the same strict policy as the shop's pages."""
+    """Swagger UI from our own host. Its start script is a request of its own, so that the page needs nothing
+    inline and obeys the same strict policy as the shop's pages."""
 
     template_name = "api/docs.html"
 
     def _dump(self, data: Any) -> Any:
         if data is spectacular_settings.SWAGGER_UI_SETTINGS:
-            # Without this Swagger UI shows the badge of a validator on the internet, and tells it of our schema.
+            # Without this Swagger UI shows the badge of a validator on the internet, and tells it of our
+            # schema.
             data = {**data, "validatorUrl": None}
         return super()._dump(data)  # type: ignore[no-untyped-call]
 

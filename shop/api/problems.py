@@ -1,8 +1,9 @@
 """Errors as `application/problem+json` (RFC 9457): what went wrong, with what, and what to do next.
 
-`answer` is REST framework's exception handler: whatever a view raises becomes a problem here, a bug included, so that
-a client never has to read an HTML page. A problem that a program should tell from others of the same status has a
-`Kind`; its `type` is the address of a page that explains it. The others have the type "about:blank", as the RFC asks.
+`answer` is REST framework's exception handler: whatever a view raises becomes a problem here, a bug included,
+so that a client never has to read an HTML page. A problem that a program should tell from others of the same
+status has a `Kind`; its `type` is the address of a page that explains it. The others have the type
+"about:blank", as the RFC asks.
 """
 
 import logging
@@ -46,8 +47,8 @@ INVALID = Kind(
     "invalid-request",
     HTTPStatus.BAD_REQUEST,
     "The request is not valid",
-    "Nothing was done. `errors` names each field, parameter or header that is wrong, and why. Correct them and send "
-    "the request again; the same Idempotency-Key may be used.",
+    "Nothing was done. `errors` names each field, parameter or header that is wrong, and why. Correct them "
+    "and send the request again; the same Idempotency-Key may be used.",
 )
 MALFORMED = Kind(
     "malformed-json",
@@ -59,14 +60,15 @@ KEY_REUSED = Kind(
     "idempotency-key-reused",
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "The Idempotency-Key belongs to another request",
-    "Nothing was done. An order was placed with this key from a different body. Draw a new key for each order, and "
-    "send a repeat with exactly the body of the first try.",
+    "Nothing was done. An order was placed with this key from a different body. Draw a new key for each "
+    "order, and send a repeat with exactly the body of the first try.",
 )
 IN_PROGRESS = Kind(
     "request-in-progress",
     HTTPStatus.CONFLICT,
     "The first request with this Idempotency-Key is still being handled",
-    "Wait as many seconds as Retry-After says and send the same request again: it gets the answer of the first.",
+    "Wait as many seconds as Retry-After says and send the same request again: it gets the answer of the "
+    "first.",
 )
 NOT_CANCELLABLE = Kind(
     "order-not-cancellable",
@@ -78,15 +80,15 @@ UNAVAILABLE = Kind(
     "temporarily-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The shop cannot answer at the moment",
-    "It is not known whether the request was carried out. Wait as many seconds as Retry-After says and send it again, "
-    "an order with the same Idempotency-Key: it is placed once, however often it is sent.",
+    "It is not known whether the request was carried out. Wait as many seconds as Retry-After says and send "
+    "it again, an order with the same Idempotency-Key: it is placed once, however often it is sent.",
 )
 BAD_SIGNATURE = Kind(
     "bad-signature",
     HTTPStatus.BAD_REQUEST,
     "The signature does not fit",
-    "Nothing was done. Sign the timestamp and the exact bytes of the body with the webhook secret, and send both at "
-    "once; a signature is good for five minutes.",
+    "Nothing was done. Sign the timestamp and the exact bytes of the body with the webhook secret, and send "
+    "both at once; a signature is good for five minutes.",
 )
 KINDS = {
     kind.slug: kind
@@ -194,7 +196,8 @@ def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """A bug of ours: the log gets the traceback; the client learns that it is not to blame, and nothing else."""
+    """A bug of ours: the log gets the traceback; the client learns that it is not to blame, and nothing
+    else."""
     answer = response(request, 500, "Something broke on our side, and we have been told. Try again later.")
     log_response(
         "%s %s failed", request.method, request.path, response=answer, request=request, exception=error

@@ -1,6 +1,5 @@
 """The catalogue over the API."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -10,15 +9,13 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from orders import inventory
 from shop.api import problems, schema
 from shop.api.base import ApiView, json
 from shop.api.serializers import ProductPageSerializer, ProductSerializer
+from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
-from shop.catalogue.search import search
 
 PER_PAGE = 50
-MAX_SEARCH = 100
 
 
 class ProductsView(ApiView):
@@ -40,10 +37,7 @@ class ProductsView(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         asked = {name: request.GET[name] for name in ("search", "category") if request.GET.get(name)}
-        products = search(_on_sale(), _search_text(asked)) if "search" in asked else _on_sale()
-        if "category" in asked:
-            products = products.filter(category=_category(asked["category"]))
-        paginator = Paginator(products, PER_PAGE)
+        paginator = Paginator(_on_sale(asked), PER_PAGE)
         try:
             page = paginator.page(request.GET.get("page", 1))
         except PageNotAnInteger:
@@ -60,7 +54,7 @@ class ProductsView(ApiView):
             "pages": paginator.num_pages,
             "next": link(page.number + 1) if page.has_next() else None,
             "previous": link(page.number - 1) if page.has_previous() else None,
-            "results": _answers(list(page)),
+            "results": ProductSerializer(queries.with_stock(page), many=True).data,
         }
         return json(answer)
 
@@ -76,31 +70,24 @@ class ProductView(ApiView):
             **schema.problems(404, 406, 500, 503),
         },
     )
-    def get(self, request: Request, sku: str) -> HttpResponse:
+    def get(self, _request: Request, sku: str) -> HttpResponse:
         # A NUL cannot be asked for: PostgreSQL's text has none.
-        product = _on_sale().filter(sku=sku).first() if "\x00" not in sku else None
-        if product is None:
-            raise Http404("There is no product with this SKU on sale.")
-        return json(_answers([product])[0])
-
-
-def _on_sale() -> QuerySet[Product]:
-    return Product.objects.filter(active=True).select_related("category")
+        try:
+            product = queries.product(sku.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
+        except Product.DoesNotExist:
+            raise Http404("There is no product with this SKU on sale.") from None
+        return json(ProductSerializer(product).data)
 
 
 def _search_text(asked: dict[str, str]) -> str:
-    if len(asked["search"]) > MAX_SEARCH:
-        raise problems.invalid({"search": [f"Up to {MAX_SEARCH} characters are possible."]})
+    if len(asked["search"]) > queries.MAX_LENGTH:
+        raise problems.invalid({"search": [f"Up to {queries.MAX_LENGTH} characters are possible."]})
     return asked["search"]
 
 
-def _category(slug: str) -> Category:
-    category = Category.objects.filter(slug=slug).first() if "\x00" not in slug else None
-    if category is None:
+def _on_sale(asked: dict[str, str]) -> QuerySet[Product]:
+    slug = asked.get("category", "")
+    if slug and ("\x00" in slug or not Category.objects.filter(slug=slug).exists()):
         raise problems.invalid({"category": ["There is no category with this slug."]})
-    return category
-
-
-def _answers(products: list[Product]) -> list[dict[str, Any]]:
-    on_hand = inventory.on_hand([product.sku for product in products])
-    return list(ProductSerializer(products, many=True, context={"on_hand": on_hand}).data)
+    products = queries.on_sale(slug)
+    return queries.search(products, _search_text(asked)) if "search" in asked else products

@@ -11,12 +11,12 @@ from shop.api.problems import CONTENT_TYPE
 from shop.api.serializers import ProblemSerializer
 
 PLACING = """
-One request, one order: it is safe to send the same request again, with the same `Idempotency-Key`, as often as it takes
-to get an answer. Names, prices and tax come from the catalogue at this moment.
+One request, one order: it is safe to send the same request again, with the same `Idempotency-Key`, as often
+as it takes to get an answer. Names, prices and tax come from the catalogue at this moment.
 
 The answer means that the order is kept and will be worked on, not that it is paid or in stock: follow it with
-`GET /api/orders/{token}/`, or with the server-sent events of `GET /live/orders/{token}`, which say `changed` whenever
-there is something new to fetch and `ended` when nothing more will come.
+`GET /api/orders/{token}/`, or with the server-sent events of `GET /live/orders/{token}`, which say `changed`
+whenever there is something new to fetch and `ended` when nothing more will come.
 """
 FOLLOWING = """
 Everything about the order but who ordered it. Rather than asking often, listen to `GET /live/orders/{token}`
@@ -27,9 +27,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="A key that you draw for this order, such as a UUID: 1 to 255 visible ASCII characters. The same key "
-    "with the same body gets the first answer again, with the header `Idempotent-Replayed: true`; with another body "
-    "it is refused (422). While the first request is still being handled the answer is 409 with `Retry-After`.",
+    description="A key that you draw for this order, such as a UUID: 1 to 255 visible ASCII characters. The "
+    "same key with the same body gets the first answer again, with the header `Idempotent-Replayed: true`; "
+    "with another body it is refused (422). While the first request is still being handled the answer is "
+    "409 with `Retry-After`.",
     pattern=r"^[!-~]([ -~]*[!-~])?$",
     examples=[OpenApiExample("A UUID", "1f0c5a4e-6f0e-4a52-9d5c-0f6f3a1d7c11")],
 )
@@ -45,7 +46,12 @@ REPEATED = OpenApiParameter(
     enum=["true"],
 )
 LOCATION = OpenApiParameter(
-    "Location", str, OpenApiParameter.HEADER, response=[201], required=True, description="Where to follow the order."
+    "Location",
+    str,
+    OpenApiParameter.HEADER,
+    response=[201],
+    required=True,
+    description="Where to follow the order.",
 )
 RETRY_AFTER = OpenApiParameter(
     "Retry-After", int, OpenApiParameter.HEADER, response=[409, 503], description="Seconds to wait."
@@ -65,14 +71,14 @@ _BODY: dict[str, Any] = {
     },
     "payment": {"method": "card", "token": "pm_card_visa"},
 }
-_TOKEN = "kT3vXo8mQ1yWcZ5rN0aLpw"
+_EXAMPLE = "kT3vXo8mQ1yWcZ5rN0aLpw"
 _PLACED: dict[str, Any] = {
     "number": "S-100017",
-    "token": _TOKEN,
+    "token": _EXAMPLE,
     "status": "placed",
     "total": 2400,
     "currency": "GBP",
-    "url": f"https://shop.example/orders/{_TOKEN}/",
+    "url": f"https://shop.example/orders/{_EXAMPLE}/",
 }
 ORDER_EXAMPLES = [
     OpenApiExample("Two mugs, paid by card", _BODY, request_only=True),
@@ -119,7 +125,7 @@ ORDER_EXAMPLE = OpenApiExample(
                 "kind": "invoice",
                 "number": "INV-0000017",
                 "issued_at": "2026-11-27T08:00:00.340000Z",
-                "url": f"https://shop.example/orders/{_TOKEN}/invoice.pdf",
+                "url": f"https://shop.example/orders/{_EXAMPLE}/invoice.pdf",
             }
         ],
         "timeline": [
@@ -184,13 +190,15 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     }
 
 
-class StrictExtension(OpenApiSerializerExtension):
+class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """A request serializer takes no fields but its own."""
 
     target_class = "shop.api.serializers.Strict"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
+            self.target, direction, bypass_extensions=True
+        )
         schema["additionalProperties"] = False
         return schema

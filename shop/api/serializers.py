@@ -1,8 +1,8 @@
 """What goes in and out, as the schema tells it.
 
-Answers are made by these serializers. The request to place an order is read by shop.api.bodies instead, for speed;
-its serializers here are what clients are told, with the limits taken from the same constants, and tests hold the two
-against each other.
+Answers are made by these serializers. The request to place an order is read by shop.api.bodies instead, for
+speed; its serializers here are what clients are told, with the limits taken from the same constants, and
+tests hold the two against each other.
 
 Amounts are integers of the currency's minor unit everywhere: 1999 with currency GBP is £19.99.
 """
@@ -69,8 +69,8 @@ class PaymentRequestSerializer(Strict):
         r"^[!-~]+$",
         max_length=rules.MAX_TOKEN,
         required=False,
-        help_text="The payment provider's token for the card, never a card number. Required for `card`, refused "
-        "for `cod`.",
+        help_text="The payment provider's token for the card, never a card number. Required for `card`, "
+        "refused for `cod`.",
     )
 
 
@@ -145,7 +145,9 @@ class DocumentSerializer(Answer):
 
 class EventSerializer(Answer):
     kind = serializers.ChoiceField(choices=EventKind.choices)
-    label = serializers.CharField(source="get_kind_display", help_text="`kind` in words for people.")
+    label = serializers.CharField(  # type: ignore[assignment]
+        source="get_kind_display", help_text="`kind` in words for people."
+    )
     at = serializers.DateTimeField()
     detail = serializers.SerializerMethodField(help_text="A sentence more; often empty.")
 
@@ -197,8 +199,6 @@ class CategorySerializer(Answer):
 
 
 class ProductSerializer(Answer):
-    """`context["on_hand"]` holds what is free to sell, by SKU."""
-
     sku = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
@@ -206,15 +206,11 @@ class ProductSerializer(Answer):
     price = serializers.IntegerField(source="price_minor", help_text=f"Tax included. {_MINOR}")
     currency = serializers.CharField(help_text=_CURRENCY)
     tax_rate_bp = serializers.IntegerField(help_text="Tax rate in basis points: 2000 is 20 %.")
-    available = serializers.SerializerMethodField(
-        help_text="Pieces free to sell at this moment; who orders first gets them."
+    available = serializers.IntegerField(
+        source="on_hand", help_text="Pieces free to sell at this moment; who orders first gets them."
     )
     picture = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField(help_text="The product's page, for the buyer's browser.")
-
-    def get_available(self, product: Product) -> int:
-        on_hand: dict[str, int] = self.context["on_hand"]
-        return on_hand.get(product.sku, 0)
 
     def get_picture(self, product: Product) -> str | None:
         return settings.SHOP_URL + static(product.picture) if product.picture else None
@@ -242,8 +238,9 @@ class ProblemSerializer(Answer):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What happened this time, in words.")
     instance = serializers.CharField(help_text="The path that was asked for.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
-        help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with it.",
+        help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with "
+        "it.",
     )

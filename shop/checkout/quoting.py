@@ -1,8 +1,8 @@
 """What a list of products costs: the catalogue's answer to "these SKUs, this many of each".
 
-Names, prices and tax rates come from here alone, never from the client. It is one query however long the list,
-written as SQL because it stands on the hot path of every order: the ORM needs several times as long to build the
-same statement as PostgreSQL needs to answer it.
+Names, prices and tax rates come from here alone, never from the client. It is one query however long the
+list, written as SQL because it stands on the hot path of every order: the ORM needs several times as long to
+build the same statement as PostgreSQL needs to answer it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,19 @@ from orders.placing import LineDraft
 
 MAX_LINES = 1_000
 MAX_QUANTITY = 10_000
-# In the minor unit. Payment providers take eight digits (Stripe: docs.stripe.com/currencies#minimum-and-maximum).
+# In the minor unit: payment providers take up to eight digits, as Stripe's page on currencies has it.
 MAX_TOTAL_MINOR = 99_999_999
 
 _PRODUCTS: LiteralString = """
-SELECT sku, name, price_minor, tax_rate_bp, currency FROM catalogue_product WHERE sku = ANY(%(skus)s) AND active
+SELECT sku, name, price_minor, tax_rate_bp, currency FROM catalogue_product
+WHERE sku = ANY(%(skus)s) AND active
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The lines of an order to be, a SKU at most once, in the order asked for; amounts gross, in the minor unit."""
+    """The lines of an order to be, a SKU at most once, in the order asked for; amounts gross, in the minor
+    unit."""
 
     lines: list[LineDraft]
     total_minor: int
@@ -38,8 +40,8 @@ class Quote:
 
 
 class QuoteError(Exception):
-    """Some of it cannot be sold. `problems` maps the index of an item to the reason; `reason` speaks of the whole
-    and is empty when only single items are wrong."""
+    """Some of it cannot be sold. `problems` maps the index of an item to the reason; `reason` speaks of the
+    whole and is empty when only single items are wrong."""
 
     def __init__(self, problems: Mapping[int, str], reason: str = "") -> None:
         self.problems = dict(problems)
@@ -48,12 +50,16 @@ class QuoteError(Exception):
 
 
 def quote(items: Sequence[tuple[str, int]]) -> Quote:
-    """Price `items`, pairs of SKU and quantity; the same SKU twice makes one line. Raises QuoteError."""
+    """Price `items`, pairs of SKU (however capitalised) and quantity; the same SKU twice makes one line.
+
+    Raises QuoteError.
+    """
     if not items:
         raise QuoteError({}, "An order needs at least one product.")
     quantities: dict[str, int] = {}
     problems: dict[int, str] = {}
-    for index, (sku, quantity) in enumerate(items):
+    wanted = [(sku.upper(), quantity) for sku, quantity in items]  # the catalogue keeps them in capitals
+    for index, (sku, quantity) in enumerate(wanted):
         quantities[sku] = quantities.get(sku, 0) + quantity
         if quantity < 1 or quantities[sku] > MAX_QUANTITY:
             problems[index] = f"One order takes 1 to {MAX_QUANTITY:,} pieces of a product."
@@ -73,7 +79,7 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
         total += quantity * price
         tax += tax_within(quantity * price, rate)
     if len(lines) < len(quantities):
-        for index, (sku, _) in enumerate(items):
+        for index, (sku, _) in enumerate(wanted):
             if sku not in products:
                 problems.setdefault(index, "There is no such product on sale.")
             elif products[sku][4] != settings.CURRENCY:
@@ -85,5 +91,6 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
 
 
 def fingerprint(payload: object) -> str:
-    """SHA-256, in hexadecimal, of `payload` as canonical JSON: it tells whether two requests ask for the same."""
+    """SHA-256, in hexadecimal, of `payload` as canonical JSON: it tells whether two requests ask for the
+    same."""
     return sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()

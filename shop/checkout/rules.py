@@ -1,6 +1,8 @@
-"""What an order's contact, address and payment may look like: one set of rules for the checkout page and the API.
+"""What an order's contact, address and payment may look like: one set of rules for the checkout page and the
+API.
 
-Each check returns the value as it is to be kept, or raises ValueError with a sentence for the person who typed it.
+Each check returns the value as it is to be kept, or raises ValueError with a sentence for the person who
+typed it.
 """
 
 import re
@@ -17,8 +19,8 @@ MAX_TOKEN = 255
 MAX_SKU = 40
 PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
 
-# C0 and C1 controls, line and paragraph separators, and halves of surrogate pairs. No name or address holds one;
-# a database, a mail header or a parcel label would choke on it.
+# C0 and C1 controls, line and paragraph separators, and halves of surrogate pairs. No name or address holds
+# one; a database, a mail header or a parcel label would choke on it.
 CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _control = re.compile(f"[{CONTROL_CHARACTERS}]")
 _phone = re.compile(PHONE_PATTERN)
@@ -31,7 +33,7 @@ def _countries() -> dict[str, str]:
     """ISO 3166-1 alpha-2 code -> English name; the time zone database carries the list."""
     table = files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
-    return {code: name for code, name in sorted(rows, key=lambda row: row[1])}
+    return dict(sorted(rows, key=lambda row: row[1]))
 
 
 COUNTRIES: Final = _countries()

@@ -1,9 +1,9 @@
-"""The feed of order events: one subscription to the channel that the relay publishes to, kept up by itself."""
+"""The feed of order events: one subscription to the channel that the relay publishes to, kept up by
+itself."""
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from redis.asyncio import Redis
@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 
 class Feed:
-    """`subscribed` says whether events arrive; while it is false, whoever needs them has to ask the database."""
+    """`subscribed` says whether events arrive; while it is false, whoever needs them has to ask the
+    database."""
 
     def __init__(
         self, broker_url: str, heard: Callable[[Batch], None], connected: Callable[[], None]
@@ -31,7 +32,8 @@ class Feed:
         self.subscribed = False
 
     async def listen(self) -> None:
-        """Call `heard` with every batch, and `connected` after each (re)connection, as long as the task runs."""
+        """Call `heard` with every batch, and `connected` after each (re)connection, as long as the task
+        runs."""
         pause = RETRY_FIRST
         while True:
             try:
@@ -46,7 +48,7 @@ class Feed:
                 self.subscribed = False
             await asyncio.sleep(pause)
 
-    async def _follow(self, valkey: "Redis[Any]") -> None:
+    async def _follow(self, valkey: Redis) -> None:
         async with valkey.pubsub() as pubsub:
             await pubsub.subscribe(CHANNEL)
             tried = False

@@ -1,8 +1,9 @@
 """Who watches which order, and what they are told.
 
-Three sources move a stream: the feed, at once; a look at the database right after an event that may be an order's last,
-because only the database says whether anything is left to do; and a sweep over all watched orders in one query, which
-makes up for everything that the feed lost, and stands in for it while Valkey is away.
+Three sources move a stream: the feed, at once; a look at the database right after an event that may be an
+order's last, because only the database says whether anything is left to do; and a sweep over all watched
+orders in one query, which makes up for everything that the feed lost, and stands in for it while Valkey is
+away.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ logger = logging.getLogger(__name__)
 
 
 class Watch:
-    """One stream's view of its order: the kinds of event it has not been told yet, and whether the order has ended."""
+    """One stream's view of its order: the kinds of event it has not been told yet, and whether the order has
+    ended."""
 
     __slots__ = ("_wake", "ended", "gone", "status", "token", "untold")
 
@@ -86,7 +88,8 @@ class Hub:
         await self._standings.close()
 
     async def open(self, token: str) -> Watch | None:
-        """Begin to watch an order; None if there is none with this token. Raises psycopg.Error or TimeoutError."""
+        """Begin to watch an order; None if there is none with this token. Raises psycopg.Error or
+        TimeoutError."""
         watch = Watch(token)
         # First listen, then look: what happens between the two is heard.
         self._watches.setdefault(token, set()).add(watch)

@@ -22,10 +22,11 @@ class Standing:
 
 
 class Standings:
-    """Look-ups one after the other on one connection, which is made at the first and again whenever it was lost.
+    """Look-ups one after the other on one connection, which is made at the first and again whenever it was
+    lost.
 
-    No pool: a look-up takes a fraction of a millisecond and names any number of orders, so one connection serves
-    thousands of streams, and PostgreSQL is spared the others.
+    No pool: a look-up takes a fraction of a millisecond and names any number of orders, so one connection
+    serves thousands of streams, and PostgreSQL is spared the others.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -34,7 +35,8 @@ class Standings:
         self._turn = asyncio.Lock()
 
     async def of(self, tokens: Collection[str]) -> dict[str, Standing]:
-        """How the orders with these tokens stand; unknown ones are absent. Raises psycopg.Error or TimeoutError."""
+        """How the orders with these tokens stand; unknown ones are absent. Raises psycopg.Error or
+        TimeoutError."""
         async with self._turn:
             kept = self._connection is not None
             try:

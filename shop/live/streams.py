@@ -1,8 +1,9 @@
 """The live process as an ASGI application: GET /live/orders/<token> and GET /healthz.
 
-Spoken straight to ASGI and not through Django's handler: a stream needs no middleware, session or URL table, and
-Django's handler gives each request a thread of its own for its synchronous parts, which a stream would keep for as long
-as it lasts. So two thousand streams are two thousand small tasks, and the process is up in half a second.
+Spoken straight to ASGI and not through Django's handler: a stream needs no middleware, session or URL table,
+and Django's handler gives each request a thread of its own for its synchronous parts, which a stream would
+keep for as long as it lasts. So two thousand streams are two thousand small tasks, and the process is up in
+half a second.
 """
 
 import asyncio
@@ -156,7 +157,8 @@ async def _send(
 
 
 def _raise_file_limit() -> int:
-    """A stream is an open file, and many systems allow 1,024 unless asked for more; returns what is allowed now."""
+    """A stream is an open file, and many systems allow 1,024 unless asked for more; returns what is allowed
+    now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,8 +1,8 @@
 """Where the payment provider reports what happened outside a call of ours, such as a buyer's bank confirming.
 
-The report is a doorbell and nothing else: it names an order, the order is made due, and the charge step asks the
-provider how the payment stands. So it does not matter whether a report is lost, doubled, late or out of order, and
-what it claims is never believed.
+The report is a doorbell and nothing else: it names an order, the order is made due, and the charge step asks
+the provider how the payment stands. So it does not matter whether a report is lost, doubled, late or out of
+order, and what it claims is never believed.
 """
 
 import logging
@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt  # the signature is what proves the sender
 def payments(request: HttpRequest) -> HttpResponse:
-    """200 for every report with a good signature, known order or not, so that the provider does not repeat it."""
+    """200 for every report with a good signature, known order or not, so that the provider does not repeat
+    it."""
     if request.method != "POST":
         return problems.response(request, 405, "This takes POST alone.", headers={"Allow": "POST"})
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
@@ -54,8 +55,8 @@ def payments(request: HttpRequest) -> HttpResponse:
 
 
 def _ring(event: Any) -> None:
-    """Make the order that the event is about due. It is found by the provider's id, or by our order number: a bank may
-    be quicker than the commit in which we note the provider's id."""
+    """Make the order that the event is about due. It is found by the provider's id, or by our order number: a
+    bank may be quicker than the commit in which we note the provider's id."""
     intent = _at(event, "data", "object")
     reference, number = _at(intent, "id"), _at(intent, "metadata", "order")
     which = Q(pk__in=[])
