@@ -4,7 +4,6 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.urls import reverse
 
-
 PLACEHOLDERS = 6  # pictures of nothing in particular, each in another tint
 
 
@@ -64,5 +63,6 @@ class Product(models.Model):
 
     @property
     def picture_path(self) -> str:
-        """Path of a static file in any case: without a picture a placeholder, in one tint for a whole category."""
+        """Path of a static file in any case: without a picture a placeholder, in one tint for a whole
+        category."""
         return self.picture or f"shop/pictures/placeholder-{self.category_id % PLACEHOLDERS + 1}.svg"

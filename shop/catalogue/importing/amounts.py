@@ -8,14 +8,15 @@ _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
 def to_minor(text: str, decimals: int) -> int:
-    """ "12.5" with 2 decimals is 1250. Raises ValueError, with a message for people, for anything it cannot hold."""
+    """ "12.5" with 2 decimals is 1250. Raises ValueError, with a message for people, for anything it cannot
+    hold."""
     found = _AMOUNT.fullmatch(text.strip())
     if not found:
         raise ValueError(f'"{text}" is not a number such as {_example(decimals)}')
     whole, part = found[1], found[2] or ""
     if len(part.rstrip("0")) > decimals:
         raise ValueError(f'"{text}" has more than {decimals} decimals')
-    return int(whole) * 10**decimals + int(part[:decimals].ljust(decimals, "0") or 0)
+    return int(whole + part[:decimals].ljust(decimals, "0"))
 
 
 def to_decimal(text: str) -> Decimal:

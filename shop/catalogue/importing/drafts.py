@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 # A SKU stands in the path of its page, so it is made of what needs no quoting there.
 SKU = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,39}")
-# Control characters other than tab and line ends: PostgreSQL refuses NUL, and the others belong in no text of a shop.
+# Control characters other than tab and line ends: PostgreSQL refuses NUL, and the others belong in no text of
+# a shop.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -48,8 +49,8 @@ class Refused:
 class Reading:
     """Everything that was read from one file.
 
-    `updates` names the columns of a product that the format speaks of: only these are changed on a product that
-    exists already, the others only fill in a new one.
+    `updates` names the columns of a product that the format speaks of: only these are changed on a product
+    that exists already, the others only fill in a new one.
     """
 
     format: str

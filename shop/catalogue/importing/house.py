@@ -8,11 +8,12 @@
 | `category` | its name; a category that does not exist yet is made |
 | `price` | what the shopper pays, tax included, in the shop's currency: `12.50` |
 | `tax_rate` | the tax that the price includes, in per cent: `20`, `5.5`, `0` |
-| `stock` | pieces that ever came in, sold ones included; empty leaves the stock as it is (0 for a new product) |
+| `stock` | pieces that ever came in, sold ones included; empty leaves it as it is (a new product: 0) |
 | `picture` | path of a static file, `shop/pictures/kettle.svg`; may be empty |
 
-All eight columns must be there, in any order. The whole row is the truth: an empty description empties it. `stock`
-counts what ever came in, so that the same file can be imported again after a day of selling and changes nothing.
+All eight columns must be there, in any order. The whole row is the truth: an empty description empties it.
+`stock` counts what ever came in, so that the same file can be imported again after a day of selling and
+changes nothing.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,8 @@ LENGTHS = {"name": 200, "description": 10_000, "category": 80, "picture": 200}
 
 
 def read(table: Table, *, decimals: int, picture_exists: Callable[[str], bool]) -> Reading | None:
-    """Read the rows; None if the columns are not this format's. `decimals` are those of the shop's currency."""
+    """Read the rows; None if the columns are not this format's. `decimals` are those of the shop's
+    currency."""
     order = positions(table.columns, COLUMNS)
     if order is None:
         return None

@@ -1,10 +1,10 @@
 """A retailer's sales as the Online Retail data has them: one sold line a row, an invoice over several rows.
 
-Columns: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country. The data (Chen et
-al. 2012, doi:10.1057/dbm.2012.17) is what a till writes: among the sales stand credit notes, corrections of stock at a
-price of nothing, postage and bank charges. This module reads the rows and says of each whether it can be ordered, and
-if not, why. The import of the catalogue and the replay of the invoices share it, so that both mean the same by "a
-sale"; it needs neither Django nor the shop's settings.
+Columns: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country. The data
+(Chen et al. 2012, doi:10.1057/dbm.2012.17) is what a till writes: among the sales stand credit notes,
+corrections of stock at a price of nothing, postage and bank charges. This module reads the rows and says of
+each whether it can be ordered, and if not, why. The import of the catalogue and the replay of the invoices
+share it, so that both mean the same by "a sale"; it needs neither Django nor the shop's settings.
 """
 
 import re
@@ -29,10 +29,29 @@ COLUMNS = (
     "Country",
 )
 
-# Stock codes that name no goods: postage, carriage, discounts, fees, commissions, manual entries, tests. The codes in
-# figures look like goods but are services ("Next Day Carriage", "High Resolution Image").
+# Stock codes that name no goods: postage, carriage, discounts, fees, commissions, manual entries, tests. The
+# codes in figures look like goods but are services ("Next Day Carriage", "High Resolution Image").
 FEES = frozenset(
-    "POST DOT C2 C3 M D S B SP1002 PADS CRUK AMAZONFEE ADJUST ADJUST2 TEST001 TEST002 23444 23702".split()
+    [
+        "POST",
+        "DOT",
+        "C2",
+        "C3",
+        "M",
+        "D",
+        "S",
+        "B",
+        "SP1002",
+        "PADS",
+        "CRUK",
+        "AMAZONFEE",
+        "ADJUST",
+        "ADJUST2",
+        "TEST001",
+        "TEST002",
+        "23444",
+        "23702",
+    ]
 ) | {"BANK CHARGES"}
 VOUCHER = re.compile(r"(?:DCGS?_?)?GIFT(?:_|$).*")
 
@@ -76,7 +95,8 @@ _LABELS = {
 class SalesRow:
     """One row. `reason` is None when it can be ordered; `problem` says more where it cannot be read.
 
-    `sku` is the stock code in its normal form, as the catalogue has it. An unreadable row has quantity and price 0.
+    `sku` is the stock code in its normal form, as the catalogue has it. An unreadable row has quantity and
+    price 0.
     """
 
     line: int

@@ -1,22 +1,21 @@
 """Imports one file: reads it, refuses it or writes it, and tells what became of it.
 
-A file goes in whole or not at all, in one transaction: one row that is wrong keeps the others out, unless `partial`
-says to take what is right. Which refused rows count as wrong is the format's to say (`Refused.stops`).
+A file goes in whole or not at all, in one transaction: one row that is wrong keeps the others out, unless
+`partial` says to take what is right. Which refused rows count as wrong is the format's to say
+(`Refused.stops`).
 """
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles import finders
-from django.core.exceptions import SuspiciousFileOperation
 from django.db import transaction
 
+from orders import money
 from orders.inventory import StockTooLow
-from shop import money
+from shop.catalogue import pictures
 from shop.catalogue.importing import house, retail, sales, table, writing
 from shop.catalogue.importing.drafts import Reading, Refused, UnusableFile
 
@@ -73,7 +72,8 @@ class FileRefused(Exception):
 
 
 def import_file(path: Path, options: Options) -> Report:
-    """Import the file. Raises UnusableFile when it cannot be read at all, FileRefused when a row keeps it out."""
+    """Import the file. Raises UnusableFile when it cannot be read at all, FileRefused when a row keeps it
+    out."""
     reading = _read(path, options)
     report = Report(
         file=path.name,
@@ -108,7 +108,7 @@ def import_file(path: Path, options: Options) -> Report:
 def _read(path: Path, options: Options) -> Reading:
     decimals = money.decimals(settings.CURRENCY)
     with table.opened(path) as opened:
-        reading = house.read(opened, decimals=decimals, picture_exists=_picture_exists)
+        reading = house.read(opened, decimals=decimals, picture_exists=pictures.exists)
         if reading is not None and options.stock_from_sales:
             raise UnusableFile(f"{path} holds no sales to take the stock from: it names the stock itself.")
         if reading is None:
@@ -157,12 +157,3 @@ def _stop_if_refused(report: Report, options: Options) -> None:
     if not options.partial and any(refused.stops for refused in report.refused):
         stopping = [refused for refused in report.refused if refused.stops]
         raise FileRefused(replace(report, refused=sorted(stopping, key=lambda refused: refused.line)))
-
-
-@cache
-def _picture_exists(path: str) -> bool:
-    # With manifest storage a page that names a missing file answers 500, so it must not get into the catalogue.
-    try:
-        return finders.find(path) is not None
-    except SuspiciousFileOperation:
-        return False

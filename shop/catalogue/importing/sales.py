@@ -2,21 +2,21 @@
 
 - SKU: the stock code in capitals, "85123a" and "85123A" being one.
 - Name: the description that its sales most often carry and that names goods, in readable capitals.
-- Price: the unit price that it was most often sold at, taken as an amount in the shop's currency. Of two that are
-  equally frequent the lower one.
+- Price: the unit price that it was most often sold at, taken as an amount in the shop's currency. Of two that
+  are equally frequent the lower one.
 - Category: by the table of words in wording.py.
 - Tax: 20 %, the rate of the country the data is from. Description and picture: none.
-- Stock: only when asked for, all that the file sells of it; and of every so-many-th product only half of that, so
-  that running out of it is real.
+- Stock: only when asked for, all that the file sells of it; and of every so-many-th product only half of
+  that, so that running out of it is real.
 
-Only name, price and currency of a product that exists already are changed, for the others are not in the data and
-somebody may have written them since.
+Only name, price and currency of a product that exists already are changed, for the others are not in the data
+and somebody may have written them since.
 
-Such a file is never clean, so its refused rows are of two kinds. A fee, a row without a usable stock code and a code
-that was never really sold are what every till holds: each is listed, none stops the file. A row that cannot be read
-(a word where a number belongs) means that the file is damaged, and stops it, as does a level of stock that cannot be.
-Rows that are no sale (credit notes, corrections of stock) are counted by reason, not listed: nothing is wrong with
-them, they only say nothing about a catalogue.
+Such a file is never clean, so its refused rows are of two kinds. A fee, a row without a usable stock code and
+a code that was never really sold are what every till holds: each is listed, none stops the file. A row that
+cannot be read (a word where a number belongs) means that the file is damaged, and stops it, as does a level
+of stock that cannot be. Rows that are no sale (credit notes, corrections of stock) are counted by reason, not
+listed: nothing is wrong with them, they only say nothing about a catalogue.
 """
 
 from collections import Counter
@@ -67,7 +67,8 @@ def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: in
                 )
             )
             continue
-        # The price that counts is the most frequent; of equals the lowest, so that the order of rows never decides.
+        # The price that counts is the most frequent; of equals the lowest, so that the order of rows never
+        # decides.
         price = min(found.prices, key=lambda minor: (-found.prices[minor], minor))
         nth = len(reading.drafts) + 1
         short = short_every > 0 and nth % short_every == 0

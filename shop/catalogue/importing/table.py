@@ -1,4 +1,5 @@
-"""Opens a CSV file and gives its rows with their line numbers. What the columns mean is for the formats to say."""
+"""Opens a CSV file and gives its rows with their line numbers. What the columns mean is for the formats to
+say."""
 
 import csv
 import gzip

@@ -1,25 +1,26 @@
 """Makes names and categories of a till's descriptions: "SET OF 3 CAKE TINS PANTRY DESIGN" and nothing else.
 
-The categories are named as the demo catalogue names its own where they mean the same, so that both share one menu.
+The categories are named as the demo catalogue names its own where they mean the same, so that both share one
+menu.
 """
 
 import re
 
-# A description goes to the first category of which it holds a word (plural s or es aside), so the order counts: a
-# Christmas candle is looked for under Christmas, a children's cup under Kids.
+# A description goes to the first category of which it holds a word (plural s or es aside), so the order
+# counts: a Christmas candle is looked for under Christmas, a children's cup under Kids.
 CATEGORIES: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (name, frozenset(words.split()))
     for name, words in (
         (
             "Christmas",
-            "CHRISTMAS XMAS ADVENT NATIVITY SANTA SNOWMAN SNOWMEN REINDEER BAUBLE STOCKING NOEL PANETTONE PANNETONE "
-            "HOLLY MISTLETOE SNOWFLAKE JINGLE ANGEL",
+            "CHRISTMAS XMAS ADVENT NATIVITY SANTA SNOWMAN SNOWMEN REINDEER BAUBLE STOCKING NOEL PANETTONE "
+            "PANNETONE HOLLY MISTLETOE SNOWFLAKE JINGLE ANGEL",
         ),
         (
             "Kids",
-            "TOY GAME DOLL JIGSAW SKIPPING MARBLE CHILDRENS CHILDREN CHILDS CHILD KID BABY PUPPET SPINNING PLAYING "
-            "DOMINO TEDDY BINGO SKITTLE NURSERY INFLATABLE HARMONICA ABC SPACEBOY DINOSAUR HOPSCOTCH COLOURING "
-            "NAUGHT CATCH",
+            "TOY GAME DOLL JIGSAW SKIPPING MARBLE CHILDRENS CHILDREN CHILDS CHILD KID BABY PUPPET SPINNING "
+            "PLAYING DOMINO TEDDY BINGO SKITTLE NURSERY INFLATABLE HARMONICA ABC SPACEBOY DINOSAUR "
+            "HOPSCOTCH COLOURING NAUGHT CATCH",
         ),
         (
             "Party",
@@ -27,47 +28,52 @@ CATEGORIES: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ),
         (
             "Bags & Travel",
-            "BAG HANDBAG WASHBAG BACKPACK RUCKSACK LUGGAGE SUITCASE SHOPPER PURSE WALLET PASSPORT UMBRELLA TRAVEL",
+            "BAG HANDBAG WASHBAG BACKPACK RUCKSACK LUGGAGE SUITCASE SHOPPER PURSE WALLET PASSPORT UMBRELLA "
+            "TRAVEL",
         ),
         (
             "Jewellery & Beauty",
-            "NECKLACE EARRING BRACELET BANGLE BROOCH PENDANT CHARM JEWELLERY RING HAIR HAIRCLIP HAIRBAND HAIRSLIDE "
-            "DIAMANTE LIP SOAP COSMETIC MANICURE MAKEUP TISSUE",
+            "NECKLACE EARRING BRACELET BANGLE BROOCH PENDANT CHARM JEWELLERY RING HAIR HAIRCLIP HAIRBAND "
+            "HAIRSLIDE DIAMANTE LIP SOAP COSMETIC MANICURE MAKEUP TISSUE",
         ),
         (
             "Cards & Gift Wrap",
-            "CARD WRAP WRAPPING NOTEBOOK PENCIL PEN STICKER RIBBON TAPE GIFT TAG ENVELOPE SKETCHBOOK STATIONERY "
-            "RUBBER ERASER STAMP BOOKMARK CALENDAR PAPER ORIGAMI NOTELET POSTCARD JOURNAL",
+            "CARD WRAP WRAPPING NOTEBOOK PENCIL PEN STICKER RIBBON TAPE GIFT TAG ENVELOPE SKETCHBOOK "
+            "STATIONERY RUBBER ERASER STAMP BOOKMARK CALENDAR PAPER ORIGAMI NOTELET POSTCARD JOURNAL",
         ),
         (
             "Candles & Lights",
-            "CANDLE LIGHT TLIGHT TEALIGHT LANTERN LAMP LAMPSHADE CANDLESTICK CANDLEHOLDER INCENSE VOTIVE CHANDELIER "
-            "BULB",
+            "CANDLE LIGHT TLIGHT TEALIGHT LANTERN LAMP LAMPSHADE CANDLESTICK CANDLEHOLDER INCENSE VOTIVE "
+            "CHANDELIER BULB",
         ),
         (
             "Outdoors",
-            "GARDEN GARDENING GARDENER PLANT PLANTER POTTING WATERING HERB SEED TROWEL FLOWERPOT TRELLIS SECATEUR "
-            "PICNIC PARASOL DECKCHAIR BICYCLE GNOME BEACH CAMPING FEEDER",
+            "GARDEN GARDENING GARDENER PLANT PLANTER POTTING WATERING HERB SEED TROWEL FLOWERPOT TRELLIS "
+            "SECATEUR PICNIC PARASOL DECKCHAIR BICYCLE GNOME BEACH CAMPING FEEDER",
         ),
         (
             "Kitchen",
-            "MUG CUP CUPCAKE CAKE CAKESTAND CAKESTANDS TEA TEAPOT TEACUP TEASPOON COFFEE BOWL PLATE JAR TIN CUTLERY "
-            "BAKING JUG KITCHEN LUNCH BOTTLE TRAY EGG PAN SPOON SCALE APRON OVEN NAPKIN BEAKER JAM JELLY BISCUIT "
-            "SNACK POPCORN RECIPE BREAD BREADBIN COOKIE TOWEL DISH BREAKFAST CHOPPING DOILY DOILIE DOYLEY DOILEY "
-            "MEASURING FORK PANTRY COASTER PLACEMAT SAUCER BUTTER SALT PEPPER SPICE STRAW TEATIME TOAST TOASTER "
-            "COLANDER LADLE CHILLI MOULD CUTTER SODA DINNER FRUITBOWL FRIDGE TUMBLER GOBLET",
+            "MUG CUP CUPCAKE CAKE CAKESTAND CAKESTANDS TEA TEAPOT TEACUP TEASPOON COFFEE BOWL PLATE JAR TIN "
+            "CUTLERY BAKING JUG KITCHEN LUNCH BOTTLE TRAY EGG PAN SPOON SCALE APRON OVEN NAPKIN BEAKER JAM "
+            "JELLY BISCUIT SNACK POPCORN RECIPE BREAD BREADBIN COOKIE TOWEL DISH BREAKFAST CHOPPING DOILY "
+            "DOILIE DOYLEY DOILEY MEASURING FORK PANTRY COASTER PLACEMAT SAUCER BUTTER SALT PEPPER SPICE "
+            "STRAW TEATIME TOAST TOASTER COLANDER LADLE CHILLI MOULD CUTTER SODA DINNER FRUITBOWL FRIDGE "
+            "TUMBLER GOBLET",
         ),
     )
 )
 ANYTHING_ELSE = "Home"
 
-_SMALL_WORDS = frozenset("a an and at by de for from in of on or the to with".split())
+_SMALL_WORDS = frozenset(
+    ["a", "an", "and", "at", "by", "de", "for", "from", "in", "of", "on", "or", "the", "to", "with"]
+)
 _LETTERS = re.compile(r"[A-Z]+")
 _NAME_PART = re.compile(r"[^\W\d_][\w']*")
 
 
 def is_goods(description: str) -> bool:
-    """Whether a description names goods: the till names them in capitals ("BAG 250g SWIRLY MARBLES"), and everything
+    """Whether a description names goods: the till names them in capitals ("BAG 250g SWIRLY MARBLES"), and
+    everything
     else, services and clerks' notes ("damaged", "Next Day Carriage"), is not."""
     capitals = sum(sign.isupper() for sign in description)
     return capitals * 2 > sum(sign.isalpha() for sign in description)

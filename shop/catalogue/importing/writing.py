@@ -1,10 +1,12 @@
 """Writes what was read: categories, products and stock, each with one statement for all of them.
 
-Only rows that differ are written, so importing a file again writes nothing, wakes no trigger and leaves no dead rows.
+Only rows that differ are written, so importing a file again writes nothing, wakes no trigger and leaves no
+dead rows.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.text import slugify
@@ -50,7 +52,8 @@ def unusable_categories(names: Iterable[str]) -> set[str]:
 
 
 def write_categories(names: Sequence[str]) -> dict[str, int]:
-    """The id of each category; those that do not exist are made and come last in the menu, in the order given.
+    """The id of each category; those that do not exist are made and come last in the menu, in the order
+    given.
 
     "kitchen" and "Kitchen" are one: a category is known by its address or by its name, whatever the case.
     """
@@ -82,7 +85,7 @@ def write_products(
         current=", ".join(f"product.{column}" for column in updates),
         excluded=", ".join(f"excluded.{column}" for column in updates),
     )
-    params = {
+    params: dict[str, Any] = {
         "currency": currency,
         "skus": [draft.sku for draft in drafts],
         "names": [draft.name for draft in drafts],
@@ -99,7 +102,8 @@ def write_products(
 
 
 def write_stock(drafts: Sequence[ProductDraft]) -> int:
-    """Set the stock that the drafts name; a product that was never stocked gets none. Returns how many changed.
+    """Set the stock that the drafts name; a product that was never stocked gets none. Returns how many
+    changed.
 
     Raises inventory.StockTooLow, and changes nothing, when more of something is already reserved or sold.
     """

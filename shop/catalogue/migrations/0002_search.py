@@ -1,8 +1,9 @@
 """The trigram index that search uses, wherever the server has pg_trgm.
 
-It is part of every distribution's and provider's PostgreSQL and may be created by a database's owner, but small
-builds, as that of the wheel that `./dev up` starts, come without. Search means the same either way (shop.catalogue.
-queries): without the index it reads the whole table, which a demo's thousand rows bear, and it mends no typing errors.
+It is part of every distribution's and provider's PostgreSQL and may be created by a database's owner, but
+small builds, as that of the wheel that `./dev up` starts, come without. Search means the same either way
+(shop.catalogue. queries): without the index it reads the whole table, which a demo's thousand rows bear, and
+it mends no typing errors.
 """
 
 from django.contrib.postgres.indexes import GinIndex
@@ -31,10 +32,10 @@ class AddTrigramIndex(migrations.AddIndex):
 
     def database_backwards(
         self,
-        app_label: str,
+        app_label: str,  # noqa: ARG002
         schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
+        from_state: ProjectState,  # noqa: ARG002
+        to_state: ProjectState,  # noqa: ARG002
     ) -> None:
         schema_editor.execute("DROP INDEX IF EXISTS product_search")
 

@@ -1,4 +1,5 @@
-"""`manage.py import_catalogue FILE`: brings products into the catalogue; see shop.catalogue.importing for the formats."""
+"""`manage.py import_catalogue FILE`: brings products into the catalogue; see shop.catalogue.importing for the
+formats."""
 
 import json
 from pathlib import Path
@@ -15,11 +16,11 @@ LISTED = 20  # refused rows that a terminal is shown; --json holds them all
 
 class Command(BaseCommand):
     help = (
-        "Import products from a CSV file, plain or gzipped: our own (sku, name, description, category, price, "
-        "tax_rate, stock, picture) or a retailer's sales (InvoiceNo, StockCode, Description, Quantity, "
+        "Import products from a CSV file, plain or gzipped: our own (sku, name, description, category, "
+        "price, tax_rate, stock, picture) or a retailer's sales (InvoiceNo, StockCode, Description, Quantity, "
         "InvoiceDate, UnitPrice, CustomerID, Country). A file goes in whole or not at all."
     )
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there as JSON")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
         if options["short_every"] < 0 or (options["short_every"] and not options["stock_from_sales"]):
             raise CommandError("--short-every takes a number of 1 or more, together with --stock-from-sales.")
         chosen = Options(
@@ -77,9 +78,9 @@ class Command(BaseCommand):
     def _list_refused(self, report: Report) -> None:
         for refused in report.refused[:LISTED]:
             self.stdout.write(f"  line {refused.line} ({refused.sku or 'no SKU'}) refused: {refused.reason}")
-        if more := len(report.refused) - LISTED:
-            if more > 0:
-                self.stdout.write(f"  … and {more:,} more; --json FILE lists them all")
+        more = len(report.refused) - LISTED
+        if more > 0:
+            self.stdout.write(f"  … and {more:,} more; --json FILE lists them all")
 
     def _save(self, report: Report, path: Path | None) -> None:
         if path is None:
