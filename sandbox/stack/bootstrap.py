@@ -29,7 +29,7 @@ def main(root: Path) -> None:
     dev = root / ".dev"
     try:
         dev.mkdir(mode=0o700, exist_ok=True)
-        lock = open(dev / "venv.lock", "w")  # noqa: SIM115 - held until this process ends
+        lock = (dev / "venv.lock").open("w")
     except PermissionError as error:
         raise Failed(
             f"{error.filename} cannot be written by this user.\n"
@@ -114,7 +114,10 @@ def pinned_uv(locked: str) -> str:
     """The lines of the lock file that name uv and its hashes, so that uv has no second pin to go stale."""
     found = re.search(r"^uv==.*\n(?:    --hash=.*\n)+", locked, re.MULTILINE)
     if not found:
-        raise Failed("requirements.txt names no uv: it is not the file that ./dev lock writes.\nRestore it: git checkout requirements.txt")
+        raise Failed(
+            "requirements.txt names no uv: it is not the file that ./dev lock writes.\n"
+            "Restore it: git checkout requirements.txt"
+        )
     return found.group()
 
 
@@ -125,7 +128,11 @@ def installed_uv(target: Path) -> str:
 
 def clean_environment(root: Path) -> dict[str, str]:
     """What pip and uv see: the user's settings for proxies and certificates, but no other environment."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    }
     home = Path(environment.get("HOME", "/"))
     if not os.access(home, os.W_OK):  # a service account without a home: keep the downloads beside the venv
         environment.setdefault("UV_CACHE_DIR", str(root / ".dev/cache/uv"))
@@ -138,13 +145,14 @@ def run(command: list[str], environment: dict[str, str]) -> None:
     if subprocess.run(command, env=environment).returncode:
         raise Failed(
             f"this command failed: {' '.join(command)}\n"
-            "What it said stands above. Most often the package index cannot be reached: check the network and\n"
-            "its proxy (HTTPS_PROXY, SSL_CERT_FILE), then run ./dev again; it starts from the beginning."
+            "What it said stands above. Most often the package index cannot be reached: check the network\n"
+            "and its proxy (HTTPS_PROXY, SSL_CERT_FILE), then run ./dev again; it starts from the beginning."
         )
 
 
 def say(message: str) -> None:
-    print(f"dev: {message}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"dev: {message}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -3,19 +3,19 @@
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from sandbox.stack import life, logs
-from sandbox.stack.console import banner, err, fail, note, out
+from sandbox.stack.console import fail, note, out
 from sandbox.stack.environment import Secrets, Stack
 from sandbox.stack.layout import ROOT, STACK
 from sandbox.stack.ports import DEFAULT_BASE, Ports
 from sandbox.stack.processes import programs
 from sandbox.stack.program import StackError
 from sandbox.stack.status import report
+from sandbox.stack.supervisor import Record
 
 app = typer.Typer(
     name="dev",
@@ -32,7 +32,10 @@ RUN, WORK, STACK_HELP = "The shop", "Working on it", "What it can bear"
 Port = Annotated[
     int | None,
     typer.Option(
-        "--port", metavar="N", envvar="STAMPEDE_PORT", help=f"The shop's port; the stack takes the ten after it too. Default: {DEFAULT_BASE}."
+        "--port",
+        metavar="N",
+        envvar="STAMPEDE_PORT",
+        help=f"The shop's port; the stack takes the ten after it too. Default: {DEFAULT_BASE}.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -54,7 +57,9 @@ def main() -> int:
 @app.command(rich_help_panel=RUN)
 def up(
     port: Port = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is ready, and leave it running.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when it is ready, and leave it running.")
+    ] = False,
 ) -> None:
     """Open the shop: databases, providers, web, workers. Ctrl-C stops all.
 
@@ -74,7 +79,7 @@ def status(as_json: Json = False) -> None:
     """Who runs, and is it healthy? Exits 1 when not all is."""
     found = report(_stack())
     if as_json:
-        print(json.dumps(found.as_dict(), indent=2))
+        typer.echo(json.dumps(found.as_dict(), indent=2))
     else:
         found.tell(out)
     raise typer.Exit(0 if found.healthy else 1)
@@ -82,15 +87,23 @@ def status(as_json: Json = False) -> None:
 
 @app.command(name="logs", rich_help_panel=RUN)
 def show_logs(
-    name: Annotated[str | None, typer.Argument(help="One program alone, by its name in `./dev status`.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    lines: Annotated[int | None, typer.Option("--lines", "-n", help="How many of each; default 10, or 200 of one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One program alone, by its name in `./dev status`.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    lines: Annotated[
+        int | None, typer.Option("--lines", "-n", help="How many of each; default 10, or 200 of one.")
+    ] = None,
 ) -> None:
     """The last lines of the logs."""
     known = sorted(path.stem for path in STACK.logs.glob("*.log")) if STACK.logs.exists() else []
     table = [one.name for one in programs(_stack())]
     if name and name not in known:
-        raise StackError(f"there is no log of {name!r}. There are: {', '.join(known) or 'none yet; ./dev up'}")
+        raise StackError(
+            f"there is no log of {name!r}. There are: {', '.join(known) or 'none yet; ./dev up'}"
+        )
     chosen = [name] if name else [one for one in table if one in known]
     logs.show(out, STACK.logs, chosen, lines if lines is not None else 200 if name else 10)
     if follow:
@@ -119,8 +132,11 @@ def manage(context: typer.Context) -> None:
 @app.command(rich_help_panel=RUN)
 def audit(as_json: Json = False) -> None:
     """Prove the books: nothing forgotten, charged twice or oversold. Exits 1 when something is wrong."""
-    if not life.Record.load(STACK):
-        raise StackError("the audit reads the shop's tables and the providers' ledgers, and they are not up.\nFirst: ./dev up --detach")
+    if not Record.load(STACK):
+        raise StackError(
+            "the audit reads the shop's tables and the providers' ledgers, and they are not up.\n"
+            "First: ./dev up --detach"
+        )
     _become(sys.executable, "-P", str(ROOT / "manage.py"), "audit", *(["--json"] if as_json else []))
 
 
@@ -146,7 +162,7 @@ def bench(context: typer.Context) -> None:
 def test(context: typer.Context) -> None:
     """[pytest arguments]  The tests; they start servers of their own and need no stack."""
     os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *context.args])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *context.args])  # noqa: S606 - no shell is wanted
 
 
 @app.command(rich_help_panel=WORK)
@@ -159,7 +175,9 @@ def lint() -> None:
 
 @app.command(rich_help_panel=WORK)
 def lock(
-    upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Move to the newest versions that fit.")] = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", "-U", help="Move to the newest versions that fit.")
+    ] = False,
 ) -> None:
     """Write requirements.txt anew from requirements.in."""
     from sandbox.stack import workshop
@@ -169,18 +187,22 @@ def lock(
 
 def _stack(port: int | None = None) -> Stack:
     """The stack that runs, or the one that `up` would start."""
-    record = life.Record.load(STACK)
+    record = Record.load(STACK)
     if record and port is None:
-        return Stack(STACK, Ports.block(record.base_port), Secrets.of(STACK), record.database_url, record.broker_url)
+        return Stack(
+            STACK, Ports.block(record.base_port), Secrets.of(STACK), record.database_url, record.broker_url
+        )
     try:
         ports = Ports.block(port or DEFAULT_BASE)
     except ValueError as error:
         raise StackError(str(error)) from error
-    return Stack(STACK, ports, Secrets.of(STACK), os.environ.get("DATABASE_URL", ""), os.environ.get("BROKER_URL", ""))
+    return Stack(
+        STACK, ports, Secrets.of(STACK), os.environ.get("DATABASE_URL", ""), os.environ.get("BROKER_URL", "")
+    )
 
 
 def _measure(module: str, arguments: list[str]) -> NoReturn:
-    if not {"--help", "-h"} & set(arguments) and not life.Record.load(STACK):
+    if not {"--help", "-h"} & set(arguments) and not Record.load(STACK):
         note("the stack is not up; starting it, and leaving it up afterwards")
         if code := life.up(_stack(), detach=True):
             raise typer.Exit(code)
@@ -190,4 +212,4 @@ def _measure(module: str, arguments: list[str]) -> NoReturn:
 def _become(*command: str) -> NoReturn:
     """Turn into that program, with the stack's environment: its signals and exit code are then its own."""
     sys.stdout.flush()
-    os.execve(command[0], list(command), _stack().environment())
+    os.execve(command[0], list(command), _stack().environment())  # noqa: S606 - no shell is wanted

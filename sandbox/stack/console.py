@@ -4,7 +4,6 @@ rich leaves colours away by itself where NO_COLOR is set or the output is no ter
 there, so that programs and people with grep find them whole.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +67,9 @@ def banner(stack: Stack, *, headline: str, detached: bool) -> None:
     for token, meaning in TEST_CARDS:
         out.print(f"    [cyan]{token:<30}[/cyan] {meaning}")
     out.print(
-        "\n  ./dev status   ./dev logs -f   ./dev down\n" if detached else "\n  Ctrl-C stops everything. Logs follow.\n"
+        "\n  ./dev status   ./dev logs -f   ./dev down\n"
+        if detached
+        else "\n  Ctrl-C stops everything. Logs follow.\n"
     )
 
 
@@ -85,4 +86,4 @@ def fail(message: str) -> None:
 
 def note(message: str) -> None:
     """A remark on the side; never on standard output, which may be read by a program."""
-    print(f"dev: {message}", file=sys.stderr, flush=True)
+    err.print(f"dev: {message}", markup=False)

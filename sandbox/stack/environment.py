@@ -1,7 +1,7 @@
 """What the shop's processes are told through their environment, and the secrets in it.
 
-The secrets are drawn once and kept in `.dev/secrets.json`, readable by its owner alone: the databases remember
-their passwords, so a second start needs the same ones.
+The secrets are drawn once and kept in `.dev/secrets.json`, readable by its owner alone: the databases
+remember their passwords, so a second start needs the same ones.
 """
 
 import json
@@ -55,8 +55,8 @@ class Secrets:
             ) from error
         layout.base.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = layout.secrets.with_suffix(".new")
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(drawn), file, indent=2)
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(asdict(drawn), indent=2))
         fresh.rename(layout.secrets)
         return drawn
 
@@ -121,7 +121,7 @@ class Stack:
         }
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of a process of the stack: the settings on top of the user's own variables."""
+        """The whole environment of a process of the stack: the settings on top of the user's variables."""
         chosen = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         return {
             **os.environ,

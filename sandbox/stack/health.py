@@ -20,7 +20,7 @@ def http_ok(url: str) -> Check:
     """Healthy when GET answers 2xx."""
     parts = urlsplit(url)
 
-    def check(pid: int) -> str | None:
+    def check(_pid: int) -> str | None:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=SECONDS)
         try:
             connection.request("GET", parts.path or "/", headers={"Connection": "close"})
@@ -38,7 +38,7 @@ def http_ok(url: str) -> Check:
 
 
 def postgres_ready(url: str) -> Check:
-    """Healthy when the server asks for a password: as `pg_isready`, it comes so far only when it takes queries.
+    """Healthy when the server asks for a password, which it does only when it takes queries; as `pg_isready`.
 
     Source: PostgreSQL's documentation, "Message Formats": StartupMessage and AuthenticationRequest.
     """
@@ -47,9 +47,11 @@ def postgres_ready(url: str) -> Check:
     body = struct.pack("!i", 196608) + "\0".join(fields).encode()
     message = struct.pack("!i", len(body) + 4) + body
 
-    def check(pid: int) -> str | None:
+    def check(_pid: int) -> str | None:
         try:
-            with socket.create_connection((parts.hostname, parts.port or 5432), timeout=SECONDS) as connection:
+            with socket.create_connection(
+                (parts.hostname, parts.port or 5432), timeout=SECONDS
+            ) as connection:
                 connection.sendall(message)
                 answer = connection.recv(500)
         except OSError as error:
@@ -65,9 +67,11 @@ def valkey_ready(url: str) -> Check:
     name, password = unquote(parts.username or ""), unquote(parts.password or "")
     login = f"AUTH {name} {password}".replace("  ", " ") if password else ""
 
-    def check(pid: int) -> str | None:
+    def check(_pid: int) -> str | None:
         try:
-            with socket.create_connection((parts.hostname, parts.port or 6379), timeout=SECONDS) as connection:
+            with socket.create_connection(
+                (parts.hostname, parts.port or 6379), timeout=SECONDS
+            ) as connection:
                 connection.sendall(f"{login}\r\nPING\r\nQUIT\r\n".lstrip().encode())
                 answer = b""
                 while chunk := connection.recv(500):
@@ -88,7 +92,10 @@ def connected_to(url: str, what: str, default_port: int) -> Check:
             connections = psutil.Process(pid).net_connections("tcp")
         except psutil.Error as error:
             return str(error)
-        if any(one.raddr and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in connections):
+        if any(
+            one.raddr and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED
+            for one in connections
+        ):
             return None
         return f"has no connection to {what} on port {port}"
 

@@ -1,14 +1,16 @@
 """Ends a stack, and finds what a crash left behind.
 
-Pids written down in a file go stale as programs are restarted, and may belong to a stranger by the time they
-are read. So a process is ours by what it carries: every program of the stack, and whatever it starts, has our
-folder in its environment. nginx overwrites its own; it is known by its program file, which lies in our folder.
+Pids written down in a file go stale as programs are restarted, and may belong to a stranger by the time
+they are read. So a process is ours by what it carries: every program of the stack, and whatever it starts,
+has our folder in its environment. nginx overwrites its own; it is known by its program file, which lies in
+our folder.
 """
 
 import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
 
@@ -30,7 +32,10 @@ def end_all(layout: Layout) -> int:
     """Stop what is left of the stack, the shop before the servers; returns how many processes there were."""
     found = find(layout)
     # The manager first and at once, or it would start again what we stop.
-    _signal((one for one in found if _label(one) is None and "supervisor.supervisord" in _words(one)), signal.SIGKILL)
+    _signal(
+        (one for one in found if _label(one) is None and "supervisor.supervisord" in _words(one)),
+        signal.SIGKILL,
+    )
     for group in reversed(Group):
         members = [one for one in find(layout) if _label(one) in (group.value, None)]
         for one in members:
@@ -62,7 +67,11 @@ def _is_ours(process: psutil.Process, layout: Layout) -> bool:
             return False
         if process.environ().get(MARKER) == str(layout.base):
             return True
-        return process.name() == "nginx" and process.exe().startswith(f"{layout.base}/") and process.cwd() == str(ROOT)
+        return (
+            process.name() == "nginx"
+            and process.exe().startswith(f"{layout.base}/")
+            and process.cwd() == str(ROOT)
+        )
     except (psutil.Error, OSError):
         return False  # gone, or another user's
 
@@ -92,7 +101,5 @@ def _leads(process: psutil.Process) -> bool:
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
-        try:
+        with suppress(psutil.NoSuchProcess):  # it ended by itself
             process.send_signal(number)  # psutil compares start times: a reused pid is left alone
-        except psutil.NoSuchProcess:
-            pass  # it ended by itself

@@ -1,8 +1,8 @@
 """The life of a stack: up, down, reset.
 
-Up goes in this order: look at the machine; start the databases; prepare the data while all that does not need
-it starts; start the rest; wait until every part answers. Nothing is called ready before it is. Down asks the process manager to
-stop all in reverse, and then looks for what a crash may have left.
+Up goes in this order: look at the machine; start the databases; prepare the data while all that does not
+need it starts; start the rest; wait until every part answers. Nothing is called ready before it is. Down asks
+the process manager to stop all in reverse, and then looks for what a crash may have left.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from sandbox.stack.layout import ROOT, Layout
 from sandbox.stack.logs import follow
 from sandbox.stack.preflight import problems
 from sandbox.stack.processes import programs
-from sandbox.stack.program import Stage, StackError
+from sandbox.stack.program import StackError, Stage
 from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import last_lines, look, wait_healthy
 
@@ -41,10 +41,10 @@ def up(stack: Stack, *, detach: bool) -> int:
             with _one_at_a_time(stack.layout):
                 if record := Record.load(stack.layout):
                     return _already_up(stack, record)
-                supervisor = _start(stack, detached=detach)
+                _start(stack, detached=detach)
             if detach:
                 return 0
-            return _stay(stack, supervisor)
+            return _stay(stack)
     except Interrupted:
         out.print("\nStopping …")
         down(stack.layout)
@@ -73,7 +73,7 @@ def reset(layout: Layout) -> None:
             entry.unlink()
 
 
-def _start(stack: Stack, *, detached: bool) -> Supervisor:
+def _start(stack: Stack, *, detached: bool) -> None:
     steps = Steps(4)
     table = programs(stack)
     databases, beside, prepared = ([one for one in table if one.stage is stage] for stage in Stage)
@@ -101,7 +101,6 @@ def _start(stack: Stack, *, detached: bool) -> Supervisor:
         down(stack.layout)
         raise
     banner(stack, headline=f"Stampede is ready, after {steps.seconds:.1f} s.", detached=detached)
-    return supervisor
 
 
 def _already_up(stack: Stack, record: Record) -> int:
@@ -124,7 +123,7 @@ def _already_up(stack: Stack, record: Record) -> int:
 
 def _prepare(stack: Stack) -> None:
     log = stack.layout.logs / "prepare.log"
-    with open(log, "wb") as file:
+    with log.open("wb") as file:
         done = subprocess.run(
             [sys.executable, "-P", "manage.py", "prepare"],
             cwd=ROOT,
@@ -137,7 +136,7 @@ def _prepare(stack: Stack) -> None:
         raise StackError(f"preparing the data failed. The end of {log}:\n\n{last_lines(log)}")
 
 
-def _stay(stack: Stack, supervisor: Supervisor) -> int:
+def _stay(stack: Stack) -> int:
     """Show the logs until Ctrl-C, or until somebody else stops the stack."""
     names = [one.name for one in programs(stack)]
     for _ in follow(out, stack.layout.logs, names):
@@ -149,10 +148,10 @@ def _stay(stack: Stack, supervisor: Supervisor) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn the signals that ask us to end into one exception, and ignore them from then on: stopping is short."""
+    """Turn the signals that ask us to end into one exception, and ignore them from then on."""
     asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         for one in asked:
             signal.signal(one, signal.SIG_IGN)
         raise Interrupted
@@ -170,7 +169,7 @@ def _interruptible() -> Iterator[None]:
 @contextmanager
 def _one_at_a_time(layout: Layout) -> Iterator[None]:
     """Two that start the same stack at once: the second waits, and then finds it up."""
-    with open(layout.base / "up.lock", "w") as lock:
+    with (layout.base / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

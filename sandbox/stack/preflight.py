@@ -45,7 +45,7 @@ def _room(stack: Stack) -> list[Problem]:
     if (free := shutil.disk_usage(stack.layout.base).free) < MINIMUM_DISK:
         found.append(
             Problem(
-                f"{free / 1024**2:.0f} MB are free on the disk that holds {stack.layout.base}; 1 GB is needed",
+                f"{free / 1024**2:.0f} MB are free on the disk of {stack.layout.base}; 1 GB is needed",
                 "make room, or remove an old stack's data with `./dev reset`",
             )
         )
@@ -61,9 +61,7 @@ def _room(stack: Stack) -> list[Problem]:
 
 def _ports(stack: Stack) -> list[Problem]:
     given = {"postgres": stack.database_url, "valkey": stack.broker_url}
-    busy = [
-        (name, port) for name, port in stack.ports.named() if not given.get(name) and not is_free(port)
-    ]
+    busy = [(name, port) for name, port in stack.ports.named() if not given.get(name) and not is_free(port)]
     if not busy:
         return []
     free = next_free_base(stack.ports.shop)

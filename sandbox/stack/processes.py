@@ -108,7 +108,7 @@ def _pool(pool: Pool, level: str) -> Program:
         command=_python(
             *("celery", "-A", "workers", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
             *("-c", str(pool.processes), "--pool", "prefork", "--loglevel", level),
-            # Events for Flower; no greetings among the nodes, which cost seconds at the start and tell us nothing.
+            # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.
             *("-E", "--without-mingle", "--without-gossip"),
         ),
         check=runs,

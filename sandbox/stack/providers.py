@@ -23,7 +23,12 @@ def providers(stack: Stack) -> list[Program]:
             name=name,
             command=(
                 *(sys.executable, "-P", "-m", f"sandbox.{name}"),
-                *("--port", str(getattr(ports, name)), "--ledger", str(stack.layout.ledgers / f"{name}.sqlite3")),
+                *(
+                    "--port",
+                    str(getattr(ports, name)),
+                    "--ledger",
+                    str(stack.layout.ledgers / f"{name}.sqlite3"),
+                ),
                 *arguments,
             ),
             check=http_ok(f"{stack.url(name)}/health"),

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,7 +52,7 @@ class Server:
         """Start it; with `wait`, return when it is healthy. Starting what runs does nothing."""
         if not self.running:
             self.program.prepare()
-            with open(self.log, "ab") as log:
+            with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
                     self.program.command,
                     cwd=ROOT,
@@ -65,13 +66,15 @@ class Server:
             self.wait_healthy()
 
     def wait_healthy(self, seconds: float = START_SECONDS) -> None:
-        """Return when the health check passes; raises StackError with the end of the log when it ends or lags."""
+        """Return when it is healthy; raises StackError with the end of its log when it ends or lags."""
         until = time.monotonic() + seconds
         while (problem := self.program.check(self.pid)) is not None:
             if not self.running:
                 raise StackError(f"{self.name} ended with status {self._status()}:\n{self.last_lines()}")
             if time.monotonic() > until:
-                raise StackError(f"{self.name} is not healthy after {seconds:.0f} s: {problem}\n{self.last_lines()}")
+                raise StackError(
+                    f"{self.name} is not healthy after {seconds:.0f} s: {problem}\n{self.last_lines()}"
+                )
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -110,10 +113,8 @@ class Server:
             return "(it wrote no log)"
 
     def _signal_group(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):  # it ended by itself in this moment
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass  # it ended by itself in this moment
 
     def _status(self) -> int | None:
         return self._process.poll() if self._process else None
@@ -141,7 +142,7 @@ class Servers:
         return self._servers[name]
 
     def settings(self) -> dict[str, str]:
-        """The variables that shop/environment.py reads; SHOP_URL names a free port for a server of the test's own."""
+        """The variables that shop/environment.py reads; SHOP_URL names a free port for the test's server."""
         return self.stack.settings()
 
     def start_all(self, *names: str) -> None:

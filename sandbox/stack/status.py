@@ -35,7 +35,9 @@ class Report:
         return {
             "healthy": self.healthy,
             "urls": self.urls,
-            "processes": [{"name": one.name, "pid": one.pid, "healthy": one.healthy} for one in self.processes],
+            "processes": [
+                {"name": one.name, "pid": one.pid, "healthy": one.healthy} for one in self.processes
+            ],
         }
 
     def tell(self, out: Console) -> None:

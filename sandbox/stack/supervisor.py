@@ -16,8 +16,10 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -92,14 +94,22 @@ class Supervisor:
         configuration.touch(mode=0o600)
         configuration.write_text(_configuration(stack, programs, port))
         _raise_open_files()
-        with open(layout.logs / "supervisord.log", "ab") as log:
+        with (layout.logs / "supervisord.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configuration)],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "supervisor.supervisord",
+                    "--nodaemon",
+                    "-c",
+                    str(configuration),
+                ],
                 cwd=ROOT,
                 env={**stack.environment(), MARKER: str(layout.base)},
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=subprocess.DEVNULL,  # the same lines go to its log
+                stderr=log,
                 start_new_session=True,  # Ctrl-C is ours to handle: it ends the stack in its order
             )
         record = Record(
@@ -115,7 +125,9 @@ class Supervisor:
         until = time.monotonic() + 15
         while not supervisor.answers():
             if process.poll() is not None or time.monotonic() > until:
-                raise StackError(f"the process manager did not start; it wrote to {layout.logs / 'supervisord.log'}")
+                raise StackError(
+                    f"the process manager did not start; it wrote to {layout.logs / 'supervisord.log'}"
+                )
             time.sleep(0.02)
         return supervisor
 
@@ -132,8 +144,7 @@ class Supervisor:
             self._server.supervisor.startProcess(f"{one.group.value}:{one.name}", False)
 
     def states(self) -> dict[str, State]:
-        answer = self._server.supervisor.getAllProcessInfo()
-        assert isinstance(answer, list)
+        answer: Any = self._server.supervisor.getAllProcessInfo()
         return {
             one["name"]: State(one["name"], int(one["pid"]), str(one["statename"]), int(one["exitstatus"]))
             for one in answer
@@ -144,24 +155,23 @@ class Supervisor:
         try:
             self._server.supervisor.shutdown()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
-            try:
+            with suppress(psutil.NoSuchProcess):  # it is on its way already
                 psutil.Process(self.record.pid).terminate()
-            except psutil.NoSuchProcess:
-                pass  # it is on its way already
 
 
 def _configuration(stack: Stack, programs: Sequence[Program], port: int) -> str:
     logs = stack.layout.logs
     user = "user=root\n" if os.geteuid() == 0 else ""  # without it supervisord warns that it runs as root
-    # minfds and minprocs are what it demands of the system before it starts; we demand nothing more than it has.
+    # minfds and minprocs are what it demands of the system before it starts: no more than any gives.
     parts = [
         f"[supervisord]\nnodaemon=true\nlogfile={_quoted(logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\n"
-        f"logfile_backups=1\npidfile={_quoted(stack.layout.run / 'supervisord.pid')}\nchildlogdir={_quoted(logs)}\n"
-        f"identifier=stampede\nminfds=256\nminprocs=1\n{user}",
+        f"logfile_backups=1\npidfile={_quoted(stack.layout.run / 'supervisord.pid')}\n"
+        f"childlogdir={_quoted(logs)}\nidentifier=stampede\nminfds=256\nminprocs=1\n{user}",
         f"[inet_http_server]\nport={HOST}:{port}\nusername=dev\npassword={stack.secrets.supervisor}\n",
-        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n",
+        "[rpcinterface:supervisor]\n"
+        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n",
     ]
-    # Within a group all programs stop at the same moment, so a stop takes as long as the slowest of each group.
+    # The programs of a group stop at the same moment, so a stop takes as long as the slowest of each group.
     for priority, group in enumerate(Group, start=1):
         members = ",".join(one.name for one in programs if one.group is group)
         parts.append(f"[group:{group.value}]\nprograms={members}\npriority={priority}\n")

@@ -1,4 +1,4 @@
-"""Valkey from a wheel: the broker, which keeps what it was told across a crash and forgets nothing when full."""
+"""Valkey from a wheel: the broker, which keeps what it was told over a crash and drops nothing when full."""
 
 import importlib.util
 from functools import cache
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.stack.health import valkey_ready
 from sandbox.stack.ports import HOST
-from sandbox.stack.program import Group, Program, Stage, StackError
+from sandbox.stack.program import Group, Program, StackError, Stage
 
 SETTINGS = """\
 bind {host}

@@ -40,9 +40,9 @@ def look(stack: Stack, supervisor: Supervisor, programs: Sequence[Program]) -> d
 
 
 def wait_healthy(stack: Stack, supervisor: Supervisor, programs: Sequence[Program], seconds: float) -> None:
-    """Return when all of these are healthy; raises StackError with the log of the one that ends or stays behind."""
+    """Return when all of these are healthy; raises StackError with the log of one that ends or lags."""
     until = time.monotonic() + seconds
-    # One after the other, pools last: all must be there in the end, and looking at one is cheaper than at all.
+    # One after the other, pools last: all must be there in the end, and to look at one is cheaper.
     waiting = sorted(programs, key=lambda one: one.is_pool)
     while waiting:
         states = supervisor.states()
@@ -79,7 +79,10 @@ def _ping(stack: Stack, pools: Sequence[str], seconds: float) -> set[str]:
     settings = stack.settings()
     app = Celery(broker=settings["BROKER_URL"], set_as_current=False)
     app.conf.broker_connection_retry = False
-    app.conf.broker_transport_options = {"socket_connect_timeout": PING_SECONDS, "socket_timeout": PING_SECONDS}
+    app.conf.broker_transport_options = {
+        "socket_connect_timeout": PING_SECONDS,
+        "socket_timeout": PING_SECONDS,
+    }
     try:
         answers = app.control.broadcast("ping", reply=True, timeout=seconds, limit=len(pools))
     except (OSError, app.connection_for_write().connection_errors):

@@ -5,24 +5,29 @@ import sys
 from pathlib import Path
 
 from sandbox.stack.console import out
-from sandbox.stack.layout import ROOT
+from sandbox.stack.environment import Secrets, Stack
+from sandbox.stack.layout import ROOT, STACK
+from sandbox.stack.ports import DEFAULT_BASE, Ports
 
 BIN = Path(sys.executable).parent
 LINTERS = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
-    ("mypy",),
+    ("mypy", "."),
     ("lint-imports",),
 )
 
 
 def lint() -> int:
-    """Run every linter, also after one has complained; 1 when any did."""
-    failed = []
+    """Run every linter, also after one has complained; 1 when any did.
+
+    With the stack's environment, because mypy's Django plugin reads the settings.
+    """
+    failed, environment = [], Stack(STACK, Ports.block(DEFAULT_BASE), Secrets.of(STACK)).environment()
     for program, *arguments in LINTERS:
         name = " ".join([program, *arguments])
         out.print(f"[bold]{name}[/bold]")
-        if subprocess.run([BIN / program, *arguments], cwd=ROOT).returncode:
+        if subprocess.run([BIN / program, *arguments], cwd=ROOT, env=environment).returncode:
             failed.append(name)
     out.print(f"[bold red]failed: {', '.join(failed)}[/bold red]" if failed else "[green]all clean[/green]")
     return 1 if failed else 0
@@ -31,8 +36,8 @@ def lint() -> int:
 def lock(*, upgrade: bool) -> int:
     """Resolve requirements.in for every platform and Python that we support, with the hash of every file."""
     done = subprocess.run(
-        [BIN / "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
-         "--custom-compile-command", "./dev lock", *(["--upgrade"] if upgrade else []),
+        [BIN / "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+         "--generate-hashes", "--custom-compile-command", "./dev lock", *(["--upgrade"] if upgrade else []),
          "requirements.in", "--output-file", "requirements.txt"],
         cwd=ROOT,
     )  # fmt: skip
