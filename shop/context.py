@@ -1,7 +1,7 @@
 """What every page of the shop shows: its name, the categories of the menu, how much is in the cart.
 
-The menu is kept in the process's memory for half a minute: each page needs it, and it changes a few times a year.
-The cart is in the visitor's cookie. So a page costs no query here, also while a crowd is browsing.
+The menu is kept in the process's memory for half a minute: each page needs it, and it changes a few times a
+year. The cart is in the visitor's cookie. So a page costs no query here, also while a crowd is browsing.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def menu() -> list[Category]:
     """Categories that sell something, in menu order; at most half a minute old."""
     found: list[Category] | None = cache.get(MENU_CACHE_KEY)
     if found is None:
-        found = list(queries.categories())
+        found = list(queries.categories().order_by("position", "name"))
         cache.set(MENU_CACHE_KEY, found, _MENU_SECONDS)
     return found
 

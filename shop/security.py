@@ -1,9 +1,9 @@
 """The Content-Security-Policy of each part of the site.
 
-The shop's pages obey the strict policy of the settings: nothing inline, nothing from elsewhere. Two parts that we do
-not write ourselves cannot: the admin (Unfold runs Alpine, which evaluates expressions, and puts styles into tags) and
-the API's documentation (Swagger UI, started by a script within the page). They get what they need and no more, and
-only under their own paths, so that their weakness never reaches a shopper's page.
+The shop's pages obey the strict policy of the settings: nothing inline, nothing from elsewhere. Two parts
+that we do not write ourselves cannot: the admin (Unfold runs Alpine, which evaluates expressions, and puts
+styles into tags) and the API's documentation (Swagger UI, started by a script within the page). They get what
+they need and no more, and only under their own paths, so that their weakness never reaches a shopper's page.
 """
 
 from dataclasses import replace

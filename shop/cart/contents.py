@@ -1,7 +1,7 @@
 """What a cart holds, as its visitor sees it: products, prices, tax, and whether there is enough of each.
 
-Two queries however full the cart is. What is shown here is a picture of the moment; the price that counts is asked
-again when the order is placed (shop.checkout.quoting), and stock is only promised by orders.inventory.
+Two queries however full the cart is. What is shown here is a picture of the moment; the price that counts is
+asked again when the order is placed (shop.checkout.quoting), and stock is only promised by orders.inventory.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from orders import inventory
-from orders.money import tax_within
 from shop.cart.cookie import Cart
 from shop.catalogue.models import Product
+from shop.money import tax_within
 
 LOW_STOCK = 10  # from here on the shopper is told how many are left
 

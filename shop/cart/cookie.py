@@ -1,7 +1,7 @@
 """The cart in its cookie: signed, so that only we write it; bounded, so that it always fits into one.
 
-A cookie that is forged, damaged, outdated or of another shape is an empty cart, never an error: the visitor can
-always go on shopping. Prices are not in it, and nothing in it is trusted beyond "this SKU, that many".
+A cookie that is forged, damaged, outdated or of another shape is an empty cart, never an error: the visitor
+can always go on shopping. Prices are not in it, and nothing in it is trusted beyond "this SKU, that many".
 """
 
 import uuid
@@ -29,8 +29,8 @@ class CartFull(Exception):
 class Cart:
     """SKU -> pieces, in the order they were put in.
 
-    `key` is the idempotency key of the checkout that this cart has become, empty before; `refilled_from` the token of
-    the order whose goods were put back into it, empty mostly.
+    `key` is the idempotency key of the checkout that this cart has become, empty before; `refilled_from` the
+    token of the order whose goods were put back into it, empty mostly.
     """
 
     items: dict[str, int] = field(default_factory=dict)
@@ -42,11 +42,13 @@ class Cart:
         return sum(self.items.values())
 
     def add(self, sku: str, quantity: int) -> None:
-        """Put `quantity` more of the SKU in, up to MAX_QUANTITY; raises CartFull and leaves the cart as it is."""
+        """Put `quantity` more of the SKU in, up to MAX_QUANTITY; raises CartFull and leaves the cart as it
+        is."""
         self.set(sku, self.items.get(sku, 0) + quantity)
 
     def set(self, sku: str, quantity: int) -> None:
-        """Have exactly `quantity` of the SKU, up to MAX_QUANTITY; none or less takes it out. Raises CartFull."""
+        """Have exactly `quantity` of the SKU, up to MAX_QUANTITY; none or less takes it out. Raises
+        CartFull."""
         if quantity <= 0:
             self.items.pop(sku, None)
             return

@@ -1,6 +1,7 @@
 """The guest checkout's form. What its fields may hold is decided by shop.checkout.rules, as for the API."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -78,9 +79,11 @@ class CheckoutForm(forms.Form):
 
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, **options)
+        for field in self.fields.values():
+            if not isinstance(field.widget, forms.RadioSelect):
+                field.error_messages["required"] = "Please fill this in."
+        # Only now, as it asks which fields are wrong.
         for name, field in self.fields.items():
-            if field.required:
-                field.error_messages.setdefault("required", "Please fill this in.")
             if not isinstance(field.widget, forms.RadioSelect):
                 self._dress(name, field)
 
@@ -100,7 +103,7 @@ class CheckoutForm(forms.Form):
         for name, rule in self._RULES.items():
             self._apply(name, rule)
         for name, longest in rules.MAX_LENGTHS.items():
-            self._apply(name, lambda value, longest=longest: rules.text(value, longest, blank=True))
+            self._apply(name, partial(rules.text, longest=longest, blank=True))
         return cleaned
 
     def _apply(self, name: str, rule: Callable[[str], str]) -> None:

@@ -1,4 +1,5 @@
-"""The cards of the sandbox's payment provider, each a story to try. They are offered only while it is the gateway."""
+"""The cards of the sandbox's payment provider, each a story to try. They are offered only while it is the
+gateway."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
 """The checkout's ticket: the hidden field that makes one order of a form, however often it is sent.
 
-It is signed and holds the idempotency key of the checkout and a fingerprint of the summary that the shopper saw. So
-nobody can choose a key of another's order, and nobody is charged for a cart or a price that changed after the form
-was shown. The same key is in the cart's cookie: two tabs with one cart share one checkout.
+It is signed and holds the idempotency key of the checkout and a fingerprint of the summary that the shopper
+saw. So nobody can choose a key of another's order, and nobody is charged for a cart or a price that changed
+after the form was shown. The same key is in the cart's cookie: two tabs with one cart share one checkout.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ class Ticket:
 
     @property
     def idempotency_key(self) -> str:
-        """What the order is placed under; the prefix keeps the keys of browsers apart from those of API clients."""
+        """What the order is placed under; the prefix keeps the keys of browsers apart from those of API
+        clients."""
         return f"checkout:{self.key}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import F, QuerySet, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -20,6 +20,7 @@ from shop.pages.request import ShopRequest, wants_fragment
 PER_PAGE = 24
 _SHELF = 4  # products of each category on the home page
 _RELATED = 4
+_HERO = "BF-"  # how the SKU of the Black Friday offer begins; the first such product opens the home page
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,17 @@ class Offer:
 @require_safe
 def home(request: ShopRequest) -> HttpResponse:
     """The product everybody came for, and the first few of each category."""
+    # One more than a shelf holds, should the hero be among them.
     ranked = queries.on_sale().annotate(
         rank=Window(RowNumber(), partition_by=F("category"), order_by=[F("name").asc(), F("id").asc()])
     )
-    offers = _offers(ranked.filter(rank__lte=_SHELF).order_by("category__position", "category__name", "rank"))
-    hero = next((offer for offer in offers if not offer.stock.sold_out), None)
+    shown = ranked.filter(Q(rank__lte=_SHELF + 1) | Q(sku__startswith=_HERO))
+    offers = _offers(shown.order_by("category__position", "category__name", "rank"))
+    hero = next((offer for offer in offers if offer.product.sku.startswith(_HERO)), None)
     shelves: dict[Category, list[Offer]] = {}
     for offer in offers:
-        shelves.setdefault(offer.product.category, []).append(offer)
+        if offer is not hero and len(shelf := shelves.setdefault(offer.product.category, [])) < _SHELF:
+            shelf.append(offer)
     return render(request, "shop/home.html", {"hero": hero, "shelves": list(shelves.items())})
 
 

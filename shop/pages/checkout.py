@@ -1,7 +1,7 @@
 """The checkout: a cart becomes an order, once, however often its form is sent.
 
-The ticket in the form (shop.checkout.ticket) holds the idempotency key and what the shopper saw. Whatever else is
-wrong with a form that is sent again, when its key has placed an order, that order is the answer.
+The ticket in the form (shop.checkout.ticket) holds the idempotency key and what the shopper saw. Whatever
+else is wrong with a form that is sent again, when its key has placed an order, that order is the answer.
 """
 
 from dataclasses import replace
@@ -47,7 +47,8 @@ def _begun(request: ShopRequest) -> HttpResponse:
 
 
 def _submitted(request: ShopRequest) -> HttpResponse:
-    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the way."""
+    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the
+    way."""
     held = cookie.read(request)
     form = CheckoutForm(request.POST)
     try:
@@ -56,7 +57,8 @@ def _submitted(request: ShopRequest) -> HttpResponse:
         return _page(request, held, form, _TOO_OLD)
     of_this_cart = held.key in ("", ticket.key)
     if not of_this_cart:
-        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that one.
+        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that
+        # one.
         if order := _placed_under(ticket):
             return _to_order(request, order.token, cart_too=False, note=_already(order.number))
         ticket = replace(ticket, key=held.key)

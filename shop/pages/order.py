@@ -1,5 +1,5 @@
-"""An order's own pages. Whoever has its unguessable address may see it, so the address must not travel: the pages
-are not indexed, not cached, and send no referrer to other sites."""
+"""An order's own pages. Whoever has its unguessable address may see it, so the address must not travel: the
+pages are not indexed, not cached, and send no referrer to other sites."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ def private(view: View) -> View:
     def kept(request: ShopRequest, *arguments: Any, **named: Any) -> HttpResponseBase:
         response = view(request, *arguments, **named)
         response["X-Robots-Tag"] = "noindex, nofollow"
-        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses them.
+        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses
+        # them.
         response["Referrer-Policy"] = "same-origin"
         return response
 
@@ -83,7 +84,8 @@ def order(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_safe
 def order_progress(request: ShopRequest, token: str) -> HttpResponse:
-    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's eyes."""
+    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's
+    eyes."""
     status = _status(token)
     if request.GET.get("seen") == status.progress.version:
         return HttpResponse(status=204)
@@ -105,7 +107,8 @@ def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_POST
 def order_again(request: ShopRequest, token: str) -> HttpResponse:
-    """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout."""
+    """Put the goods of an order that failed back into the cart; after a declined card straight on to the
+    checkout."""
     failed = get_object_or_404(Order.objects.filter(status__in=FAILED_STATES), token=token)
     held = cookie.read(request)
     held.key, held.refilled_from = "", token
@@ -122,7 +125,7 @@ def order_again(request: ShopRequest, token: str) -> HttpResponse:
 
 @private
 @require_safe
-def invoice(request: ShopRequest, token: str) -> HttpResponseBase:
+def invoice(request: ShopRequest, token: str) -> HttpResponseBase:  # noqa: ARG001
     """The invoice as PDF, made now if nobody has asked for it before."""
     document = get_object_or_404(
         Document.objects.select_related("order"), order__token=token, kind=Document.Kind.INVOICE

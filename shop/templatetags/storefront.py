@@ -18,13 +18,14 @@ def money(minor: int, currency: str) -> str:
 
 @register.filter
 def percent(basis_points: int) -> str:
-    """`{{ line.tax_rate_bp|percent }}` -> 20 % or 5.5 %"""
-    return f"{basis_points / 100:g}\N{NO-BREAK SPACE}%"
+    """`{{ line.tax_rate_bp|percent }}` -> 20% or 5.5%"""
+    return amounts.percent(basis_points)
 
 
 @register.simple_tag
 def page_query(query: QueryDict, number: int) -> str:
-    """The address of another page of the same list: everything that was asked, with `page` put in its place."""
+    """The address of another page of the same list: everything that was asked, with `page` put in its
+    place."""
     asked = query.copy()
     asked.pop("page", None)
     if number > 1:
@@ -34,8 +35,8 @@ def page_query(query: QueryDict, number: int) -> str:
 
 @register.simple_tag
 def picture_of(product: Product) -> str:
-    """The address of the product's picture; empty when it has none, or names a file that is not there: a slip in the
-    catalogue must not take the page down."""
+    """The address of the product's picture; empty when it has none, or names a file that is not there: a slip
+    in the catalogue must not take the page down."""
     if not product.picture:
         return ""
     try:

@@ -57,7 +57,7 @@
   const trouble = (event) => {
     if (event.target.id === "live") return;
     const said = document.createElement("span");
-    said.className = "alert alert-error";
+    said.className = "notice notice-error";
     said.textContent = "That did not reach us. Please try again in a moment.";
     document.getElementById("trouble").replaceChildren(said);
   };
