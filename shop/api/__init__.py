@@ -1,2 +1,1 @@
-"""The REST API: products to browse, orders to place, follow and cancel. Every error is a problem of RFC
-9457."""
+"""The REST API: products to browse, orders to place, follow and cancel. Every error is a problem (RFC 9457)."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from django.conf import settings
 from django.templatetags.static import static
-from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orders.links import invoice_url
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.money import tax_within
 from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
@@ -140,7 +140,7 @@ class DocumentSerializer(Answer):
     url = serializers.SerializerMethodField(help_text="The PDF.")
 
     def get_url(self, document: Document) -> str:
-        return settings.SHOP_URL + reverse("invoice", args=[document.order.token])
+        return invoice_url(document.order.token)
 
 
 class EventSerializer(Answer):

@@ -1,8 +1,6 @@
-"""What an order's contact, address and payment may look like: one set of rules for the checkout page and the
-API.
+"""What an order's contact, address and payment may look like: the same for the checkout page and the API.
 
-Each check returns the value as it is to be kept, or raises ValueError with a sentence for the person who
-typed it.
+Each check returns the value as it is to be kept, or raises ValueError with a sentence for whoever typed it.
 """
 
 import re
