@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.message import EmailMessage
+from html import unescape
 from urllib.parse import quote
 
 import pytest
@@ -250,6 +252,23 @@ def test_messages_of_both_kinds_are_listed_and_searched(start: StartPeer, sms: P
     page = mailbox.get("/")
     assert (page.status, page.body.count(b'<li><a href="/messages/')) == (200, 2)
     assert b"does not answer" in page.body
+
+
+def test_older_messages_are_a_page_away(start: StartPeer, sms: Peer, smtp_port: int) -> None:
+    mailbox = start("mailbox", "--smtp-port", str(smtp_port), "--sms-url", sms.url)
+    sms.post("/v1/messages", {"to": "+447700900123", "body": "the first of all", "order": "S-0"})
+    with smtp(smtp_port) as client:
+        for number in range(52):
+            client.send_message(mail(f"<{number}@shop>", f"S-{number}"))
+    first = mailbox.get("/").body.decode()
+    assert first.count('<li><a href="/messages/') == 50
+    assert "the first of all" not in first
+    older = re.search(r'href="(/\?before=[^"]+)">Older', first)
+    assert older is not None
+    rest = mailbox.get(unescape(older[1])).body.decode()
+    assert re.findall(r'<li><a href="/messages/(em_\d+|sm)', rest) == ["em_2", "em_1", "sm"]
+    assert "Older" not in rest
+    assert mailbox.get("/?before=yesterday").status == 400
 
 
 def test_pages_of_a_mail_run_nothing_of_it(mailbox: Peer, smtp_port: int) -> None:
