@@ -1,4 +1,4 @@
-"""JSON over HTTP to the providers: one event loop and one session a process, kept between tasks.
+"""JSON over HTTP to the providers: one event loop and one session a thread, kept between tasks.
 
 A session for each task costs two to three times the CPU. The loop only runs while a step waits for its calls, so a
 connection that the provider closed meanwhile is found out when it is used next: such a call is sent once more, which
@@ -6,7 +6,9 @@ its idempotency key makes harmless.
 """
 
 import asyncio
+import atexit
 import os
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
@@ -26,7 +28,7 @@ Result = TypeVar("Result")
 
 
 class Client:
-    """The HTTP client of one process."""
+    """The HTTP client of one thread: a worker process has one."""
 
     def __init__(self) -> None:
         self.loop = uvloop.new_event_loop()
@@ -34,6 +36,11 @@ class Client:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self.loop.run_until_complete(self._session.close())
+        self.loop.close()
 
     async def call(
         self, method: str, url: str, *, key: str | None = None, body: Mapping[str, Any] | None = None
@@ -78,16 +85,29 @@ class Client:
                 raise Transient(f"{method} {url}: {response.status}, not JSON: {_excerpt(raw)}") from error
 
 
-_clients: dict[int, Client] = {}
+class _Held(threading.local):
+    client: Client | None = None
+    pid: int = 0
+
+
+_held = _Held()
 
 
 def client() -> Client:
-    """This process's client; a forked child makes its own."""
-    pid = os.getpid()
-    if pid not in _clients:
-        _clients.clear()
-        _clients[pid] = Client()
-    return _clients[pid]
+    """This thread's client; a forked child makes its own and leaves its parent's alone."""
+    if _held.client is None or _held.pid != os.getpid():
+        _held.client, _held.pid = Client(), os.getpid()
+    return _held.client
+
+
+def close_client() -> None:
+    """Close this thread's connections, for a thread or a process that ends while others go on."""
+    if _held.client is not None and _held.pid == os.getpid():
+        _held.client.close()
+    _held.client = None
+
+
+atexit.register(close_client)
 
 
 async def each(

@@ -1,0 +1,84 @@
+"""`remaining` names what is left, from any way an order can stand, and never anything that is done."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.facts import Facts
+from orders.states import FAILED_STATES, OrderStatus, PaymentMethod
+from workers.workflow import Plan, Step, canvas, remaining
+
+FACTS = st.builds(
+    Facts,
+    order_id=st.just(1),
+    status=st.sampled_from(OrderStatus),
+    payment_method=st.sampled_from(PaymentMethod),
+    emailed=st.booleans(),
+    texted=st.booleans(),
+    invoiced=st.booleans(),
+    shipped=st.booleans(),
+    holds_stock=st.booleans(),
+    holds_money=st.booleans(),
+)
+
+
+def steps(plan: Plan) -> list[Step]:
+    return [step for part in plan for step in (part if isinstance(part, tuple) else (part,))]
+
+
+def fresh(method: PaymentMethod) -> Facts:
+    return Facts(1, OrderStatus.PLACED, method)
+
+
+def test_a_fresh_order_has_its_whole_way_before_it() -> None:
+    assert remaining(fresh(PaymentMethod.CARD)) == (
+        Step.RESERVE,
+        Step.CHARGE,
+        (Step.EMAIL, Step.SMS, Step.INVOICE, Step.SHIP),
+        Step.COMPLETE,
+    )
+
+
+def test_cash_on_delivery_is_never_charged() -> None:
+    for status in OrderStatus:
+        assert Step.CHARGE not in steps(remaining(Facts(1, status, PaymentMethod.COD)))
+
+
+def test_a_cancelled_order_is_cleared_up() -> None:
+    facts = Facts(1, OrderStatus.CANCELLED, PaymentMethod.CARD, holds_stock=True, holds_money=True)
+    assert remaining(facts) == (Step.RELEASE, Step.GIVE_BACK, (Step.EMAIL, Step.SMS), Step.CLOSE)
+
+
+@given(FACTS)
+def test_what_is_done_is_not_done_again(facts: Facts) -> None:
+    left = steps(remaining(facts))
+    assert len(left) == len(set(left))
+    for done, step in (
+        (facts.emailed, Step.EMAIL),
+        (facts.texted, Step.SMS),
+        (facts.invoiced, Step.INVOICE),
+        (facts.shipped, Step.SHIP),
+        (not facts.holds_money, Step.GIVE_BACK),
+    ):
+        assert not (done and step in left)
+
+
+@given(FACTS)
+def test_a_failed_order_is_never_fulfilled(facts: Facts) -> None:
+    if facts.status in FAILED_STATES:
+        assert not {Step.RESERVE, Step.CHARGE, Step.SHIP, Step.INVOICE, Step.COMPLETE} & set(steps(remaining(facts)))
+
+
+@given(FACTS)
+def test_every_order_that_is_not_completed_has_something_that_ends_it(facts: Facts) -> None:
+    left = steps(remaining(facts))
+    if facts.status != OrderStatus.COMPLETED:
+        assert left[-1] in (Step.COMPLETE, Step.CLOSE)
+
+
+def test_the_canvas_hands_the_batch_from_step_to_step() -> None:
+    whole = canvas(remaining(fresh(PaymentMethod.CARD)), [1, 2, 3])
+    first, second, group = whole.tasks
+    assert (first.task, first.args) == (Step.RESERVE.value, ([1, 2, 3],))
+    assert (second.task, second.args) == (Step.CHARGE.value, ())
+    assert {member.task for member in group.tasks} == {"email.send", "sms.send", "inventory.invoice", "shipping.book"}
+    assert (group.body.task, group.body.args) == (Step.COMPLETE.value, ([1, 2, 3],))
