@@ -23,7 +23,7 @@ from shop.management.collecting import collect_if_changed
 
 DEMO = Path(__file__).resolve().parents[2] / "catalogue" / "demo" / "catalogue.csv"
 DEMO_LOGIN = "admin"
-PASSWORD_VARIABLE = "DEMO_ADMIN_PASSWORD"
+PASSWORD_VARIABLE = "DEMO_ADMIN_PASSWORD"  # noqa: S105
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('stampede.prepare', 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('stampede.prepare', 0))"
 

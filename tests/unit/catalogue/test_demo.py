@@ -1,4 +1,4 @@
-"""The demo catalogue is what the shop is first seen with: whole, and with pictures that a strict policy lets through."""
+"""The demo catalogue, with which the shop is first seen, is whole, and its pictures pass a strict policy."""
 
 import csv
 from collections import Counter

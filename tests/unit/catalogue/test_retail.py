@@ -90,7 +90,7 @@ def test_a_row_that_cannot_be_read_says_why(tmp_path: Path, row: str, said: str)
 
 
 def test_other_columns_are_refused_with_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(UnusableFile, match="expected the columns InvoiceNo, StockCode.*found sku, name"):
+    with pytest.raises(UnusableFile, match=r"expected the columns InvoiceNo, StockCode.*found sku, name"):
         invoices(written(tmp_path, "", header="sku,name\n"))
 
 

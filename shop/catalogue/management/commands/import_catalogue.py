@@ -17,8 +17,8 @@ LISTED = 20  # refused rows that a terminal is shown; --json holds them all
 class Command(BaseCommand):
     help = (
         "Import products from a CSV file, plain or gzipped: our own (sku, name, description, category, "
-        "price, tax_rate, stock, picture) or a retailer's sales (InvoiceNo, StockCode, Description, Quantity, "
-        "InvoiceDate, UnitPrice, CustomerID, Country). A file goes in whole or not at all."
+        "price, tax_rate, stock, picture) or a retailer's sales (InvoiceNo, StockCode, Description, "
+        "Quantity, InvoiceDate, UnitPrice, CustomerID, Country). A file goes in whole or not at all."
     )
     requires_system_checks: list[str] = []
 

@@ -1,0 +1,103 @@
+"""What pages and API are told: the likeliest first, stock for all at once, nothing that is not on sale."""
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
+
+from orders.inventory import stock_to
+from shop.catalogue import queries
+from shop.catalogue.models import Category, Product
+
+pytestmark = pytest.mark.django_db
+
+NAMES = {
+    "KE-1": "Stovetop Kettle",
+    "KE-2": "Kettle Brush",
+    "MU-1": "Mug 100% Stoneware",
+    "MU-2": "Enamel Mug_Set",
+    "MUG": "Tankard",
+    "LA-1": "Smuggler's Lamp",
+}
+
+
+@pytest.fixture(autouse=True)
+def _products() -> None:
+    kitchen = Category.objects.create(name="Kitchen", slug="kitchen", position=2)
+    light = Category.objects.create(name="Light", slug="light", position=1)
+    Category.objects.create(name="Empty", slug="empty")
+    common = {"price_minor": 100, "currency": "GBP"}
+    Product.objects.bulk_create(
+        Product(sku=sku, name=name, category=light if sku == "LA-1" else kitchen, **common)
+        for sku, name in NAMES.items()
+    )
+    Product.objects.create(sku="GONE", name="Kettle of Old", category=kitchen, active=False, **common)
+    stock_to({"KE-1": 7, "MUG": 0})
+
+
+def found(text: str, category: str = "") -> list[str]:
+    return [product.sku for product in queries.search(queries.on_sale(category), text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "skus"),
+    [
+        ("", ["MU-2", "KE-2", "MU-1", "LA-1", "KE-1", "MUG"]),
+        ("kettle", ["KE-2", "KE-1"]),
+        ("KETTLE  stove", ["KE-1"]),
+        ("mug", ["MUG", "MU-1", "MU-2", "LA-1"]),
+        ("ke-1", ["KE-1"]),
+        ("100%", ["MU-1"]),
+        ("mug_", ["MU-2"]),
+        ("%", ["MU-1"]),
+        ("\\", []),
+        ("ket\x00tle", ["KE-2", "KE-1"]),
+        ("xyzzy", []),
+    ],
+)
+def test_every_word_is_looked_for_and_the_likeliest_comes_first(text: str, skus: list[str]) -> None:
+    assert found(text) == skus
+
+
+def test_a_category_narrows_it() -> None:
+    assert found("mug", "light") == ["LA-1"]
+    assert found("", "light") == ["LA-1"]
+    assert found("mug", "no-such-category") == []
+
+
+def test_a_typing_error_is_mended_where_the_database_knows_trigrams() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')")
+        [knows] = cursor.fetchone()
+    assert found("kettel brush") == (["KE-2"] if knows else [])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.text(max_size=200))
+def test_no_text_breaks_it(text: str) -> None:
+    assert len(found(text)) <= len(NAMES)
+
+
+def test_stock_comes_for_all_in_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(1):
+        products = list(queries.on_sale())
+        assert {product.category.name for product in products} == {"Kitchen", "Light"}
+    # orders.inventory asks past Django's cursor, so its one query is not among those counted here.
+    with django_assert_num_queries(0):
+        stock = {product.sku: product.on_hand for product in queries.with_stock(products)}
+    assert stock == {**dict.fromkeys(NAMES, 0), "KE-1": 7}
+    assert queries.with_stock([]) == []
+
+
+def test_one_product_by_its_sku() -> None:
+    product = queries.product("ke-1")
+    assert (product.sku, product.on_hand, product.category.name) == ("KE-1", 7, "Kitchen")
+    for missing in ("GONE", "NO-SUCH", "a/b", "", "K\x00"):
+        with pytest.raises(Product.DoesNotExist):
+            queries.product(missing)
+
+
+def test_the_menu_has_what_something_is_on_sale_in() -> None:
+    menu = queries.categories().values_list("name", "products_on_sale")
+    assert list(menu) == [("Light", 1), ("Kitchen", 5)]
