@@ -156,7 +156,9 @@ def _let_go(ids: Collection[int], kind: StockMovement.Kind) -> None:
 
 def _all_changed(changed: int, totals: Mapping[str, int]) -> None:
     if changed != len(totals):
-        raise IntegrityError(f"{len(totals) - changed} of {len(totals)} stock rows are gone: {sorted(totals)[:20]}")
+        raise IntegrityError(
+            f"{len(totals) - changed} of {len(totals)} stock rows are gone: {sorted(totals)[:20]}"
+        )
 
 
 def on_hand(skus: Iterable[str]) -> dict[str, int]:

@@ -14,8 +14,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from orders import sql
 from orders.links import order_url
-from orders.money import tax_within
 from orders.models.order import number_of
+from orders.money import tax_within
 from orders.states import PaymentMethod
 
 

@@ -77,9 +77,7 @@ END_STATES = frozenset(
     }
 )
 # Ends that hold neither stock nor money and have no shipment.
-FAILED_STATES = frozenset(
-    {OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED}
-)
+FAILED_STATES = frozenset({OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED})
 CANCELLABLE_STATES = frozenset(
     {OrderStatus.PLACED, OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID}
 )

@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from django.conf import settings
 
 from workers.queues import QUEUES, QueueName
@@ -72,5 +73,13 @@ app.conf.update(
     # Logging is Django's.
     worker_hijack_root_logger=False,
     timezone="UTC",
-    imports=["workers.tasks"],
+    imports=["workers.tasks", "workers.audit.task"],
+    # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
+    beat_schedule={
+        "look through the books": {
+            "task": "audit.books",
+            "schedule": crontab(hour=3, minute=17),
+            "options": {"expires": 6 * 3600},
+        }
+    },
 )

@@ -16,8 +16,8 @@ from orders import driving
 from orders.models.order import number_of
 from orders.outside.failures import Failure, Outcome
 from workers import deadletters
-from workers.retry import POLICIES, Retry
 from workers.queues import QueueName
+from workers.retry import POLICIES, Retry
 from workers.workflow import Step
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ def describe(ids: Sequence[int]) -> str:
     return shown if len(ids) <= 5 else f"{shown} … ({len(ids)} orders)"
 
 
-def perform(task: Task, step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]) -> list[int]:
+def perform(
+    task: Task, step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]
+) -> list[int]:
     """Do the step for the batch; returns the orders that go on. Ends the chain when there are none."""
     try:
         outcome = work(ids)

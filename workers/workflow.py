@@ -68,9 +68,7 @@ def _clearing_up(facts: Facts) -> Plan:
 
 def _untold(facts: Facts) -> Plan:
     """Tell the customer what is not told yet and close; () when all is told."""
-    untold = tuple(
-        step for step, told in ((Step.EMAIL, facts.emailed), (Step.SMS, facts.texted)) if not told
-    )
+    untold = tuple(step for step, told in ((Step.EMAIL, facts.emailed), (Step.SMS, facts.texted)) if not told)
     return (untold, Step.CLOSE) if untold else ()
 
 

@@ -7,194 +7,579 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='InvoiceCounter',
+            name="InvoiceCounter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("last", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(help_text='Unguessable; whoever has it may see the order.', max_length=32, unique=True)),
-                ('idempotency_key', models.CharField(max_length=255, unique=True)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of the request that placed the order.', max_length=64)),
-                ('email', models.EmailField(max_length=254)),
-                ('phone', models.CharField(max_length=32)),
-                ('name', models.CharField(max_length=120)),
-                ('line1', models.CharField(max_length=200)),
-                ('line2', models.CharField(blank=True, max_length=200)),
-                ('city', models.CharField(max_length=100)),
-                ('postcode', models.CharField(max_length=20)),
-                ('country', models.CharField(help_text='ISO 3166-1 alpha-2.', max_length=2)),
-                ('payment_method', models.CharField(choices=[('card', 'Card'), ('cod', 'Cash on delivery')], max_length=8)),
-                ('currency', models.CharField(max_length=3)),
-                ('total_minor', models.BigIntegerField(help_text="Gross total in the currency's minor unit.")),
-                ('tax_minor', models.BigIntegerField(help_text="Tax within the total, in the currency's minor unit.")),
-                ('placed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('status', models.CharField(choices=[('placed', 'Placed'), ('reserved', 'Stock reserved'), ('awaiting_payment', 'Awaiting payment'), ('paid', 'Paid'), ('completed', 'Completed'), ('out_of_stock', 'Out of stock'), ('payment_declined', 'Payment declined'), ('cancelled', 'Cancelled'), ('refunded', 'Refunded')], db_default='placed', max_length=20)),
-                ('ended_at', models.DateTimeField(blank=True, help_text='When nothing was left to do for it.', null=True)),
-                ('due_at', models.DateTimeField(blank=True, db_default=django.db.models.functions.datetime.Now(), null=True)),
-                ('drives', models.SmallIntegerField(db_default=0, help_text='Drives since the last progress; above 0 one is under way.')),
-                ('drives_total', models.IntegerField(db_default=0, help_text="Drives in the order's whole life.")),
-                ('alone', models.BooleanField(db_default=False, help_text='It failed in a batch and is driven by itself now.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "token",
+                    models.CharField(
+                        help_text="Unguessable; whoever has it may see the order.", max_length=32, unique=True
+                    ),
+                ),
+                ("idempotency_key", models.CharField(max_length=255, unique=True)),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        help_text="SHA-256 of the request that placed the order.", max_length=64
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254)),
+                ("phone", models.CharField(max_length=32)),
+                ("name", models.CharField(max_length=120)),
+                ("line1", models.CharField(max_length=200)),
+                ("line2", models.CharField(blank=True, max_length=200)),
+                ("city", models.CharField(max_length=100)),
+                ("postcode", models.CharField(max_length=20)),
+                ("country", models.CharField(help_text="ISO 3166-1 alpha-2.", max_length=2)),
+                (
+                    "payment_method",
+                    models.CharField(choices=[("card", "Card"), ("cod", "Cash on delivery")], max_length=8),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "total_minor",
+                    models.BigIntegerField(help_text="Gross total in the currency's minor unit."),
+                ),
+                (
+                    "tax_minor",
+                    models.BigIntegerField(help_text="Tax within the total, in the currency's minor unit."),
+                ),
+                ("placed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("placed", "Placed"),
+                            ("reserved", "Stock reserved"),
+                            ("awaiting_payment", "Awaiting payment"),
+                            ("paid", "Paid"),
+                            ("completed", "Completed"),
+                            ("out_of_stock", "Out of stock"),
+                            ("payment_declined", "Payment declined"),
+                            ("cancelled", "Cancelled"),
+                            ("refunded", "Refunded"),
+                        ],
+                        db_default="placed",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "ended_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When nothing was left to do for it.", null=True
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        blank=True, db_default=django.db.models.functions.datetime.Now(), null=True
+                    ),
+                ),
+                (
+                    "drives",
+                    models.SmallIntegerField(
+                        db_default=0, help_text="Drives since the last progress; above 0 one is under way."
+                    ),
+                ),
+                (
+                    "drives_total",
+                    models.IntegerField(db_default=0, help_text="Drives in the order's whole life."),
+                ),
+                (
+                    "alone",
+                    models.BooleanField(
+                        db_default=False, help_text="It failed in a batch and is driven by itself now."
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='order_due'), models.Index(fields=['status', 'id'], name='order_by_status'), models.Index(fields=['email'], name='order_by_email')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('total_minor__gt', 0)), name='order_total_positive'), models.CheckConstraint(condition=models.Q(('tax_minor__gte', 0), ('tax_minor__lte', models.F('total_minor'))), name='order_tax_within_total')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="order_due"
+                    ),
+                    models.Index(fields=["status", "id"], name="order_by_status"),
+                    models.Index(fields=["email"], name="order_by_email"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("total_minor__gt", 0)), name="order_total_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("tax_minor__gte", 0), ("tax_minor__lte", models.F("total_minor"))
+                        ),
+                        name="order_tax_within_total",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Shipment',
+            name="Shipment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('requested', 'Being booked'), ('booked', 'Handed to the carrier')], db_default='requested', max_length=10)),
-                ('key', models.UUIDField(db_default=models.Func(function='gen_random_uuid'))),
-                ('carrier', models.CharField(blank=True, db_default='', max_length=60)),
-                ('tracking_number', models.CharField(blank=True, db_default='', max_length=60)),
-                ('tracking_url', models.URLField(blank=True, db_default='', max_length=500)),
-                ('attempts', models.SmallIntegerField(db_default=0, help_text='Failed tries.')),
-                ('reason', models.CharField(blank=True, db_default='', help_text='Why the last try failed.', max_length=300)),
-                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('booked_at', models.DateTimeField(blank=True, null=True)),
-                ('order', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='shipment', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("requested", "Being booked"), ("booked", "Handed to the carrier")],
+                        db_default="requested",
+                        max_length=10,
+                    ),
+                ),
+                ("key", models.UUIDField(db_default=models.Func(function="gen_random_uuid"))),
+                ("carrier", models.CharField(blank=True, db_default="", max_length=60)),
+                ("tracking_number", models.CharField(blank=True, db_default="", max_length=60)),
+                ("tracking_url", models.URLField(blank=True, db_default="", max_length=500)),
+                ("attempts", models.SmallIntegerField(db_default=0, help_text="Failed tries.")),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, db_default="", help_text="Why the last try failed.", max_length=300
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("booked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipment",
+                        to="orders.order",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StockItem',
+            name="StockItem",
             fields=[
-                ('sku', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='SKU')),
-                ('stocked', models.BigIntegerField(help_text='Every piece that ever came in, corrections included.')),
-                ('on_hand', models.BigIntegerField(help_text='On the shelf and free to sell.')),
-                ('reserved', models.BigIntegerField(default=0, help_text='Held for orders that are not shipped yet.')),
-                ('sold', models.BigIntegerField(default=0, help_text='Gone with a shipment.')),
+                (
+                    "sku",
+                    models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="SKU"),
+                ),
+                (
+                    "stocked",
+                    models.BigIntegerField(help_text="Every piece that ever came in, corrections included."),
+                ),
+                ("on_hand", models.BigIntegerField(help_text="On the shelf and free to sell.")),
+                (
+                    "reserved",
+                    models.BigIntegerField(default=0, help_text="Held for orders that are not shipped yet."),
+                ),
+                ("sold", models.BigIntegerField(default=0, help_text="Gone with a shipment.")),
             ],
             options={
-                'ordering': ['sku'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('on_hand__gte', 0), ('reserved__gte', 0), ('sold__gte', 0)), name='stock_never_negative'), models.CheckConstraint(condition=models.Q(('stocked', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('on_hand'), '+', models.F('reserved')), '+', models.F('sold')))), name='stock_adds_up')],
+                "ordering": ["sku"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("on_hand__gte", 0), ("reserved__gte", 0), ("sold__gte", 0)),
+                        name="stock_never_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "stocked",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("on_hand"), "+", models.F("reserved")
+                                    ),
+                                    "+",
+                                    models.F("sold"),
+                                ),
+                            )
+                        ),
+                        name="stock_adds_up",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StockMovement',
+            name="StockMovement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sku', models.CharField(max_length=40, verbose_name='SKU')),
-                ('order_id', models.BigIntegerField(blank=True, null=True)),
-                ('kind', models.CharField(choices=[('stocked', 'Stocked'), ('reserved', 'Reserved'), ('released', 'Released'), ('sold', 'Sold')], max_length=10)),
-                ('quantity', models.BigIntegerField(help_text='Pieces; negative only for a correction of what was stocked.')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sku", models.CharField(max_length=40, verbose_name="SKU")),
+                ("order_id", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("stocked", "Stocked"),
+                            ("reserved", "Reserved"),
+                            ("released", "Released"),
+                            ("sold", "Sold"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "quantity",
+                    models.BigIntegerField(
+                        help_text="Pieces; negative only for a correction of what was stocked."
+                    ),
+                ),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('order_id__isnull', False)), fields=('order_id', 'sku', 'kind'), name='movement_once_per_order')],
+                "ordering": ["id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("order_id__isnull", False)),
+                        fields=("order_id", "sku", "kind"),
+                        name="movement_once_per_order",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=8)),
-                ('kind', models.CharField(choices=[('confirmation', 'Order confirmation'), ('out_of_stock', 'Out of stock'), ('payment_declined', 'Payment declined'), ('cancelled', 'Cancelled'), ('refunded', 'Refunded')], max_length=20)),
-                ('status', models.CharField(choices=[('requested', 'Being sent'), ('sent', 'Sent'), ('failed', 'Given up')], db_default='requested', max_length=10)),
-                ('key', models.UUIDField(db_default=models.Func(function='gen_random_uuid'))),
-                ('reference', models.CharField(blank=True, db_default='', help_text="The provider's own id.", max_length=100)),
-                ('attempts', models.SmallIntegerField(db_default=0, help_text='Failed tries.')),
-                ('reason', models.CharField(blank=True, db_default='', help_text='Why the last try failed.', max_length=300)),
-                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("channel", models.CharField(choices=[("email", "E-mail"), ("sms", "SMS")], max_length=8)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("confirmation", "Order confirmation"),
+                            ("out_of_stock", "Out of stock"),
+                            ("payment_declined", "Payment declined"),
+                            ("cancelled", "Cancelled"),
+                            ("refunded", "Refunded"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("requested", "Being sent"), ("sent", "Sent"), ("failed", "Given up")],
+                        db_default="requested",
+                        max_length=10,
+                    ),
+                ),
+                ("key", models.UUIDField(db_default=models.Func(function="gen_random_uuid"))),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True, db_default="", help_text="The provider's own id.", max_length=100
+                    ),
+                ),
+                ("attempts", models.SmallIntegerField(db_default=0, help_text="Failed tries.")),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, db_default="", help_text="Why the last try failed.", max_length=300
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notifications",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'constraints': [models.UniqueConstraint(fields=('order', 'channel', 'kind'), name='notification_once_per_kind')],
+                "ordering": ["id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("order", "channel", "kind"), name="notification_once_per_kind"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Document',
+            name="Document",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('invoice', 'Invoice')], max_length=10)),
-                ('serial', models.BigIntegerField(help_text='Consecutive number of this kind, without gaps.')),
-                ('seller', models.TextField(help_text="The seller's name and address as they stood when it was issued.")),
-                ('issued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('file', models.CharField(blank=True, db_default='', help_text='The PDF, under MEDIA_ROOT.', max_length=200)),
-                ('due_at', models.DateTimeField(blank=True, db_default=django.db.models.functions.datetime.Now(), null=True)),
-                ('drives', models.SmallIntegerField(db_default=0)),
-                ('drives_total', models.IntegerField(db_default=0)),
-                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(choices=[("invoice", "Invoice")], max_length=10)),
+                (
+                    "serial",
+                    models.BigIntegerField(help_text="Consecutive number of this kind, without gaps."),
+                ),
+                (
+                    "seller",
+                    models.TextField(
+                        help_text="The seller's name and address as they stood when it was issued."
+                    ),
+                ),
+                ("issued_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "file",
+                    models.CharField(
+                        blank=True, db_default="", help_text="The PDF, under MEDIA_ROOT.", max_length=200
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        blank=True, db_default=django.db.models.functions.datetime.Now(), null=True
+                    ),
+                ),
+                ("drives", models.SmallIntegerField(db_default=0)),
+                ("drives_total", models.IntegerField(db_default=0)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="documents",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='document_due')],
-                'constraints': [models.UniqueConstraint(fields=('order', 'kind'), name='document_once_per_kind'), models.UniqueConstraint(fields=('kind', 'serial'), name='document_serial_unique')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="document_due"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "kind"), name="document_once_per_kind"),
+                    models.UniqueConstraint(fields=("kind", "serial"), name="document_serial_unique"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OrderEvent',
+            name="OrderEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('order.placed', 'Order placed'), ('order.reserved', 'Stock reserved'), ('order.awaiting_payment', 'Waiting for your bank'), ('order.paid', 'Payment received'), ('order.shipped', 'Handed to the carrier'), ('order.completed', 'Order completed'), ('order.out_of_stock', 'Out of stock'), ('order.payment_declined', 'Payment declined'), ('order.cancelled', 'Order cancelled'), ('order.refunded', 'Order refunded'), ('order.dead_lettered', 'Set aside for a person'), ('order.replayed', 'Taken up again')], max_length=32)),
-                ('at', models.DateTimeField(db_default=models.Func(function='clock_timestamp'))),
-                ('detail', models.CharField(blank=True, db_default='', max_length=300)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("order.placed", "Order placed"),
+                            ("order.reserved", "Stock reserved"),
+                            ("order.awaiting_payment", "Waiting for your bank"),
+                            ("order.paid", "Payment received"),
+                            ("order.shipped", "Handed to the carrier"),
+                            ("order.completed", "Order completed"),
+                            ("order.out_of_stock", "Out of stock"),
+                            ("order.payment_declined", "Payment declined"),
+                            ("order.cancelled", "Order cancelled"),
+                            ("order.refunded", "Order refunded"),
+                            ("order.dead_lettered", "Set aside for a person"),
+                            ("order.replayed", "Taken up again"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                ("at", models.DateTimeField(db_default=models.Func(function="clock_timestamp"))),
+                ("detail", models.CharField(blank=True, db_default="", max_length=300)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(fields=['order', 'id'], name='event_by_order'), models.Index(condition=models.Q(('published_at__isnull', True)), fields=['id'], name='event_unpublished')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(fields=["order", "id"], name="event_by_order"),
+                    models.Index(
+                        condition=models.Q(("published_at__isnull", True)),
+                        fields=["id"],
+                        name="event_unpublished",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('sku', models.CharField(max_length=40, verbose_name='SKU')),
-                ('name', models.CharField(max_length=200)),
-                ('quantity', models.PositiveIntegerField()),
-                ('unit_price_minor', models.BigIntegerField()),
-                ('tax_rate_bp', models.PositiveIntegerField()),
-                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("sku", models.CharField(max_length=40, verbose_name="SKU")),
+                ("name", models.CharField(max_length=200)),
+                ("quantity", models.PositiveIntegerField()),
+                ("unit_price_minor", models.BigIntegerField()),
+                ("tax_rate_bp", models.PositiveIntegerField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
-                'constraints': [models.UniqueConstraint(fields=('order', 'sku'), name='line_once_per_sku'), models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='line_quantity_positive'), models.CheckConstraint(condition=models.Q(('unit_price_minor__gt', 0)), name='line_price_positive')],
+                "ordering": ["position"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "sku"), name="line_once_per_sku"),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="line_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("unit_price_minor__gt", 0)), name="line_price_positive"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(help_text="The provider's name for the card; never a card number.", max_length=255)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('status', models.CharField(choices=[('pending', 'Not asked yet'), ('requested', 'Asked, no answer yet'), ('requires_action', "Waiting for the buyer's bank"), ('authorised', 'Authorised'), ('captured', 'Captured'), ('declined', 'Declined'), ('voided', 'Voided'), ('refunded', 'Refunded')], db_default='pending', max_length=16)),
-                ('key', models.UUIDField(db_default=models.Func(function='gen_random_uuid'), help_text='What every idempotency key is made from.')),
-                ('reference', models.CharField(blank=True, db_default='', help_text="The provider's own id.", max_length=100)),
-                ('action_url', models.URLField(blank=True, db_default='', help_text='Where the buyer confirms.', max_length=500)),
-                ('captured_minor', models.BigIntegerField(db_default=0)),
-                ('refunded_minor', models.BigIntegerField(db_default=0)),
-                ('reason', models.CharField(blank=True, db_default='', help_text='Why it was declined or failed.', max_length=300)),
-                ('attempts', models.SmallIntegerField(db_default=0, help_text='Failed tries since the last answer.')),
-                ('requested_at', models.DateTimeField(blank=True, help_text='When the provider was last asked.', null=True)),
-                ('hold_until', models.DateTimeField(blank=True, help_text='Until when the buyer may confirm.', null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('order', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='payment', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "token",
+                    models.CharField(
+                        help_text="The provider's name for the card; never a card number.", max_length=255
+                    ),
+                ),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Not asked yet"),
+                            ("requested", "Asked, no answer yet"),
+                            ("requires_action", "Waiting for the buyer's bank"),
+                            ("authorised", "Authorised"),
+                            ("captured", "Captured"),
+                            ("declined", "Declined"),
+                            ("voided", "Voided"),
+                            ("refunded", "Refunded"),
+                        ],
+                        db_default="pending",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "key",
+                    models.UUIDField(
+                        db_default=models.Func(function="gen_random_uuid"),
+                        help_text="What every idempotency key is made from.",
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True, db_default="", help_text="The provider's own id.", max_length=100
+                    ),
+                ),
+                (
+                    "action_url",
+                    models.URLField(
+                        blank=True, db_default="", help_text="Where the buyer confirms.", max_length=500
+                    ),
+                ),
+                ("captured_minor", models.BigIntegerField(db_default=0)),
+                ("refunded_minor", models.BigIntegerField(db_default=0)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, db_default="", help_text="Why it was declined or failed.", max_length=300
+                    ),
+                ),
+                (
+                    "attempts",
+                    models.SmallIntegerField(db_default=0, help_text="Failed tries since the last answer."),
+                ),
+                (
+                    "requested_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When the provider was last asked.", null=True
+                    ),
+                ),
+                (
+                    "hold_until",
+                    models.DateTimeField(
+                        blank=True, help_text="Until when the buyer may confirm.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payment", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['reference'], name='payment_by_reference')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payment_amount_positive'), models.CheckConstraint(condition=models.Q(('captured_minor__gte', 0), ('captured_minor__lte', models.F('amount_minor')), ('refunded_minor__gte', 0), ('refunded_minor__lte', models.F('captured_minor'))), name='payment_within_bounds')],
+                "indexes": [models.Index(fields=["reference"], name="payment_by_reference")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gt", 0)), name="payment_amount_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("captured_minor__gte", 0),
+                            ("captured_minor__lte", models.F("amount_minor")),
+                            ("refunded_minor__gte", 0),
+                            ("refunded_minor__lte", models.F("captured_minor")),
+                        ),
+                        name="payment_within_bounds",
+                    ),
+                ],
             },
         ),
     ]

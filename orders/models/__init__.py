@@ -1,7 +1,7 @@
 """The tables of an order: itself, its lines and log, and one row of its domain for each step that leaves the house."""
 
-from orders.models.notification import Notification
 from orders.models.document import Document, InvoiceCounter
+from orders.models.notification import Notification
 from orders.models.order import Order, OrderEvent, OrderLine
 from orders.models.payment import Payment
 from orders.models.shipment import Shipment

@@ -40,7 +40,9 @@ class Document(models.Model):
             models.UniqueConstraint(fields=["order", "kind"], name="document_once_per_kind"),
             models.UniqueConstraint(fields=["kind", "serial"], name="document_serial_unique"),
         ]
-        indexes = [models.Index(name="document_due", fields=["due_at"], condition=models.Q(due_at__isnull=False))]
+        indexes = [
+            models.Index(name="document_due", fields=["due_at"], condition=models.Q(due_at__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return self.number

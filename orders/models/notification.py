@@ -28,7 +28,9 @@ class Notification(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     status = models.CharField(max_length=10, choices=Status.choices, db_default=Status.REQUESTED)
     key = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
-    reference = models.CharField(max_length=100, blank=True, db_default="", help_text="The provider's own id.")
+    reference = models.CharField(
+        max_length=100, blank=True, db_default="", help_text="The provider's own id."
+    )
     attempts = models.SmallIntegerField(db_default=0, help_text="Failed tries.")
     reason = models.CharField(max_length=300, blank=True, db_default="", help_text="Why the last try failed.")
     requested_at = models.DateTimeField(db_default=Now())

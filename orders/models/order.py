@@ -29,7 +29,9 @@ def id_of(number: str) -> int | None:
 
 
 class Order(models.Model):
-    token = models.CharField(max_length=32, unique=True, help_text="Unguessable; whoever has it may see the order.")
+    token = models.CharField(
+        max_length=32, unique=True, help_text="Unguessable; whoever has it may see the order."
+    )
     idempotency_key = models.CharField(max_length=255, unique=True)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the request that placed the order.")
 
@@ -57,7 +59,9 @@ class Order(models.Model):
         db_default=0, help_text="Drives since the last progress; above 0 one is under way."
     )
     drives_total = models.IntegerField(db_default=0, help_text="Drives in the order's whole life.")
-    alone = models.BooleanField(db_default=False, help_text="It failed in a batch and is driven by itself now.")
+    alone = models.BooleanField(
+        db_default=False, help_text="It failed in a batch and is driven by itself now."
+    )
 
     class Meta:
         ordering = ["-id"]

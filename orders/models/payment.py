@@ -18,18 +18,27 @@ class Payment(models.Model):
         REFUNDED = "refunded", "Refunded"
 
     order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="payment")
-    token = models.CharField(max_length=255, help_text="The provider's name for the card; never a card number.")
+    token = models.CharField(
+        max_length=255, help_text="The provider's name for the card; never a card number."
+    )
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=16, choices=Status.choices, db_default=Status.PENDING)
     key = models.UUIDField(
-        db_default=models.Func(function="gen_random_uuid"), help_text="What every idempotency key is made from."
+        db_default=models.Func(function="gen_random_uuid"),
+        help_text="What every idempotency key is made from.",
     )
-    reference = models.CharField(max_length=100, blank=True, db_default="", help_text="The provider's own id.")
-    action_url = models.URLField(max_length=500, blank=True, db_default="", help_text="Where the buyer confirms.")
+    reference = models.CharField(
+        max_length=100, blank=True, db_default="", help_text="The provider's own id."
+    )
+    action_url = models.URLField(
+        max_length=500, blank=True, db_default="", help_text="Where the buyer confirms."
+    )
     captured_minor = models.BigIntegerField(db_default=0)
     refunded_minor = models.BigIntegerField(db_default=0)
-    reason = models.CharField(max_length=300, blank=True, db_default="", help_text="Why it was declined or failed.")
+    reason = models.CharField(
+        max_length=300, blank=True, db_default="", help_text="Why it was declined or failed."
+    )
     attempts = models.SmallIntegerField(db_default=0, help_text="Failed tries since the last answer.")
     requested_at = models.DateTimeField(null=True, blank=True, help_text="When the provider was last asked.")
     hold_until = models.DateTimeField(null=True, blank=True, help_text="Until when the buyer may confirm.")

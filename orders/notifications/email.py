@@ -41,7 +41,9 @@ def mail(ids: Collection[int]) -> Outcome:
     """Send each order the e-mail that its state calls for, once."""
     messages = begin(ids, Notification.Channel.EMAIL)
     lines: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
-    for order_id, quantity, name, amount in sql.rows(_LINES, {"ids": [message.order_id for message in messages]}):
+    for order_id, quantity, name, amount in sql.rows(
+        _LINES, {"ids": [message.order_id for message in messages]}
+    ):
         lines[order_id].append((quantity, name, amount))
     letters = [(message.id, _letter(message, lines[message.order_id])) for message in messages]
     sent: dict[int, str] = {}

@@ -30,7 +30,10 @@ class SmsGateway(Protocol):
 class SandboxSms:
     async def send(self, to: str, text: str, *, order_number: str, key: str) -> str:
         status, answer = await client().call(
-            "POST", f"{settings.SMS_URL}/v1/messages", key=key, body={"to": to, "body": text, "order": order_number}
+            "POST",
+            f"{settings.SMS_URL}/v1/messages",
+            key=key,
+            body={"to": to, "body": text, "order": order_number},
         )
         return str(expect(status, answer, f"SMS for {order_number}")["id"])
 

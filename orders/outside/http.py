@@ -77,7 +77,8 @@ class Client:
             raw = await response.read()
             if response.status >= 500 or response.status in (409, 425, 429):
                 raise Transient(
-                    f"{method} {url}: {response.status} {_excerpt(raw)}", _seconds(response.headers.get("Retry-After"))
+                    f"{method} {url}: {response.status} {_excerpt(raw)}",
+                    _seconds(response.headers.get("Retry-After")),
                 )
             try:
                 return response.status, orjson.loads(raw)

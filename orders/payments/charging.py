@@ -85,7 +85,9 @@ def charge(ids: Collection[int]) -> Outcome:
         ask.order_id: answer for ask, answer in zip(asks, answers, strict=True) if isinstance(answer, Intent)
     }
     errors = {
-        ask.order_id: answer for ask, answer in zip(asks, answers, strict=True) if isinstance(answer, ProviderError)
+        ask.order_id: answer
+        for ask, answer in zip(asks, answers, strict=True)
+        if isinstance(answer, ProviderError)
     }
     with transaction.atomic():
         paid = _write(intents)
@@ -105,7 +107,12 @@ async def _call(ask: _Ask) -> Intent:
             return await provider.capture(
                 found.reference, ask.charge.amount_minor, key=ask.charge.key.replace("-charge", "-capture")
             )
-        if found and found.status == "requires_action" and ask.hold_until and ask.hold_until <= timezone.now():
+        if (
+            found
+            and found.status == "requires_action"
+            and ask.hold_until
+            and ask.hold_until <= timezone.now()
+        ):
             return await provider.void(found.reference, key=ask.charge.key.replace("-charge", "-void"))
         if found:
             return found
@@ -182,5 +189,10 @@ def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str]) 
 
 def outstanding(payment: Payment) -> bool:
     """Whether the buyer's money, or a hold on it, is still with us."""
-    settled = (Payment.Status.PENDING, Payment.Status.DECLINED, Payment.Status.VOIDED, Payment.Status.REFUNDED)
+    settled = (
+        Payment.Status.PENDING,
+        Payment.Status.DECLINED,
+        Payment.Status.VOIDED,
+        Payment.Status.REFUNDED,
+    )
     return payment.status not in settled

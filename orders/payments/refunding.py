@@ -21,7 +21,12 @@ from orders.payments.charging import charge_key, note_failures
 from orders.payments.gateway import Intent, gateway
 from orders.states import OrderStatus
 
-REFUNDABLE = (OrderStatus.CANCELLED, OrderStatus.PAYMENT_DECLINED, OrderStatus.OUT_OF_STOCK, OrderStatus.REFUNDED)
+REFUNDABLE = (
+    OrderStatus.CANCELLED,
+    OrderStatus.PAYMENT_DECLINED,
+    OrderStatus.OUT_OF_STOCK,
+    OrderStatus.REFUNDED,
+)
 _NO_CALL_LIVES_LONGER = timedelta(seconds=2 * CALL_TIMEOUT)
 
 _OPEN: LiteralString = """
@@ -69,7 +74,9 @@ def give_back(ids: Collection[int]) -> Outcome:
             _SETTLE,
             {
                 "ids": list(settled),
-                "statuses": ["refunded" if intent.refunded_minor else intent.status for intent in settled.values()],
+                "statuses": [
+                    "refunded" if intent.refunded_minor else intent.status for intent in settled.values()
+                ],
                 "references": [intent.reference for intent in settled.values()],
                 "captured": [intent.captured_minor for intent in settled.values()],
                 "refunded": [intent.refunded_minor for intent in settled.values()],
@@ -86,7 +93,9 @@ async def _settle(payment: _Open) -> Intent:
     intent = await provider.find(key=charge_key(payment.key), reference=payment.reference)
     if intent is None:
         if payment.requested_at and timezone.now() < payment.requested_at + _NO_CALL_LIVES_LONGER:
-            raise Transient("the charge may still be on its way to the provider", _NO_CALL_LIVES_LONGER.total_seconds())
+            raise Transient(
+                "the charge may still be on its way to the provider", _NO_CALL_LIVES_LONGER.total_seconds()
+            )
         return _NEVER_ASKED
     if intent.status in ("authorised", "requires_action"):
         intent = await provider.void(intent.reference, key=f"{payment.key}-void")

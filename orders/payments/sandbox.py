@@ -54,7 +54,9 @@ class SandboxGateway:
         return _intent(expect(status, answer, f"capture of {reference}"))
 
     async def void(self, reference: str, *, key: str) -> Intent:
-        status, answer = await client().call("POST", f"{self._url}/payment_intents/{reference}/cancel", key=key, body={})
+        status, answer = await client().call(
+            "POST", f"{self._url}/payment_intents/{reference}/cancel", key=key, body={}
+        )
         if status == 400:  # it cannot be voided in the state it is in: say which
             found = await self.find(key="", reference=reference)
             if found:
@@ -63,7 +65,10 @@ class SandboxGateway:
 
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None:
         status, answer = await client().call(
-            "POST", f"{self._url}/refunds", key=key, body={"payment_intent": reference, "amount": amount_minor}
+            "POST",
+            f"{self._url}/refunds",
+            key=key,
+            body={"payment_intent": reference, "amount": amount_minor},
         )
         refund = expect(status, answer, f"refund of {reference}")
         if refund["status"] not in ("succeeded", "pending"):

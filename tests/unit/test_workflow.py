@@ -65,7 +65,9 @@ def test_what_is_done_is_not_done_again(facts: Facts) -> None:
 @given(FACTS)
 def test_a_failed_order_is_never_fulfilled(facts: Facts) -> None:
     if facts.status in FAILED_STATES:
-        assert not {Step.RESERVE, Step.CHARGE, Step.SHIP, Step.INVOICE, Step.COMPLETE} & set(steps(remaining(facts)))
+        assert not {Step.RESERVE, Step.CHARGE, Step.SHIP, Step.INVOICE, Step.COMPLETE} & set(
+            steps(remaining(facts))
+        )
 
 
 @given(FACTS)
@@ -80,5 +82,10 @@ def test_the_canvas_hands_the_batch_from_step_to_step() -> None:
     first, second, group = whole.tasks
     assert (first.task, first.args) == (Step.RESERVE.value, ([1, 2, 3],))
     assert (second.task, second.args) == (Step.CHARGE.value, ())
-    assert {member.task for member in group.tasks} == {"email.send", "sms.send", "inventory.invoice", "shipping.book"}
+    assert {member.task for member in group.tasks} == {
+        "email.send",
+        "sms.send",
+        "inventory.invoice",
+        "shipping.book",
+    }
     assert (group.body.task, group.body.args) == (Step.COMPLETE.value, ([1, 2, 3],))

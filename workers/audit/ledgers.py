@@ -1,95 +1,125 @@
-"""What the providers say they did, brought beside our tables.
+"""What the providers say they did, brought beside our tables so that SQL can compare.
 
-The ledgers are read twice, before and after our books are looked at. What the first reading shows was done by then,
-so our books must know of it; what our books claim was done by then, so the second reading must show it. In this way
-the audit holds while orders are pouring in.
+The ledgers are read twice, before and after our books are opened. What the first reading shows was done by then, so
+our books must know of it. What our books claim was done by then, so both readings together must show it: the second
+one is marked `late`. In this way the audit holds while orders are pouring in.
+
+Pages go straight into a temporary table: a year of orders is never in memory.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, LiteralString
 
 from django.conf import settings
 
 from orders import sql
+from orders.models.order import NUMBER_OFFSET, NUMBER_PREFIX
 from orders.outside.failures import ProviderError
 from orders.outside.http import client, expect
 
+PAYMENTS, SMS, CARRIER, MAILBOX = "payments", "sms", "carrier", "mailbox"
+# Provider -> the setting that says where it is.
+PROVIDERS = {PAYMENTS: "PAYMENTS_URL", SMS: "SMS_URL", CARRIER: "CARRIER_URL", MAILBOX: "MAILBOX_URL"}
+
 _PAGE = 5_000
 
-PROVIDERS = {
-    "payments": settings.PAYMENTS_URL,
-    "sms": settings.SMS_URL,
-    "carrier": settings.CARRIER_URL,
-    "mailbox": settings.MAILBOX_URL.rstrip("/"),
-}
-
+# Keys are made from the key of a row of ours: "<uuid>-charge", "<uuid>-sms", and "<uuid@domain>" for a mail. They are
+# taken apart once, when they come in: `row_key` is the uuid, `purpose` what follows it.
 _CREATE: LiteralString = """
 CREATE TEMPORARY TABLE audit_ledger (
     provider text NOT NULL, late boolean NOT NULL, kind text NOT NULL, key text NOT NULL, ref text NOT NULL,
-    order_number text NOT NULL, order_id bigint, amount bigint NOT NULL
-) ON COMMIT DROP
+    order_number text NOT NULL, order_id bigint, amount bigint NOT NULL, currency text NOT NULL,
+    row_key uuid, purpose text NOT NULL
+)
 """
+_DROP: LiteralString = "DROP TABLE IF EXISTS pg_temp.audit_money, pg_temp.audit_ledger"
 _FILL: LiteralString = """
 INSERT INTO audit_ledger
 SELECT %(provider)s, %(late)s, kind, key, ref, number,
-       CASE WHEN number ~ '^S-[0-9]{1,15}$' THEN substr(number, 3)::bigint - %(offset)s END, amount
-FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(refs)s::text[], %(numbers)s::text[], %(amounts)s::bigint[])
-     AS entry (kind, key, ref, number, amount)
+       CASE WHEN number ~ ('^' || %(prefix)s || '[0-9]{1,15}$')
+            THEN substr(number, length(%(prefix)s) + 1)::bigint - %(offset)s END,
+       amount, currency,
+       CASE WHEN bare ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[-@]' THEN left(bare, 36)::uuid END,
+       substr(bare, 38)
+FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(refs)s::text[], %(numbers)s::text[], %(amounts)s::bigint[],
+            %(currencies)s::text[]) AS entry (kind, key, ref, number, amount, currency),
+     btrim(key, '<>') AS bare
 """
-_ANALYZE: LiteralString = "ANALYZE audit_ledger"
+# An order's money as the provider has it, early and all in all.
+_SUM_UP: LiteralString = """
+CREATE TEMPORARY TABLE audit_money AS
+SELECT order_id,
+       coalesce(sum(amount) FILTER (WHERE kind = 'captured' AND NOT late), 0)::bigint AS captured_early,
+       coalesce(sum(amount) FILTER (WHERE kind = 'captured'), 0)::bigint AS captured,
+       coalesce(sum(amount) FILTER (WHERE kind = 'refunded' AND NOT late), 0)::bigint AS refunded_early,
+       coalesce(sum(amount) FILTER (WHERE kind = 'refunded'), 0)::bigint AS refunded
+FROM audit_ledger WHERE provider = 'payments' AND order_id IS NOT NULL GROUP BY order_id
+"""
+_ANALYZE: LiteralString = "ANALYZE audit_ledger, audit_money"
+
+Positions = dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Entries of one provider's ledger from one position to the next."""
+class Ledgers:
+    """The providers' ledgers in temporary tables of this connection; `missing` says why one could not be read.
 
-    entries: list[dict[str, Any]]
-    next: int
+    `since` are positions to begin at, for ledgers that remember more than our database does.
+    """
+
+    def __init__(self, since: Mapping[str, int] | None = None) -> None:
+        self.positions: Positions = dict.fromkeys(PROVIDERS, 0) | dict(since or {})
+        self.missing: dict[str, str] = {}
+        self.drop()
+        sql.count(_CREATE, {})
+
+    def read(self, *, late: bool) -> None:
+        """Read every ledger on from where its last reading ended."""
+        for provider in PROVIDERS:
+            if provider in self.missing:
+                continue
+            try:
+                for entries, after in _pages(provider, self.positions[provider]):
+                    _store(provider, entries, late=late)
+                    self.positions[provider] = after
+            except ProviderError as error:
+                self.missing[provider] = f"The ledger of {provider} cannot be read: {error}"
+
+    def sum_up(self) -> None:
+        """To be called after the last reading, and before anything is compared."""
+        sql.count(_SUM_UP, {})
+        sql.count(_ANALYZE, {})
+
+    def drop(self) -> None:
+        sql.count(_DROP, {})
 
 
-def read(provider: str, after: int = 0) -> Reading:
-    """All entries after a position. Raises ProviderError when the provider cannot be asked."""
-    entries: list[dict[str, Any]] = []
+def _pages(provider: str, after: int) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    base = getattr(settings, PROVIDERS[provider])
+    if not base:
+        raise ProviderError(f"{PROVIDERS[provider]} is not set")
     while True:
-        url = f"{PROVIDERS[provider]}/ledger?after={after}&limit={_PAGE}"
+        url = f"{base.rstrip('/')}/ledger?after={after}&limit={_PAGE}"
         page = expect(*client().run(client().call("GET", url)), f"ledger of {provider}")
-        entries += page["entries"]
-        after = page["next"]
-        if len(page["entries"]) < _PAGE:
-            return Reading(entries, after)
+        entries, after = page["entries"], page["next"]
+        if entries:
+            yield entries, after
+        if len(entries) < _PAGE:
+            return
 
 
-def read_all(after: dict[str, int] | None = None) -> tuple[dict[str, Reading], dict[str, str]]:
-    """(what was read, why the others could not be read), by provider."""
-    readings: dict[str, Reading] = {}
-    missing: dict[str, str] = {}
-    for provider in PROVIDERS:
-        try:
-            readings[provider] = read(provider, (after or {}).get(provider, 0))
-        except ProviderError as error:
-            missing[provider] = f"The ledger of {provider} cannot be read, so it is not proved: {error}"
-    return readings, missing
-
-
-def create_table() -> None:
-    sql.count(_CREATE, {})
-
-
-def store(readings: dict[str, Reading], *, late: bool, offset: int) -> None:
-    """Put readings into the table; `late` marks what was done after our books were opened."""
-    for provider, reading in readings.items():
-        entries = reading.entries
-        sql.count(
-            _FILL,
-            {
-                "provider": provider,
-                "late": late,
-                "offset": offset,
-                "kinds": [entry["kind"] for entry in entries],
-                "keys": [entry["key"] or "" for entry in entries],
-                "refs": [entry["ref"] or "" for entry in entries],
-                "numbers": [entry["order"] or "" for entry in entries],
-                "amounts": [entry["amount"] or 0 for entry in entries],
-            },
-        )
-    sql.count(_ANALYZE, {})
+def _store(provider: str, entries: list[dict[str, Any]], *, late: bool) -> None:
+    sql.count(
+        _FILL,
+        {
+            "provider": provider,
+            "late": late,
+            "prefix": NUMBER_PREFIX,
+            "offset": NUMBER_OFFSET,
+            "kinds": [entry["kind"] for entry in entries],
+            "keys": [entry["key"] or "" for entry in entries],
+            "refs": [entry["ref"] or "" for entry in entries],
+            "numbers": [entry["order"] or "" for entry in entries],
+            "amounts": [entry["amount"] or 0 for entry in entries],
+            "currencies": [(entry["currency"] or "").upper() for entry in entries],
+        },
+    )

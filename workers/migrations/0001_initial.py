@@ -6,32 +6,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('orders', '0001_initial'),
+        ("orders", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DeadLetter',
+            name="DeadLetter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=60)),
-                ('error_class', models.CharField(max_length=200)),
-                ('message', models.TextField()),
-                ('traceback', models.TextField(blank=True)),
-                ('fingerprint', models.CharField(db_index=True, help_text='The same for the same failure.', max_length=64)),
-                ('stops_order', models.BooleanField(help_text='Whether the order waits for this to be resolved.')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('resolution', models.CharField(blank=True, max_length=300)),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dead_letters', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=60)),
+                ("error_class", models.CharField(max_length=200)),
+                ("message", models.TextField()),
+                ("traceback", models.TextField(blank=True)),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        db_index=True, help_text="The same for the same failure.", max_length=64
+                    ),
+                ),
+                (
+                    "stops_order",
+                    models.BooleanField(help_text="Whether the order waits for this to be resolved."),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                ("resolution", models.CharField(blank=True, max_length=300)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dead_letters",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('resolved_at__isnull', True)), fields=['order'], name='dead_letter_open')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("resolved_at__isnull", True)),
+                        fields=["order"],
+                        name="dead_letter_open",
+                    )
+                ],
             },
         ),
     ]

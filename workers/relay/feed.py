@@ -42,7 +42,9 @@ class Feed:
             return 0
         try:
             events = sql.rows(_UNPUBLISHED, {"limit": BATCH})
-            self._broker.publish(LIVE_CHANNEL, orjson.dumps([[token, kind] for _, token, _, kind, _, _ in events]))
+            self._broker.publish(
+                LIVE_CHANNEL, orjson.dumps([[token, kind] for _, token, _, kind, _, _ in events])
+            )
             by_kind: dict[str, list[dict[str, object]]] = defaultdict(list)
             for event_id, _, order_id, kind, at, detail in events:
                 by_kind[kind].append(

@@ -103,7 +103,11 @@ class Relay:
                 first = plan[0] if plan else Step.CLOSE
                 deadletters.bury(
                     first[0] if isinstance(first, tuple) else first,
-                    {order.order_id: Poison(f"driven {MAX_DRIVES} times, and no worker came back with an answer")},
+                    {
+                        order.order_id: Poison(
+                            f"driven {MAX_DRIVES} times, and no worker came back with an answer"
+                        )
+                    },
                     stops=True,
                 )
         return [order for order in due if order.drives <= MAX_DRIVES]

@@ -143,7 +143,9 @@ class AnyTraffic(TestCase):
                 stock(**{sku: StockItem.objects.get(sku=sku).stocked + amount for sku in skus})
         for item in StockItem.objects.all():
             moved = dict(
-                StockMovement.objects.filter(sku=item.sku).values_list("kind").annotate(pieces=Sum("quantity"))
+                StockMovement.objects.filter(sku=item.sku)
+                .values_list("kind")
+                .annotate(pieces=Sum("quantity"))
             )
             assert item.stocked == moved.get("stocked", 0)
             assert item.reserved == moved.get("reserved", 0) - moved.get("released", 0)

@@ -104,7 +104,10 @@ def test_an_order_survives_the_death_of_a_kept_connection() -> None:
     [
         ("UPDATE orders_orderline SET quantity = 99", "orders_orderline is written once: UPDATE refused"),
         ("DELETE FROM orders_orderline", "orders_orderline is written once: DELETE refused"),
-        ("UPDATE orders_orderevent SET kind = 'order.paid'", "orders_orderevent is written once: UPDATE refused"),
+        (
+            "UPDATE orders_orderevent SET kind = 'order.paid'",
+            "orders_orderevent is written once: UPDATE refused",
+        ),
         ("DELETE FROM orders_orderevent", "orders_orderevent is written once: DELETE refused"),
     ],
 )

@@ -30,7 +30,10 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         feed = Feed()
         telling = threading.Thread(
-            target=_keep_turning, args=(lambda: 0 if feed.turn() else FEED_POLL, stop), name="feed", daemon=True
+            target=_keep_turning,
+            args=(lambda: 0 if feed.turn() else FEED_POLL, stop),
+            name="feed",
+            daemon=True,
         )
         telling.start()
         log.info("The relay looks for due orders every %d ms.", POLL * 1000)

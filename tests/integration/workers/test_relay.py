@@ -1,0 +1,192 @@
+"""The relay: what is due is rung once, together with its like, and nothing is lost with the broker."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from orders import driving, inventory
+from orders.models import Order
+from orders.placing import place
+from orders.states import OrderStatus
+from sandbox.stack.servers import Servers
+from tests.making import at_once, draft, kinds, place_order, stock, unlocked
+from workers.models import DeadLetter
+from workers.queues import QueueName
+from workers.relay import claiming
+from workers.relay.claiming import claim_orders
+from workers.relay.ringing import MAX_DRIVES, Relay
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """The broker of this run, empty but for the mark that it remembers."""
+    client = redis.Redis.from_url(settings.BROKER_URL)
+    client.flushall()
+    client.set("stampede:remembers", "1")
+    yield client
+    client.flushall()
+    client.close()
+
+
+def due_again(*orders: Order) -> None:
+    """The leases of these orders have run out."""
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(
+        due_at=timezone.now() - timedelta(seconds=1)
+    )
+
+
+def lengths(broker: redis.Redis) -> dict[str, int]:
+    return {name.value: broker.llen(name.value) for name in QueueName if broker.llen(name.value)}
+
+
+def test_orders_at_the_same_point_are_rung_as_one(broker: redis.Redis) -> None:
+    for _ in range(30):
+        place_order()
+    place_order(card=None)
+    Relay().turn()
+    assert lengths(broker) == {"inventory": 2}  # one batch by card, one cash on delivery
+    assert not claim_orders(100)
+
+
+def test_a_batch_has_a_hundred_at_most(broker: redis.Redis) -> None:
+    for number in range(201):
+        place(draft(key=str(number)), wait=False)
+    Relay().turn()
+    assert lengths(broker) == {"inventory": 3}
+
+
+def overlapping_claims() -> tuple[set[int], set[int]]:
+    """What two relays get, the second of which claims while the first has not committed yet."""
+    claimed, done = threading.Event(), threading.Event()
+
+    def claim(number: int) -> set[int]:
+        if number:
+            claimed.wait(30)
+            try:
+                return {due.order_id for due in claim_orders(10)}
+            finally:
+                done.set()
+        with transaction.atomic():
+            mine = {due.order_id for due in claim_orders(10)}
+            claimed.set()
+            done.wait(1)  # without the guard the second waits for our commit
+        return mine
+
+    first, second = at_once(claim, 2)
+    assert isinstance(first, set)
+    assert isinstance(second, set)
+    return first, second
+
+
+def test_two_relays_never_claim_the_same_order() -> None:
+    for _ in range(20):
+        place_order()
+    first, second = overlapping_claims()
+    assert len(first) == len(second) == 10
+    assert not first & second
+
+
+def test_without_skip_locked_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "_CLAIM_ORDERS", unlocked(claiming._CLAIM_ORDERS))
+    for _ in range(20):
+        place_order()
+    first, second = overlapping_claims()
+    assert first & second
+
+
+def test_while_enough_waits_the_crowd_gathers(broker: redis.Redis) -> None:
+    for _ in range(8):
+        broker.lpush(QueueName.PAYMENT.value, "waiting")
+    order = place_order()
+    Relay().turn()
+    order.refresh_from_db()
+    assert order.drives == 0
+
+
+def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers, broker: redis.Redis) -> None:
+    relay = Relay()
+    order = place_order()
+    house["valkey"].stop()
+    try:
+        assert relay.turn() > 0
+        order.refresh_from_db()
+        assert (order.drives, order.drives_total) == (0, 0)
+    finally:
+        house["valkey"].start()
+    relay.turn()
+    order.refresh_from_db()
+    assert order.drives == 1
+
+
+def test_a_wiped_broker_is_noticed_and_everything_rung_again(broker: redis.Redis) -> None:
+    orders = [place_order() for _ in range(5)]
+    relay = Relay()
+    relay.turn()
+    broker.flushall()
+    relay.turn()
+    assert lengths(broker) == {"inventory": 1}
+    for order in orders:
+        order.refresh_from_db()
+        assert (order.drives, order.drives_total) == (1, 2)
+
+
+def test_a_wipe_leaves_those_alone_that_wait_for_their_time(broker: redis.Redis) -> None:
+    order = place_order()
+    driving.look_at({order.pk: timezone.now() + timedelta(hours=1)}, alone=True)
+    broker.flushall()
+    Relay().turn()
+    assert lengths(broker) == {}
+
+
+def test_whoever_breaks_its_batch_is_found_in_two_steps_and_set_apart(broker: redis.Redis) -> None:
+    """Driven together, then by tens, then alone; and after that it is poison."""
+    orders = [place_order() for _ in range(25)]
+    relay = Relay()
+    for batches in (1, 3, 25):
+        broker.delete(QueueName.INVENTORY.value)
+        relay.turn()
+        assert lengths(broker) == {"inventory": batches}
+        due_again(*orders)
+    broker.delete(QueueName.INVENTORY.value)
+    relay.turn()
+    letter = DeadLetter.objects.filter(order=orders[0]).get()
+    assert letter.error_class.endswith("Poison")
+    assert DeadLetter.objects.count() == 25
+    orders[0].refresh_from_db()
+    assert orders[0].due_at is None
+    assert kinds(orders[0])[-1] == "order.dead_lettered"
+
+
+def test_who_only_waits_for_a_worker_is_no_poison(broker: redis.Redis) -> None:
+    """Nobody serves the queue: the message of the first drive still waits, so the order is not driven again."""
+    order = place_order()
+    relay = Relay()
+    for _ in range(MAX_DRIVES + 2):
+        relay.turn()
+        due_again(order)
+    order.refresh_from_db()
+    assert lengths(broker) == {"inventory": 1}
+    assert order.drives == 1
+    assert not DeadLetter.objects.exists()
+
+
+def test_an_order_with_nothing_left_to_do_is_closed(broker: redis.Redis) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    Order.objects.filter(pk=order.pk).update(status=OrderStatus.CANCELLED)
+    inventory.release([order.pk])
+    Order.objects.filter(pk=order.pk).update(status=OrderStatus.COMPLETED)
+    order.notifications.create(channel="email", kind="confirmation", status="sent")
+    order.notifications.create(channel="sms", kind="confirmation", status="sent")
+    Relay().turn()
+    order.refresh_from_db()
+    assert order.due_at is None
+    assert order.ended_at is not None
