@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.postgres.search import TrigramWordDistance
+from django.contrib.postgres.search import TrigramWordSimilarity
 from django.db import connection
 from django.db.models import Case, CharField, Count, Lookup, Q, QuerySet, Value, When
 from django.db.models.sql.compiler import SQLCompiler
@@ -19,6 +19,7 @@ from shop.catalogue.importing.drafts import SKU
 from shop.catalogue.models import Category, Product
 
 MAX_WORDS = 8
+NEAR = 0.5  # of 1; two letters that changed places in a word of six leave 0.57
 MAX_LENGTH = 100  # of what is typed; nobody types more, and every word costs a scan of the index
 
 _CONTROL = re.compile(
@@ -64,8 +65,8 @@ def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
         found = found.filter(Q(name__ilike=anywhere) | Q(sku__ilike=anywhere))
     typed = " ".join(words)
     if not found.exists() and _knows_trigrams():
-        nearest = TrigramWordDistance(typed, "name")
-        return products.filter(name__trigram_word_similar=typed).order_by(nearest, "name", "id")
+        near = products.annotate(nearness=TrigramWordSimilarity(typed, "name")).filter(nearness__gte=NEAR)
+        return near.order_by("-nearness", "name", "id")
     return found.order_by(_likeliest_first(typed), "name", "id")
 
 

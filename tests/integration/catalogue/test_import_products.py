@@ -176,8 +176,7 @@ def test_the_file_may_take_any_number_of_rows_in_the_same_number_of_statements(p
 def test_categories_are_known_by_name_or_address_whatever_the_case(products_csv: Written) -> None:
     Category.objects.create(name="Cooking & Baking", slug="kitchen", position=7)
     rows = "".join(
-        f"A-{at},A,,{category},1,20,,
-"
+        f"A-{at},A,,{category},1,20,,\n"
         for at, category in enumerate(["kitchen", "COOKING & BAKING", "New Things", "new things"])
     )
     import_file(products_csv(rows), Options())
