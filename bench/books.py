@@ -1,0 +1,91 @@
+"""What the shop's database says of the orders of one run, which are known by the beginning of their
+idempotency keys.
+
+Only reading, on a connection of its own that is made anew when the database was away: a benchmark may well
+kill it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+
+_STANDING: LiteralString = """
+SELECT status, ended_at IS NOT NULL, count(*) FROM orders_order WHERE idempotency_key LIKE %(keys)s GROUP BY
+1, 2
+"""
+_TO_COMPLETED: LiteralString = """
+SELECT 1000 * extract(epoch FROM ended_at - placed_at)::float8 FROM orders_order
+WHERE idempotency_key LIKE %(keys)s AND status = 'completed' AND ended_at IS NOT NULL
+"""
+_COMPLETING: LiteralString = """
+SELECT extract(epoch FROM max(ended_at) FILTER (WHERE status = 'completed') - min(placed_at))::float8
+FROM orders_order WHERE idempotency_key LIKE %(keys)s
+"""
+_UNENDED: LiteralString = """
+SELECT id FROM orders_order WHERE idempotency_key LIKE %(keys)s AND ended_at IS NULL ORDER BY id LIMIT 5
+"""
+_RETRY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many orders there are in each state, those that have ended and those that have not."""
+
+    ended: Counter[str]
+    under_way: Counter[str]
+
+    @property
+    def total(self) -> int:
+        return self.ended.total() + self.under_way.total()
+
+
+class Books:
+    """The database at `url`, of orders whose key begins with `prefix`."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._url = url
+        self._params = {"keys": f"{prefix}%"}
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def standing(self) -> Standing:
+        ended: Counter[str] = Counter()
+        under_way: Counter[str] = Counter()
+        for status, has_ended, count in await self.rows(_STANDING):
+            (ended if has_ended else under_way)[status] += count
+        return Standing(ended, under_way)
+
+    async def to_completed_ms(self) -> list[float]:
+        """From placed to completed, of each completed order."""
+        return [row[0] for row in await self.rows(_TO_COMPLETED)]
+
+    async def completing(self) -> float:
+        """Seconds from the first order placed to the last one completed; 0 if none was."""
+        [(seconds,)] = await self.rows(_COMPLETING)
+        return float(seconds or 0)
+
+    async def some_unended(self) -> list[int]:
+        """The ids of a few orders that have not ended, for people to look at."""
+        return [row[0] for row in await self.rows(_UNENDED)]
+
+    async def rows(
+        self, statement: LiteralString, params: Mapping[str, Any] | None = None
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run one reading statement; `keys` is the run's pattern in it. Waits for a database that is away."""
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+                cursor = await self._connection.execute(statement, {**self._params, **(params or {})})
+                return await cursor.fetchall()
+            except psycopg.OperationalError:
+                await self.close()
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None

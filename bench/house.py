@@ -1,0 +1,78 @@
+"""The house under test as a benchmark meets it: its addresses, its command line, and which of its processes
+is which.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sandbox.stack.layout import ROOT, STACK
+from sandbox.stack.processes import POOLS
+from sandbox.stack.program import StackError
+from sandbox.stack.supervisor import Record, Supervisor
+
+PROVIDERS = ("payments", "sms", "carrier", "mailbox")
+_POOLS = frozenset(pool.name for pool in POOLS)
+_NEEDED = ("SHOP_URL", "DATABASE_URL", "BROKER_URL", "PAYMENTS_URL", "MAILBOX_URL")
+
+
+def kind_of(name: str) -> str:
+    """The kind of process that a program of the stack is counted as: the pool "payment" is not the provider
+    "payments".
+    """
+    if name in _POOLS:
+        return f"pool.{name}"
+    return f"provider.{name}" if name in PROVIDERS else name
+
+
+@dataclass(frozen=True)
+class House:
+    """A running stack. `environment` is what its processes were told; `roots` finds the main process of each
+    program.
+    """
+
+    environment: Mapping[str, str]
+    roots: Callable[[], Mapping[str, int]]
+
+    @classmethod
+    def running(cls) -> "House":
+        """The stack that `./dev up` started, whose environment this process was given."""
+        if missing := [name for name in _NEEDED if not os.environ.get(name)]:
+            raise StackError(
+                f"{', '.join(missing)} not set: this measures a running stack.\n"
+                "Start it as `./dev replay`, `./dev rush` or `./dev bench`, which set them."
+            )
+        return cls(dict(os.environ), _of_the_stack)
+
+    def __getitem__(self, name: str) -> str:
+        """A setting of the stack by its variable, a URL without a slash at its end."""
+        return self.environment[name].rstrip("/")
+
+    def manage(self, *arguments: str, text: str = "") -> str:
+        """Run a command of manage.py, `text` on its standard input; returns its output, raises StackError if
+        it fails.
+        """
+        done = self.try_manage(*arguments, text=text)
+        if done.returncode:
+            raise StackError(
+                f"manage.py {' '.join(arguments)} failed:\n{(done.stdout + done.stderr).strip()}"
+            )
+        return done.stdout
+
+    def try_manage(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-P", str(ROOT / "manage.py"), *arguments],
+            env=dict(self.environment),
+            input=text,
+            capture_output=True,
+            text=True,
+        )
+
+
+def _of_the_stack() -> dict[str, int]:
+    record = Record.load(STACK)
+    if record is None:
+        raise StackError("the stack is not up any more. First: ./dev up --detach")
+    return {name: state.pid for name, state in Supervisor.of(STACK, record).states().items() if state.pid}
