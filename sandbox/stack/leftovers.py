@@ -8,7 +8,6 @@ our folder.
 
 import os
 import signal
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -45,20 +44,6 @@ def end_all(layout: Layout) -> int:
         _signal(alive, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
     return len(found)
-
-
-def wait_gone(pid: int, started: float, seconds: float) -> bool:
-    """Wait until this process is gone; False when it still runs after so long."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            process = psutil.Process(pid)
-            if process.create_time() != started or process.status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _is_ours(process: psutil.Process, layout: Layout) -> bool:

@@ -26,7 +26,7 @@ from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import last_lines, look, wait_healthy
 
 START_SECONDS = 60.0  # for a group to become healthy; a slow machine needs ten of them
-DOWN_SECONDS = 9.0  # for the process manager to stop all; each program is killed after three
+DOWN_SECONDS = 9.0  # for the process manager to stop all; each program is killed after two
 
 
 class Interrupted(Exception):
@@ -55,8 +55,7 @@ def down(layout: Layout) -> bool:
     """Stop everything of this stack; True when anything ran."""
     record = Record.load(layout)
     if record:
-        Supervisor.of(layout, record).shut_down()
-        leftovers.wait_gone(record.pid, record.started, DOWN_SECONDS)
+        Supervisor.of(layout, record).shut_down(DOWN_SECONDS)
     left = leftovers.end_all(layout)
     return record is not None or left > 0
 

@@ -41,5 +41,5 @@ class Program:
     stage: Stage = Stage.BESIDE
     environment: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's
     stop_signal: str = "TERM"
-    stop_seconds: int = 3  # how long it may take to stop before it is killed
+    stop_seconds: int = 2  # how long it may take to stop before it is killed
     is_pool: bool = False  # a Celery node, whose health is its answer to a ping

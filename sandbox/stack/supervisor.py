@@ -48,11 +48,18 @@ class Record:
         """The record of the stack that runs now; None when none does."""
         try:
             record = cls(**json.loads(_record_file(layout).read_text()))
-            process = psutil.Process(record.pid)
-            alive = process.create_time() == record.started and process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, ValueError, TypeError, psutil.NoSuchProcess):
+        except (FileNotFoundError, ValueError, TypeError):
             return None
-        return record if alive else None
+        return record if record.alive else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process manager still runs, and not a stranger under its pid."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
     def save(self, layout: Layout) -> None:
         path = _record_file(layout)
@@ -150,13 +157,20 @@ class Supervisor:
             for one in answer
         }
 
-    def shut_down(self) -> None:
-        """Tell it to stop all programs, the shop before the servers, and then itself; returns at once."""
+    def shut_down(self, seconds: float) -> None:
+        """Have it stop all programs, the shop before the servers, and then itself; returns when it is gone.
+
+        It looks at its children once a second, and whenever it is asked something: so we keep asking.
+        """
         try:
             self._server.supervisor.shutdown()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             with suppress(psutil.NoSuchProcess):  # it is on its way already
                 psutil.Process(self.record.pid).terminate()
+        until = time.monotonic() + seconds
+        while self.record.alive and time.monotonic() < until:
+            self.answers()
+            time.sleep(0.05)
 
 
 def _configuration(stack: Stack, programs: Sequence[Program], port: int) -> str:

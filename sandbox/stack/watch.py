@@ -17,7 +17,7 @@ LOG_LINES = 30
 PING_SECONDS = 2.0
 QUICK_PING_SECONDS = 0.5  # where we ask again at once
 NO_PONG = "does not answer a ping over the broker"
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 
 def look(stack: Stack, supervisor: Supervisor, programs: Sequence[Program]) -> dict[str, str | None]:
