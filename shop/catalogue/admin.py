@@ -105,8 +105,8 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return money.format(product.price_minor, product.currency)
 
     @display(description="On hand", ordering="free_to_sell")  # type: ignore[untyped-decorator]
-    def on_hand(self, product: Product) -> int:
-        return getattr(product, "free_to_sell", None) or 0
+    def on_hand(self, product: Product) -> str:
+        return f"{getattr(product, 'free_to_sell', None) or 0:,}"
 
     @display(description="Stock")  # type: ignore[untyped-decorator]
     def stock(self, product: Product) -> str:
