@@ -6,7 +6,6 @@ Workers of xdist use what their controller has started.
 
 import os
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,8 +34,8 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def house() -> Iterator[Servers]:
+def house() -> Servers:
     """The servers of this run: kill, freeze or restart one by its name; leave it running."""
     if SERVERS is None:
         pytest.fail("A test that stops servers must run in one process: leave out -n.")
-    yield SERVERS
+    return SERVERS

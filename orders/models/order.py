@@ -81,6 +81,9 @@ class Order(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    def get_absolute_url(self) -> str:
+        return order_path(self.token)
+
     @property
     def number(self) -> str:
         return number_of(self.pk)
@@ -89,9 +92,6 @@ class Order(models.Model):
     def net_minor(self) -> int:
         """Total without tax, in the currency's minor unit."""
         return self.total_minor - self.tax_minor
-
-    def get_absolute_url(self) -> str:
-        return order_path(self.token)
 
     @property
     def url(self) -> str:

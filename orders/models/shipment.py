@@ -1,4 +1,4 @@
-"""The parcel of an order. Its row is written before the carrier is asked: from then on the order cannot be cancelled."""
+"""The parcel of an order. Its row is written before the carrier is asked; from then on nothing can be cancelled."""
 
 from django.db import models
 from django.db.models.functions import Now

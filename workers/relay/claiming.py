@@ -16,6 +16,7 @@ FROM (SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(
 WHERE o.id = due.id
 RETURNING o.id, o.status, o.payment_method, o.drives, o.alone
 """
+_ANY_DUE: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now())"
 _CLAIM_DOCUMENTS: LiteralString = """
 UPDATE orders_document d
 SET due_at = now() + %(lease)s, drives = d.drives + 1, drives_total = d.drives_total + 1
@@ -45,6 +46,12 @@ class Due:
     payment_method: str
     drives: int
     alone: bool
+
+
+def any_due() -> bool:
+    """Whether an order is due: the cheap question of a quiet shop."""
+    [(found,)] = sql.rows(_ANY_DUE, {})
+    return bool(found)
 
 
 def claim_orders(limit: int) -> list[Due]:

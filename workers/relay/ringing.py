@@ -19,7 +19,7 @@ from orders.states import OrderStatus, PaymentMethod
 from workers import deadletters
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.relay.broker import Broker, waiting
-from workers.relay.claiming import Due, claim_documents, claim_orders, take_all_back, take_back
+from workers.relay.claiming import Due, any_due, claim_documents, claim_orders, take_all_back, take_back
 from workers.tasks import render_documents
 from workers.workflow import Plan, Step, canvas, remaining
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 POLL = 0.02  # seconds between looks when the shop is quiet
 LINGER = 0.1  # seconds for orders to gather when it is not
+QUIET_TURNS = 10  # in a quiet shop the broker and the documents are looked at every so many turns
 BUSY = 4  # orders found at one look from which on it is not quiet
 BATCHES_WAITING = 8  # no claim while so many batches wait in the queues
 CLAIM = 1_000  # orders a look
@@ -49,9 +50,13 @@ class Relay:
     def __init__(self) -> None:
         self._broker = Broker()
         self._broker_away = False
+        self._turns = -1
 
     def turn(self) -> float:
         """Do one look; returns how many seconds to wait before the next. Raises Django's OperationalError."""
+        self._turns += 1
+        if not any_due() and self._turns % QUIET_TURNS:
+            return POLL
         try:
             lengths, remembers = self._broker.look()
             if not remembers:
@@ -65,7 +70,7 @@ class Relay:
         due = claim_orders(CLAIM)
         if due:
             self._ring(due, lengths)
-        elif not lengths[QueueName.DOCUMENTS] and not waiting(lengths, ORDER_QUEUES):
+        elif not lengths[QueueName.DOCUMENTS]:
             self._ring_documents()
         return LINGER if len(due) >= BUSY else POLL
 

@@ -29,7 +29,7 @@ def task() -> Task:
 def test_who_is_done_goes_on_and_who_failed_comes_back_alone(task: Task) -> None:
     good, later = place_order(), place_order()
     outcome = Outcome([good.pk], [Failure(later.pk, Transient("busy", retry_after=5), 1)])
-    assert perform(task, Step.CHARGE, lambda ids: outcome, [good.pk, later.pk]) == [good.pk]
+    assert perform(task, Step.CHARGE, lambda _: outcome, [good.pk, later.pk]) == [good.pk]
     later.refresh_from_db()
     assert later.alone
     assert later.due_at is not None
@@ -39,7 +39,7 @@ def test_who_is_done_goes_on_and_who_failed_comes_back_alone(task: Task) -> None
 def test_what_is_refused_becomes_a_dead_letter_and_the_order_stops(task: Task) -> None:
     order = place_order()
     refused = Outcome([], [Failure(order.pk, Refused("carrier: 400 no such street"), 1)])
-    perform(task, Step.SHIP, lambda ids: refused, [order.pk])
+    perform(task, Step.SHIP, lambda _: refused, [order.pk])
     letter = DeadLetter.objects.get()
     assert (letter.order, letter.task, letter.message) == (
         order,
@@ -57,7 +57,7 @@ def test_a_side_dish_never_spoils_the_meal(task: Task) -> None:
     perform(
         task,
         Step.EMAIL,
-        lambda ids: Outcome([], [Failure(order.pk, Refused("550 no such user"), 1)]),
+        lambda _: Outcome([], [Failure(order.pk, Refused("550 no such user"), 1)]),
         [order.pk],
     )
     order.refresh_from_db()
@@ -115,9 +115,7 @@ def test_replaying_drives_the_order_again_and_twice_is_once(task: Task) -> None:
 def test_a_replayed_message_is_sent_after_all() -> None:
     order = place_order()
     order.notifications.create(channel="email", kind="confirmation", status="requested")
-    perform(
-        send_email, Step.EMAIL, lambda ids: Outcome([], [Failure(order.pk, Refused("550"), 1)]), [order.pk]
-    )
+    perform(send_email, Step.EMAIL, lambda _: Outcome([], [Failure(order.pk, Refused("550"), 1)]), [order.pk])
     deadletters.replay(DeadLetter.objects.all(), "ada")
     assert Notification.objects.get().status == Notification.Status.REQUESTED
 
