@@ -40,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there as JSON")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, **options: Any) -> None:
         if options["short_every"] < 0 or (options["short_every"] and not options["stock_from_sales"]):
             raise CommandError("--short-every takes a number of 1 or more, together with --stock-from-sales.")
         chosen = Options(
