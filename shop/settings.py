@@ -9,6 +9,7 @@ import dj_database_url
 import dj_email_url
 from csp.constants import NONE, SELF
 
+from shop import desk
 from shop.environment import read_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -157,6 +158,7 @@ CARRIER_GATEWAY = ENVIRONMENT.carrier_gateway
 CARRIER_URL = ENVIRONMENT.carrier_url.rstrip("/")
 FLOWER_URL = ENVIRONMENT.flower_url
 MAILBOX_URL = ENVIRONMENT.mailbox_url
+UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 
 _email = dj_email_url.parse(ENVIRONMENT.email_url)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]

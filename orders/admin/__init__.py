@@ -1,0 +1,7 @@
+"""Orders and stock at the operator's desk. Facts are read here, never edited: what changes an order or a
+stock level goes through the same functions as everything else, after a page that asks and by a POST."""
+
+from orders.admin.order import OrderAdmin
+from orders.admin.stock import StockItemAdmin, StockMovementAdmin
+
+__all__ = ["OrderAdmin", "StockItemAdmin", "StockMovementAdmin"]

@@ -1,0 +1,131 @@
+"""What an order's page at the desk shows: its rows, in words, each table as headers and rows of cells."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
+from orders.admin import standing
+from orders.cancelling import cancellable
+from orders.models import Document, Notification, Order, Payment
+from orders.money import format, percent
+from orders.states import OrderStatus
+
+# Unfold's colours of labels; a state that is not here is grey.
+STATUS_COLOURS = {
+    OrderStatus.PLACED: "info",
+    OrderStatus.RESERVED: "info",
+    OrderStatus.AWAITING_PAYMENT: "warning",
+    OrderStatus.PAID: "primary",
+    OrderStatus.COMPLETED: "success",
+    OrderStatus.OUT_OF_STOCK: "danger",
+    OrderStatus.PAYMENT_DECLINED: "danger",
+    OrderStatus.REFUNDED: "warning",
+}
+PAYMENT_COLOURS = {
+    Payment.Status.REQUIRES_ACTION: "warning",
+    Payment.Status.AUTHORISED: "primary",
+    Payment.Status.CAPTURED: "success",
+    Payment.Status.DECLINED: "danger",
+    Payment.Status.REFUNDED: "warning",
+}
+
+Table = dict[str, Sequence[Any]]
+
+
+def order_page(order: Order) -> dict[str, Any]:
+    """The context of orders/admin/order.html; six statements, however many lines the order has."""
+    payment: Payment | None = getattr(order, "payment", None)
+    return {
+        "order": order,
+        "payment": payment,
+        "shipment": getattr(order, "shipment", None),
+        "status_colour": STATUS_COLOURS.get(OrderStatus(order.status), ""),
+        "payment_colour": PAYMENT_COLOURS.get(Payment.Status(payment.status), "") if payment else "",
+        "standing": standing.told(order),
+        "standing_colour": standing.COLOURS.get(standing.standing_of(order), ""),
+        "cancellable": cancellable(order),
+        "drivable": order.ended_at is None,
+        "open_letters": order.dead_letters.filter(resolved_at=None),
+        "lines": _lines(order),
+        "messages_sent": _notifications(order.notifications.all()),
+        "documents": _documents(order, order.documents.all()),
+        "timeline": _table(
+            ("When", "What", "Details"),
+            ((_precisely(event.at), event.get_kind_display(), event.detail) for event in order.events.all()),
+        ),
+    }
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    return {"headers": headers, "rows": list(rows)}
+
+
+def _lines(order: Order) -> Table:
+    def amount(minor: int) -> str:
+        return format(minor, order.currency)
+
+    return _table(
+        ("SKU", "Article", "Quantity", "Unit price", "Tax rate", "Total"),
+        (
+            (
+                line.sku,
+                line.name,
+                f"{line.quantity:,}",
+                amount(line.unit_price_minor),
+                percent(line.tax_rate_bp),
+                amount(line.total_minor),
+            )
+            for line in order.lines.all()
+        ),
+    )
+
+
+def _notifications(notifications: QuerySet[Notification]) -> Table:
+    return _table(
+        ("Channel", "Message", "Status", "When", "Failed tries"),
+        (
+            (
+                message.get_channel_display(),
+                message.get_kind_display(),
+                f"{message.get_status_display()}: {message.reason}"
+                if message.reason
+                else message.get_status_display(),
+                _precisely(message.sent_at or message.requested_at),
+                message.attempts,
+            )
+            for message in notifications
+        ),
+    )
+
+
+def _documents(order: Order, documents: QuerySet[Document]) -> Table:
+    def pdf(document: Document) -> str:
+        if document.file:
+            words = "Open the PDF"
+        elif document.due_at is None:
+            words = "It could not be made: try again"
+        else:
+            words = "Not printed yet: make it now"
+        return format_html(
+            '<a class="text-link" href="{}">{}</a>', reverse("invoice", args=[order.token]), words
+        )
+
+    return _table(
+        ("Document", "Number", "Issued", "PDF"),
+        (
+            (document.get_kind_display(), document.number, _precisely(document.issued_at), pdf(document))
+            for document in documents
+        ),
+    )
+
+
+def _precisely(moment: datetime) -> str:
+    """With milliseconds: between two steps of an order often lie fewer than a second."""
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'j M Y H:i:s')}.{local.microsecond // 1000:03d}"
