@@ -1,0 +1,25 @@
+"""The checks, one module each, in the order in which they are told."""
+
+from workers.audit.checks import (
+    accounted,
+    events,
+    failed_orders,
+    money,
+    nothing_uncommitted,
+    notifications,
+    shipments,
+    stock,
+)
+
+CHECKS = (
+    accounted.CHECK,
+    money.CHECK,
+    stock.CHECK,
+    failed_orders.CHECK,
+    notifications.CHECK,
+    shipments.CHECK,
+    events.CHECK,
+    nothing_uncommitted.CHECK,
+)
+
+__all__ = ["CHECKS"]

@@ -1,0 +1,104 @@
+"""Nobody pays twice, and our books say to the minor unit what the provider's ledger says.
+
+A claim of our books must be in the ledger. What the ledger had before our books were opened must be in them, unless
+the order is being worked on: then the answer may not be written down yet.
+"""
+
+from typing import LiteralString
+
+from workers.audit.ledgers import PAYMENTS
+from workers.audit.rules import SETTLED, Check, Rule
+
+_CAPTURED_TWICE: LiteralString = """
+SELECT order_id, 'was captured ' || count(*) || ' times at the payment provider.'
+FROM audit_ledger WHERE provider = 'payments' AND kind = 'captured' AND order_id IS NOT NULL
+GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id
+"""
+_KEY_CAPTURED_TWICE: LiteralString = """
+SELECT min(order_id), 'and ' || count(*) - 1 || ' more captures share the key ' || key || '.'
+FROM audit_ledger WHERE provider = 'payments' AND kind = 'captured'
+GROUP BY key HAVING count(*) > 1 AND count(DISTINCT order_number) > 1 ORDER BY min(order_id)
+"""
+_BOOKS_DIFFER: LiteralString = (
+    """
+SELECT o.id, 'is ' || side.verb || ' {} in our books, and {} at the payment provider.', p.currency, side.ours,
+       CASE WHEN side.ours > side.theirs THEN side.theirs ELSE side.early END
+FROM orders_order o
+JOIN orders_payment p ON p.order_id = o.id
+LEFT JOIN audit_money m ON m.order_id = o.id
+CROSS JOIN LATERAL (VALUES
+    ('captured', p.captured_minor, coalesce(m.captured_early, 0), coalesce(m.captured, 0)),
+    ('refunded', p.refunded_minor, coalesce(m.refunded_early, 0), coalesce(m.refunded, 0))
+) AS side (verb, ours, early, theirs)
+WHERE side.ours > side.theirs OR side.early > side.ours AND """
+    + SETTLED
+    + "ORDER BY o.id"
+)
+_TOO_MUCH: LiteralString = """
+SELECT o.id, 'comes to {}, but {} was captured and {} refunded at the payment provider.', o.currency,
+       o.total_minor, m.captured, m.refunded
+FROM orders_order o JOIN audit_money m ON m.order_id = o.id
+WHERE m.captured > CASE o.payment_method WHEN 'card' THEN o.total_minor ELSE 0 END OR m.refunded > m.captured
+ORDER BY o.id
+"""
+_OTHER_CURRENCY: LiteralString = """
+SELECT o.id, 'is in ' || o.currency || ', but was ' || l.kind || ' in ' || l.currency || '.'
+FROM audit_ledger l JOIN orders_order o ON o.id = l.order_id
+WHERE l.provider = 'payments' AND l.currency <> o.currency ORDER BY o.id
+"""
+_NOT_PAID: LiteralString = """
+SELECT o.id, 'is ' || o.status || ' and comes to {}, but its payment is '
+             || coalesce(p.status, 'missing') || ' with {} captured and {} refunded.',
+       o.currency, o.total_minor, coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0)
+FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id
+WHERE o.payment_method = 'card' AND o.status IN ('paid', 'completed')
+  AND (p.status IS DISTINCT FROM 'captured' OR p.captured_minor <> o.total_minor OR p.refunded_minor <> 0)
+ORDER BY o.id
+"""
+_NOT_GIVEN_BACK: LiteralString = (
+    """
+SELECT o.id, 'is refunded, but of {} captured only {} was given back.', p.currency, p.captured_minor, p.refunded_minor
+FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
+WHERE o.status = 'refunded' AND p.captured_minor <> p.refunded_minor AND """
+    + SETTLED
+    + "ORDER BY o.id"
+)
+_WRONG_PAYMENT: LiteralString = """
+SELECT o.id, CASE WHEN o.payment_method = 'cod' THEN 'is paid at the door, but has a card payment of {} ('
+                  ELSE 'has a payment of {} (' END || p.currency || ') for a total of {} (' || o.currency || ').',
+       o.currency, p.amount_minor, o.total_minor
+FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
+WHERE p.amount_minor <> o.total_minor OR p.currency <> o.currency OR o.payment_method = 'cod' ORDER BY o.id
+"""
+# The tax within a line as orders.money.tax_within has it, rounded half up line by line.
+_WRONG_TOTAL: LiteralString = """
+SELECT o.id, 'comes to {} with {} tax in it, but its lines make {} with {}.', o.currency, o.total_minor, o.tax_minor,
+       coalesce(line.total, 0), coalesce(line.tax, 0)
+FROM orders_order o
+LEFT JOIN (
+    SELECT order_id, sum(gross)::bigint AS total,
+           sum((2 * gross * tax_rate_bp + 10000 + tax_rate_bp) / (2 * (10000 + tax_rate_bp)))::bigint AS tax
+    FROM (SELECT order_id, quantity * unit_price_minor AS gross, tax_rate_bp::bigint FROM orders_orderline) AS one
+    GROUP BY order_id
+) AS line ON line.order_id = o.id
+WHERE (o.total_minor, o.tax_minor) IS DISTINCT FROM (line.total, line.tax) ORDER BY o.id
+"""
+
+CHECK = Check(
+    name="money",
+    noun="orders",
+    counts="SELECT count(*) FROM orders_order",
+    rules=(
+        Rule(_CAPTURED_TWICE, (PAYMENTS,)),
+        Rule(_KEY_CAPTURED_TWICE, (PAYMENTS,)),
+        Rule(_BOOKS_DIFFER, (PAYMENTS,)),
+        Rule(_TOO_MUCH, (PAYMENTS,)),
+        Rule(_OTHER_CURRENCY, (PAYMENTS,)),
+        Rule(_NOT_PAID),
+        Rule(_NOT_GIVEN_BACK),
+        Rule(_WRONG_PAYMENT),
+        Rule(_WRONG_TOTAL),
+    ),
+    remedy="Compare each order's payment with the provider's dashboard before refunding or charging anything by hand.",
+    params={},
+)

@@ -1,0 +1,46 @@
+"""Nothing was done outside for an order that was never committed.
+
+Rows are committed before a provider is called and the key of a call is made from its row. So whatever the ledgers
+had before our books were opened must name an order of ours, and a key of one of that order's rows.
+"""
+
+from typing import LiteralString
+
+from workers.audit.ledgers import CARRIER, MAILBOX, PAYMENTS, SMS
+from workers.audit.rules import Check, Rule
+
+_UNEXPLAINED: LiteralString = """
+WITH ours AS (
+    SELECT 'payments' AS provider, key, order_id FROM orders_payment
+    UNION ALL
+    SELECT CASE channel WHEN 'email' THEN 'mailbox' ELSE channel END, key, order_id FROM orders_notification
+    UNION ALL
+    SELECT 'carrier', key, order_id FROM orders_shipment
+), calls (provider, kind, purpose) AS (VALUES
+    ('payments', 'authorised', 'charge'), ('payments', 'captured', 'charge'), ('payments', 'declined', 'charge'),
+    ('payments', 'captured', 'capture'), ('payments', 'voided', 'void'), ('payments', 'refunded', 'refund'),
+    ('sms', 'sent', 'sms'), ('carrier', 'booked', 'shipment'), ('mailbox', 'delivered', NULL)
+)
+SELECT NULL::bigint, 'In the ledger of ' || l.provider || ', ' || l.ref || ' was ' || l.kind || ' for '
+    || CASE WHEN l.order_number = '' THEN 'no order' ELSE 'order ' || l.order_number END || CASE
+           WHEN o.id IS NULL THEN ', which does not exist'
+           WHEN ours.key IS NULL THEN ', but no row of that order has made this call'
+           ELSE ', which nothing of ours does under such a key' END
+    || CASE WHEN l.key = '' THEN ' (it came without a key).' ELSE ' (key ' || l.key || ').' END
+FROM audit_ledger l
+LEFT JOIN orders_order o ON o.id = l.order_id
+LEFT JOIN ours ON ours.provider = l.provider AND ours.key = l.row_key AND ours.order_id = l.order_id
+LEFT JOIN calls ON calls.provider = l.provider AND calls.kind = l.kind
+               AND (calls.purpose = l.purpose OR calls.purpose IS NULL)
+WHERE NOT l.late AND (o.id IS NULL OR ours.key IS NULL OR calls.provider IS NULL)
+ORDER BY l.provider, l.ref
+"""
+
+CHECK = Check(
+    name="nothing_uncommitted",
+    noun="entries of the providers' ledgers",
+    counts="SELECT count(*) FROM audit_ledger WHERE NOT late",
+    rules=(Rule(_UNEXPLAINED, (PAYMENTS, SMS, CARRIER, MAILBOX), apart=True),),
+    remedy="Ask who else uses these providers' accounts, and whether this database was ever restored from a backup.",
+    params={},
+)
