@@ -2,8 +2,8 @@
 
 Pids written down in a file go stale as programs are restarted, and may belong to a stranger by the time
 they are read. So a process is ours by what it carries: every program of the stack, and whatever it starts,
-has our folder in its environment. nginx overwrites its own; it is known by its program file, which lies in
-our folder.
+has our folder in its environment. PostgreSQL, Valkey and nginx write their titles over their environment;
+they are known by their program file and their working folder, which both lie in ours.
 """
 
 import os
@@ -14,7 +14,7 @@ from contextlib import suppress
 import psutil
 
 from sandbox.stack.environment import MARKER
-from sandbox.stack.layout import ROOT, Layout
+from sandbox.stack.layout import Layout
 from sandbox.stack.program import Group
 
 STOP_SECONDS = 3.0  # for what is left over to stop by itself
@@ -52,19 +52,18 @@ def _is_ours(process: psutil.Process, layout: Layout) -> bool:
             return False
         if process.environ().get(MARKER) == str(layout.base):
             return True
-        return (
-            process.name() == "nginx"
-            and process.exe().startswith(f"{layout.base}/")
-            and process.cwd() == str(ROOT)
-        )
+        inside = f"{layout.base}/"
+        return process.exe().startswith(inside) and process.cwd().startswith(inside)
     except (psutil.Error, OSError):
         return False  # gone, or another user's
 
 
 def _label(process: psutil.Process) -> str | None:
-    """The group in which supervisord started it; nginx is of the shop."""
+    """Its group: as supervisord named it, or known by name for those who lost their environment."""
     try:
-        return Group.SHOP if process.name() == "nginx" else process.environ().get("SUPERVISOR_GROUP_NAME")
+        if MARKER in (environment := process.environ()):
+            return environment.get("SUPERVISOR_GROUP_NAME")
+        return Group.SHOP if process.name() == "nginx" else Group.SERVERS
     except (psutil.Error, OSError):
         return None
 

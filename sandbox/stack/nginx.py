@@ -38,6 +38,7 @@ def nginx(stack: Stack) -> Program:
         command=(str(binary()), "-e", "stderr", "-p", f"{stack.layout.run}/", "-c", str(configuration)),
         check=http_ok(f"{stack.url('shop')}/healthz"),
         prepare=prepare,
+        directory=stack.layout.run,
         stage=Stage.PREPARED,
         stop_signal="TERM",  # at once; QUIT would wait for every live page
     )

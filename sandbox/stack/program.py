@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from pathlib import Path
+
+from sandbox.stack.layout import ROOT
 
 # Given the process id: None when healthy, else what is wrong.
 Check = Callable[[int], str | None]
@@ -39,6 +42,7 @@ class Program:
     prepare: Callable[[], None] = nothing  # before every start: folders, rendered settings
     group: Group = Group.SHOP
     stage: Stage = Stage.BESIDE
+    directory: Path = ROOT
     environment: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's
     stop_signal: str = "TERM"
     stop_seconds: int = 2  # how long it may take to stop before it is killed

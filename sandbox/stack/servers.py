@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import ROOT, Layout
+from sandbox.stack.layout import Layout
 from sandbox.stack.ports import Ports
 from sandbox.stack.program import Program, StackError
 from sandbox.stack.providers import providers
@@ -55,7 +55,7 @@ class Server:
             with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
                     self.program.command,
-                    cwd=ROOT,
+                    cwd=self.program.directory,
                     env={**self._environment, **self.program.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=log,

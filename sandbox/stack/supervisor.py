@@ -192,7 +192,7 @@ def _configuration(stack: Stack, programs: Sequence[Program], port: int) -> str:
     for program in programs:
         environment = ",".join(f'{key}="{_quoted(value)}"' for key, value in program.environment.items())
         parts.append(
-            f"[program:{program.name}]\ncommand={_quoted(shlex.join(program.command))}\ndirectory={_quoted(ROOT)}\n"
+            f"[program:{program.name}]\ncommand={_quoted(shlex.join(program.command))}\ndirectory={_quoted(program.directory)}\n"
             + (f"environment={environment}\n" if environment else "")
             + "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=1000000\n"
             f"stopsignal={program.stop_signal}\nstopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
