@@ -28,6 +28,16 @@ FROM orders_order WHERE idempotency_key LIKE %(keys)s
 _UNENDED: LiteralString = """
 SELECT id FROM orders_order WHERE idempotency_key LIKE %(keys)s AND ended_at IS NULL ORDER BY id LIMIT 5
 """
+_ON_SALE: LiteralString = "SELECT sku FROM catalogue_product WHERE active AND sku = ANY(%(skus)s)"
+_SOLD: LiteralString = """
+SELECT coalesce(sum(m.quantity), 0) FROM orders_stockmovement m JOIN orders_order o ON o.id = m.order_id
+WHERE m.kind = 'sold' AND m.sku = %(sku)s AND o.idempotency_key LIKE %(keys)s
+"""
+_UNLUCKY: LiteralString = """
+SELECT o.idempotency_key, n.key::text FROM orders_order o
+LEFT JOIN orders_notification n ON n.order_id = o.id AND n.channel = 'email' AND n.kind = 'out_of_stock'
+WHERE o.status = 'out_of_stock' AND o.idempotency_key LIKE %(keys)s
+"""
 _RETRY_SECONDS = 0.5
 
 
@@ -70,6 +80,22 @@ class Books:
     async def some_unended(self) -> list[int]:
         """The ids of a few orders that have not ended, for people to look at."""
         return [row[0] for row in await self.rows(_UNENDED)]
+
+    async def on_sale(self, skus: Sequence[str]) -> list[str]:
+        """Those of the SKUs that the shop sells, in the same order."""
+        found = {row[0] for row in await self.rows(_ON_SALE, {"skus": list(skus)})}
+        return [sku for sku in skus if sku in found]
+
+    async def sold(self, sku: str) -> int:
+        """Pieces of it that went to the run's orders."""
+        [(pieces,)] = await self.rows(_SOLD, {"sku": sku})
+        return int(pieces)
+
+    async def unlucky(self) -> list[tuple[str, str]]:
+        """Idempotency key of each order that ended out of stock, and the key of the e-mail about it ("" if
+        none).
+        """
+        return [(key, email_key or "") for key, email_key in await self.rows(_UNLUCKY)]
 
     async def rows(
         self, statement: LiteralString, params: Mapping[str, Any] | None = None

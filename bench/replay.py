@@ -35,7 +35,6 @@ SHORT_EVERY = 20
 CUSTOMERS = 16  # orders under way at once
 NOT_ON_SALE = "not_on_sale"  # the import could make no product of it
 
-_ON_SALE: LiteralString = "SELECT sku FROM catalogue_product WHERE active AND sku = ANY(%(skus)s)"
 _BEGAN_WITH: LiteralString = """
 SELECT DISTINCT ON (sku) sku, quantity FROM orders_stockmovement
 WHERE kind = 'stocked' AND sku = ANY(%(skus)s) ORDER BY sku, id
@@ -88,8 +87,7 @@ async def replay(run: Run, file: Path, *, customers: int, flush_every: float) ->
         raise StackError(str(error)) from None
     skus = sorted({sku for invoice in found for sku in invoice.items()})
     await _stock(run, file, skus)
-    on_sale = {sku for (sku,) in await run.books.rows(_ON_SALE, {"skus": skus})}
-    sift = Sift(run, on_sale)
+    sift = Sift(run, set(await run.books.on_sale(skus)))
     purchases = sift.purchases(found)
     run.figures.refused.update(sift.refused)
     rows = sum(len(invoice.rows) for invoice in found)

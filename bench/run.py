@@ -45,7 +45,7 @@ class Run:
         self.figures = Figures()
         self.problems: list[str] = []
         self.more: dict[str, Any] = {}  # what this kind of run says beyond the figures
-        self.accepted: list[str] = []  # numbers of the orders
+        self.accepted: dict[str, str] = {}  # idempotency key -> the order's number
         self._post_ms: list[float] = []
         self._unknown = 0  # orders whose customer never got an answer: they may be in the books
 
@@ -109,7 +109,7 @@ class Run:
         self._post_ms.append(answer.ms)
         self.figures.repeated_posts += answer.tries - 1
         if answer.accepted:
-            self.accepted.append(answer.number)
+            self.accepted[answer.key] = answer.number
             return
         self.figures.refused[answer.reason] += 1
         self._unknown += answer.tries > 1 or answer.reason == NO_ANSWER

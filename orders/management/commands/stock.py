@@ -21,7 +21,7 @@ class Command(BaseCommand):
         "Set how many pieces of a product are free to sell; what is reserved and sold stays as it is. "
         "SKU with --on-hand for one product, --file for many (CSV with the columns sku and on_hand)."
     )
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("sku", nargs="?", help="the product's SKU")
