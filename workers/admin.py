@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from orders.admin.confirming import confirming_page
-from orders.admin.desk import ReadOnlyAdmin
+from orders.admin.desk import ReadOnlyAdmin, briefly, link_to_order
 from orders.models.order import id_of
 from workers.deadletters import replay
 from workers.models import DeadLetter
@@ -51,10 +51,9 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "task", "for_order", "error", "message_begins", "state", "alike")
-    list_display_links = ("created_at", "task")
+    list_display = ("buried", "task", "for_order", "error", "message_begins", "state", "alike")
+    list_display_links = ("buried", "task")
     list_filter = (OpenFilter, "task", "stops_order", "error_class")
-    list_select_related = ("order",)
     ordering = ("-id",)
     actions = ("replay_selected",)
     actions_detail = ("replay_one",)
@@ -63,7 +62,6 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     fields = (
         "for_order",
         "task",
-        "state",
         "stops_order",
         "created_at",
         "resolved_at",
@@ -88,10 +86,13 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             return queryset.filter(order_id=order_id), False
         return queryset.filter(message__icontains=term), False
 
+    @display(description="Given up", ordering="id")
+    def buried(self, letter: DeadLetter) -> str:
+        return briefly(letter.created_at)
+
     @display(description="Order")
     def for_order(self, letter: DeadLetter) -> str:
-        address = reverse("admin:orders_order_change", args=[letter.order_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', address, letter.order.number)
+        return link_to_order(letter.order_id)
 
     @display(description="Error")
     def error(self, letter: DeadLetter) -> str:
@@ -109,13 +110,14 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def alike(self, letter: DeadLetter) -> str:
         address = reverse("admin:workers_deadletter_changelist")
         return format_html(
-            '<a class="text-link" href="{}?fingerprint={}">all alike</a>', address, letter.fingerprint
+            '<a class="text-link" href="{}?fingerprint={}">All alike</a>', address, letter.fingerprint
         )
 
     @display(description="Traceback")
     def whole_traceback(self, letter: DeadLetter) -> str:
         return format_html(
-            '<pre class="overflow-x-auto text-xs">{}</pre>', letter.traceback or "None was kept."
+            '<pre class="text-xs" style="white-space:pre-wrap;overflow-wrap:anywhere">{}</pre>',
+            letter.traceback or "None was kept.",
         )
 
     @admin.action(description="Replay", permissions=["replay"])

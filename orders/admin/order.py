@@ -18,7 +18,7 @@ from unfold.decorators import display
 from orders import driving
 from orders.admin import standing
 from orders.admin.confirming import confirming_page
-from orders.admin.desk import DeskAdmin
+from orders.admin.desk import DeskAdmin, briefly
 from orders.admin.filters import DeadLetterFilter, StandingFilter
 from orders.admin.page import STATUS_COLOURS, order_page
 from orders.cancelling import NotCancellable, cancel
@@ -29,7 +29,7 @@ from orders.money import format
 
 @admin.register(Order)
 class OrderAdmin(DeskAdmin):
-    list_display = ("numbered", "state", "customer", "total", "placed_at", "stands")
+    list_display = ("numbered", "state", "customer", "total", "placed", "stands")
     list_display_links = ("numbered",)
     list_filter = ("status", StandingFilter, DeadLetterFilter, "payment_method", "placed_at")
     ordering = ("-id",)
@@ -55,9 +55,14 @@ class OrderAdmin(DeskAdmin):
     def total(self, order: Order) -> str:
         return format(order.total_minor, order.currency)
 
+    @display(description="Placed", ordering="id")
+    def placed(self, order: Order) -> str:
+        return briefly(order.placed_at)
+
     @display(description="Where it stands", label=standing.COLOURS)
     def stands(self, order: Order) -> tuple[str, str]:
-        return standing.standing_of(order), standing.told(order)
+        now = standing.standing_of(order)
+        return now, standing.NAMES[now]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

@@ -1,18 +1,16 @@
 """What an order's page at the desk shows: its rows, in words, each table as headers and rows of cells."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 
 from orders.admin import standing
+from orders.admin.desk import precisely
 from orders.cancelling import cancellable
-from orders.models import Document, Notification, Order, Payment
+from orders.models import Document, Notification, Order, Payment, Shipment
 from orders.money import format, percent
 from orders.states import OrderStatus
 
@@ -27,13 +25,6 @@ STATUS_COLOURS = {
     OrderStatus.PAYMENT_DECLINED: "danger",
     OrderStatus.REFUNDED: "warning",
 }
-PAYMENT_COLOURS = {
-    Payment.Status.REQUIRES_ACTION: "warning",
-    Payment.Status.AUTHORISED: "primary",
-    Payment.Status.CAPTURED: "success",
-    Payment.Status.DECLINED: "danger",
-    Payment.Status.REFUNDED: "warning",
-}
 
 Table = dict[str, Sequence[Any]]
 
@@ -41,12 +32,13 @@ Table = dict[str, Sequence[Any]]
 def order_page(order: Order) -> dict[str, Any]:
     """The context of orders/admin/order.html; six statements, however many lines the order has."""
     payment: Payment | None = getattr(order, "payment", None)
+    shipment: Shipment | None = getattr(order, "shipment", None)
     return {
         "order": order,
+        "original": order,
         "payment": payment,
-        "shipment": getattr(order, "shipment", None),
+        "shipment": shipment,
         "status_colour": STATUS_COLOURS.get(OrderStatus(order.status), ""),
-        "payment_colour": PAYMENT_COLOURS.get(Payment.Status(payment.status), "") if payment else "",
         "standing": standing.told(order),
         "standing_colour": standing.COLOURS.get(standing.standing_of(order), ""),
         "cancellable": cancellable(order),
@@ -57,7 +49,7 @@ def order_page(order: Order) -> dict[str, Any]:
         "documents": _documents(order, order.documents.all()),
         "timeline": _table(
             ("When", "What", "Details"),
-            ((_precisely(event.at), event.get_kind_display(), event.detail) for event in order.events.all()),
+            ((precisely(event.at), event.get_kind_display(), event.detail) for event in order.events.all()),
         ),
     }
 
@@ -96,7 +88,7 @@ def _notifications(notifications: QuerySet[Notification]) -> Table:
                 f"{message.get_status_display()}: {message.reason}"
                 if message.reason
                 else message.get_status_display(),
-                _precisely(message.sent_at or message.requested_at),
+                precisely(message.sent_at or message.requested_at),
                 message.attempts,
             )
             for message in notifications
@@ -119,13 +111,7 @@ def _documents(order: Order, documents: QuerySet[Document]) -> Table:
     return _table(
         ("Document", "Number", "Issued", "PDF"),
         (
-            (document.get_kind_display(), document.number, _precisely(document.issued_at), pdf(document))
+            (document.get_kind_display(), document.number, precisely(document.issued_at), pdf(document))
             for document in documents
         ),
     )
-
-
-def _precisely(moment: datetime) -> str:
-    """With milliseconds: between two steps of an order often lie fewer than a second."""
-    local = timezone.localtime(moment)
-    return f"{date_format(local, 'j M Y H:i:s')}.{local.microsecond // 1000:03d}"

@@ -58,13 +58,14 @@ def standing_of(order: Order) -> Standing:
 
 
 def told(order: Order) -> str:
-    """For people: "Ended 3 minutes ago", "Under way, looked at again in 12 seconds"."""
+    """For people: "Ended 3 minutes ago", "Under way, the lease ends 12 seconds from now"."""
     standing = standing_of(order)
     name = NAMES[standing]
     if standing is Standing.ENDED and order.ended_at:
         return f"{name} {naturaltime(order.ended_at)}"
     if standing is Standing.UNDER_WAY and order.due_at:
-        return f"{name}, looked at again {naturaltime(order.due_at)}"
+        ends = "ends" if order.due_at > timezone.now() else "ran out"
+        return f"{name}, the lease {ends} {naturaltime(order.due_at)}"
     if standing is Standing.WAITING and order.due_at:
         return f"{name}, {naturaltime(order.due_at)}"
     return name

@@ -16,11 +16,11 @@ from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from orders.admin.desk import DeskAdmin, ReadOnlyAdmin
+from orders.admin.desk import DeskAdmin, ReadOnlyAdmin, briefly, link_to_order
 from orders.inventory import stock_to
 from orders.locking import lock_stock
 from orders.models import StockItem, StockMovement
-from orders.models.order import id_of, number_of
+from orders.models.order import id_of
 
 
 class StockForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -77,7 +77,7 @@ class StockItemAdmin(DeskAdmin):
 
 @admin.register(StockMovement)
 class StockMovementAdmin(ReadOnlyAdmin):
-    list_display = ("at", "sku", "kind", "quantity", "for_order")
+    list_display = ("moved", "sku", "kind", "quantity", "for_order")
     list_display_links = None
     list_filter = ("kind",)
     ordering = ("-id",)
@@ -94,9 +94,12 @@ class StockMovementAdmin(ReadOnlyAdmin):
             return queryset.filter(order_id=order_id), False
         return queryset.filter(sku=term.upper()), False
 
+    @display(description="When", ordering="id")
+    def moved(self, movement: StockMovement) -> str:
+        return briefly(movement.at)
+
     @display(description="Order")
     def for_order(self, movement: StockMovement) -> str:
         if movement.order_id is None:
             return "–"
-        address = reverse("admin:orders_order_change", args=[movement.order_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', address, number_of(movement.order_id))
+        return link_to_order(movement.order_id)
