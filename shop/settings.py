@@ -69,7 +69,12 @@ TEMPLATES = [
                 "shop.context.storefront",
             ]
         },
-    }
+    },
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "APP_DIRS": True,
+        "OPTIONS": {"environment": "orders.notifications.templates.environment"},
+    },
 ]
 
 DATABASES = {

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
-from django.template.loader import get_template
+from django.template import engines
 
 from orders import sql
 from orders.models import Notification
@@ -62,7 +62,7 @@ def _letter(message: Message, lines: list[tuple[int, str, int]]) -> EmailMultiAl
     context = {"message": message, "lines": lines}
     letter = EmailMultiAlternatives(
         subject=_SUBJECTS[message.kind].format(number=message.order_number),
-        body=get_template(f"orders/email/{message.kind}.txt").render(context),
+        body=engines["jinja2"].get_template(f"orders/email/{message.kind}.txt").render(context),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[formataddr((message.name, message.email))],
         headers={
@@ -71,7 +71,9 @@ def _letter(message: Message, lines: list[tuple[int, str, int]]) -> EmailMultiAl
             "Auto-Submitted": "auto-generated",
         },
     )
-    letter.attach_alternative(get_template(f"orders/email/{message.kind}.html").render(context), "text/html")
+    letter.attach_alternative(
+        engines["jinja2"].get_template(f"orders/email/{message.kind}.html").render(context), "text/html"
+    )
     return letter
 
 
