@@ -52,7 +52,7 @@ class Layout:
         """Create the folders that programs expect to find; closed to other users, as secrets lie in them."""
         self.base.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.logs, self.run, self.valkey, self.ledgers, self.media, self.static):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 STACK = Layout(ROOT / ".dev")

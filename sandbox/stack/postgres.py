@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from sandbox.stack.health import postgres_ready
+from sandbox.stack.layout import STACK
 from sandbox.stack.ports import HOST
 from sandbox.stack.program import Group, Program, StackError, Stage
 
@@ -59,6 +60,8 @@ class Postgres:
 
         A half-made cluster is never used: it grows under another name and is renamed when it is whole.
         """
+        if "setpriv" in _as_ordinary_user():
+            _let_through(self.folder.parent)
         if not self.folder.exists():
             fresh = self.folder.with_name(f"{self.folder.name}.new")
             shutil.rmtree(fresh, ignore_errors=True)
@@ -120,11 +123,10 @@ def _as_ordinary_user() -> tuple[str, ...]:
     namespace = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
     nobody = ("setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups")
     for prefix in (namespace, nobody):
+        if prefix is nobody and STACK.base.exists():
+            _let_through(STACK.base)  # the programs lie in there
         try:
-            if (
-                subprocess.run([*prefix, binary("postgres"), "--version"], capture_output=True).returncode
-                == 0
-            ):
+            if subprocess.run([*prefix, binary("initdb"), "--version"], capture_output=True).returncode == 0:
                 return prefix
         except FileNotFoundError:
             continue
@@ -135,12 +137,16 @@ def _as_ordinary_user() -> tuple[str, ...]:
     )
 
 
+def _let_through(folder: Path) -> None:
+    """Let other users pass through a folder of ours, but not read it."""
+    folder.chmod(0o711)
+
+
 def _hand_over(path: Path) -> None:
-    """Give a file or folder to `nobody` where PostgreSQL runs as that, and let it pass through to there."""
+    """Give a file or folder to `nobody` where PostgreSQL runs as that."""
     if "setpriv" in _as_ordinary_user():
         nobody = pwd.getpwnam("nobody")
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        path.parent.chmod(0o711)
 
 
 def _write(path: Path, text: str) -> None:
@@ -150,6 +156,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _run(command: list[str | Path], text: str = "") -> None:
-    done = subprocess.run([*_as_ordinary_user(), *command], input=text, capture_output=True, text=True)
+    done = subprocess.run(
+        [*_as_ordinary_user(), *command], cwd="/", input=text, capture_output=True, text=True
+    )
     if done.returncode:
         raise StackError(f"{Path(command[0]).name} failed:\n{(done.stdout + done.stderr).strip()}")
