@@ -25,15 +25,12 @@ class Feed:
     """`subscribed` says whether events arrive; while it is false, whoever needs them has to ask the
     database."""
 
-    def __init__(
-        self, broker_url: str, heard: Callable[[Batch], None], connected: Callable[[], None]
-    ) -> None:
-        self._url, self._heard, self._connected = broker_url, heard, connected
+    def __init__(self, broker_url: str, heard: Callable[[Batch], None], switched: Callable[[], None]) -> None:
+        self._url, self._heard, self._switched = broker_url, heard, switched
         self.subscribed = False
 
     async def listen(self) -> None:
-        """Call `heard` with every batch, and `connected` after each (re)connection, as long as the task
-        runs."""
+        """Call `heard` with every batch, and `switched` whenever `subscribed` changes, until it is cancelled."""
         pause = RETRY_FIRST
         while True:
             try:
@@ -45,7 +42,7 @@ class Feed:
                 if self.subscribed or pause == RETRY_FIRST:
                     logger.warning("The feed of order events is away, streams fall back to asking: %s", error)
                 pause = RETRY_FIRST if self.subscribed else min(2 * pause, RETRY_LAST)
-                self.subscribed = False
+                self._switch(False)
             await asyncio.sleep(pause)
 
     async def _follow(self, valkey: Redis) -> None:
@@ -62,10 +59,14 @@ class Feed:
                 tried = message is None
                 if message and message["type"] == "subscribe":
                     logger.info("Listening to the feed of order events.")
-                    self.subscribed = True
-                    self._connected()
+                    self._switch(True)
                 elif message and message["type"] == "message":
                     self._heard(_read(message["data"]))
+
+    def _switch(self, subscribed: bool) -> None:
+        if subscribed is not self.subscribed:
+            self.subscribed = subscribed
+            self._switched()
 
 
 def _read(data: bytes) -> Batch:

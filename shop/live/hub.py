@@ -66,7 +66,7 @@ class Watch:
 class Hub:
     def __init__(self, database_url: str, broker_url: str) -> None:
         self._standings = Standings(database_url)
-        self._feed = Feed(broker_url, self._hear, self._resume)
+        self._feed = Feed(broker_url, self._hear, self._look_at_all)
         self._watches: dict[str, set[Watch]] = {}
         self._doubtful: set[str] = set()  # tokens of orders that may have ended
         self._sweep_now = asyncio.Event()
@@ -121,8 +121,8 @@ class Hub:
         if self._doubtful:
             self._sweep_now.set()
 
-    def _resume(self) -> None:
-        """The feed is back: nobody knows what was said meanwhile."""
+    def _look_at_all(self) -> None:
+        """The feed was lost or is back: what was said at that moment went unheard."""
         self._all = True
         self._sweep_now.set()
 

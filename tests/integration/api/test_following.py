@@ -1,7 +1,6 @@
 """GET /api/orders/{token}/ and its cancellation."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -130,8 +129,8 @@ def test_following_takes_four_queries_however_long_the_order_is(
 
 class TestCancelling:
     @pytest.fixture(params=[None, {}, {"reason": "changed my mind"}])
-    def cancel_body(self, request: pytest.FixtureRequest) -> Iterator[Any]:
-        yield request.param
+    def cancel_body(self, request: pytest.FixtureRequest) -> Any:
+        return request.param
 
     def test_an_order_is_cancelled_once(self, api: Api, order: Order, cancel_body: Any) -> None:
         first = api.post(f"/api/orders/{order.token}/cancel/", cancel_body)

@@ -9,10 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 
 from orders.models import Order, Payment
 from shop.catalogue.models import Product
 from tests.integration.api.conftest import Api, problem, stock_shop
+from tests.making import at_once
 
 
 @pytest.mark.usefixtures("shop")
@@ -88,34 +90,11 @@ def test_a_key_may_have_255_characters(api: Api, body: dict[str, Any]) -> None:
     assert api.order(body, key="k" * 255).status_code == 201
 
 
-@pytest.fixture
-def at_once() -> Iterator[Callable[..., list[Any]]]:
-    """`at_once(20, call)` calls from 20 threads that begin together; returns what they returned."""
-
-    def run(times: int, call: Callable[[int], Any]) -> list[Any]:
-        gate = threading.Barrier(times)
-
-        def one(number: int) -> Any:
-            try:
-                connection.ensure_connection()
-                gate.wait(timeout=30)
-                return call(number)
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(times) as pool:
-            return list(pool.map(one, range(times)))
-
-    return run
-
-
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
-    def test_twenty_identical_requests_make_one_order(
-        self, body: dict[str, Any], at_once: Callable[..., list[Any]]
-    ) -> None:
+    def test_twenty_identical_requests_make_one_order(self, body: dict[str, Any]) -> None:
         stock_shop()
-        answers = at_once(20, lambda _: Api().order(body, key="one"))
+        answers = _answers(lambda _: Api().order(body, key="one"))
 
         placed = [answer for answer in answers if answer.status_code == 201]
         busy = [answer for answer in answers if answer.status_code != 201]
@@ -127,11 +106,9 @@ class TestAtOnce:
         assert Order.objects.get().lines.count() == 2
         assert Api().order(body, key="one").content == placed[0].content
 
-    def test_twenty_keys_make_twenty_orders(
-        self, body: dict[str, Any], at_once: Callable[..., list[Any]]
-    ) -> None:
+    def test_twenty_keys_make_twenty_orders(self, body: dict[str, Any]) -> None:
         stock_shop()
-        answers = at_once(20, lambda number: Api().order(body, key=f"key-{number}"))
+        answers = _answers(lambda number: Api().order(body, key=f"key-{number}"))
         assert {answer.status_code for answer in answers} == {201}
         assert len({json.loads(answer.content)["token"] for answer in answers}) == 20
         assert Order.objects.count() == 20
@@ -167,6 +144,13 @@ def other_connection(transactional_db: None) -> Iterator[psycopg.Connection]:
     with psycopg.connect(**{name: parameters[name] for name in names if name in parameters}) as other:
         yield other
         other.rollback()
+
+
+def _answers(ask: Callable[[int], HttpResponse]) -> list[HttpResponse]:
+    """The answers to twenty requests that are sent at the same moment."""
+    found = [answer for answer in at_once(ask, 20) if isinstance(answer, HttpResponse)]
+    assert len(found) == 20
+    return found
 
 
 def _order_and_hang_up(body: dict[str, Any]) -> Any:

@@ -40,7 +40,11 @@ def test_an_order_is_kept_as_it_was_asked_for(api: Api, body: dict[str, Any]) ->
     assert lines == [("KETTLE", "Cast iron kettle", 1, KETTLE, 2000), ("MUG", "Enamel mug", 2, MUG, 2000)]
     assert order.tax_minor == 833 + 417  # 49.99 / 6 and 25.00 / 6, each rounded
     payment = Payment.objects.get(order=order)
-    assert (payment.token, payment.amount_minor, payment.currency) == ("pm_card_visa", order.total_minor, "GBP")
+    assert (payment.token, payment.amount_minor, payment.currency) == (
+        "pm_card_visa",
+        order.total_minor,
+        "GBP",
+    )
     assert list(OrderEvent.objects.values_list("kind", flat=True)) == ["order.placed"]
 
 

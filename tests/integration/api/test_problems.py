@@ -24,7 +24,9 @@ def test_where_there_is_nothing(api: Api, path: str, method: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/api/orders/unknown-token/", "/api/products/UNKNOWN/", "/api/products/%00/"])
+@pytest.mark.parametrize(
+    "path", ["/api/orders/unknown-token/", "/api/products/UNKNOWN/", "/api/products/%00/"]
+)
 def test_what_is_not_there(api: Api, path: str) -> None:
     problem(api.get(path), 404)
 

@@ -84,7 +84,9 @@ def test_paging_leads_through_every_product_once(api: Api) -> None:
         assert (answer["count"], answer["pages"]) == (120, 3)
         path = (answer["next"] or "").removeprefix(settings.SHOP_URL)
     assert seen == [f"P{n:03}" for n in range(120)]
-    assert answer["previous"].endswith("?category=kitchen&search=pot&page=2") or "page=2" in answer["previous"]
+    assert (
+        answer["previous"].endswith("?category=kitchen&search=pot&page=2") or "page=2" in answer["previous"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from django.test import Client
 from django.utils import timezone
 
 from orders.models import Order, Payment
-from orders.placing import Address, LineDraft, OrderDraft, place
 from sandbox.stack.ports import Ports
+from tests.making import place_order
 
 PATH = "/webhooks/payments/"
 
@@ -29,13 +29,7 @@ def order(db: None) -> Order:
 
 
 def _waiting_order() -> Order:
-    address = Address("Ada Lovelace", "12 St James's Square", "", "London", "SW1Y 4JH", "GB")
-    lines = [LineDraft("MUG", "Enamel mug", 1, 1250, 2000)]
-    token = "pm_card_threeDSecure2Required"
-    draft = OrderDraft(
-        "key", "0" * 64, "ada@example.com", "+442079460958", address, "GBP", lines, "card", token
-    )
-    order = Order.objects.get(pk=place(draft, wait=True).id)
+    order = place_order(card="pm_card_threeDSecure2Required")
     Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), drives=3)
     Payment.objects.filter(order=order).update(reference="pi_1", status="requires_action")
     return order
@@ -112,14 +106,15 @@ def test_what_it_does_not_know_is_received_and_logged(
     assert not is_due(order)
 
 
-def test_a_stranger_is_refused(order: Order, client: Client) -> None:
+def test_a_stranger_is_refused(order: Order) -> None:
     body = event(id="pi_1")
     refused = [
         ring(body, secret="a guess of the secret"),
         ring(body, age=301),
-        client.post(PATH, body, content_type="application/json"),
+        Client().post(PATH, body, content_type="application/json"),
     ]
     for response in refused:
+        assert isinstance(response, HttpResponse)
         assert response.status_code == 400
         assert response["Content-Type"] == "application/problem+json"
         assert json.loads(response.content)["type"].endswith("/api/problems/bad-signature/")

@@ -21,7 +21,8 @@ def test_phone_numbers_are_kept_as_e164_has_them(typed: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "+", "020 7946 0958", "+0442079460958", "+44123", "+4420794609581234", "+44 20 x", "+44\u0662" * 5]
+    "typed",
+    ["", "+", "020 7946 0958", "+0442079460958", "+44123", "+4420794609581234", "+44 20 x", "+44\u0662" * 5],
 )
 def test_other_texts_are_no_phone_numbers(typed: str) -> None:
     with pytest.raises(ValueError, match="phone number"):
@@ -66,7 +67,9 @@ def test_countries_are_those_of_iso_3166() -> None:
             rules.country(typed)
 
 
-@pytest.mark.parametrize("number", ["4242424242424242", "4242 4242 4242 4242", "3782-822463-10005", "4222222222222"])
+@pytest.mark.parametrize(
+    "number", ["4242424242424242", "4242 4242 4242 4242", "3782-822463-10005", "4222222222222"]
+)
 def test_a_card_number_is_never_taken_for_a_token(number: str) -> None:
     with pytest.raises(ValueError, match="looks like a card number"):
         rules.card_token(number)

@@ -37,7 +37,7 @@ def test_more_money_never_holds_less_tax(gross: int, more: int, rate: int) -> No
 @given(amounts=st.lists(st.tuples(st.integers(1, 10**9), RATES), min_size=1, max_size=40))
 def test_rounding_line_by_line_stays_within_half_a_unit_a_line(amounts: list[tuple[int, int]]) -> None:
     with localcontext(prec=60):
-        exact = sum(Decimal(gross) * rate / (10_000 + rate) for gross, rate in amounts)
+        exact = sum((Decimal(gross) * rate / (10_000 + rate) for gross, rate in amounts), Decimal(0))
         rounded = sum(tax_within(gross, rate) for gross, rate in amounts)
         assert abs(rounded - exact) <= Decimal("0.5") * len(amounts)
 

@@ -1,0 +1,225 @@
+"""GET /live/orders/<token>: told at once of every change, to the end, and through the loss of Valkey."""
+
+from collections.abc import Callable
+
+import psutil
+import pytest
+import redis
+from django.db import connection
+
+from orders import driving
+from orders.models import Order
+from orders.states import OrderStatus
+from sandbox.stack.servers import Server
+from tests.integration.live.conftest import Live, Stream, until
+from tests.making import place_order
+
+Tell = Callable[..., None]
+CROWD = 2_000
+
+
+@pytest.fixture
+def order(transactional_db: None) -> Order:
+    return place_order(card=None)
+
+
+def reserve(order: Order) -> None:
+    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+
+
+def test_a_stream_begins_with_how_the_order_stands(live: Live, order: Order) -> None:
+    reserve(order)
+    with live.watch(order.token) as stream:
+        assert stream.status == 200
+        assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert stream.headers["cache-control"] == "no-cache"
+        assert stream.headers["x-accel-buffering"] == "no"
+        assert stream.event() == ("changed", "order.reserved")
+
+
+def test_changes_are_told_as_they_happen_and_then_the_end(live: Live, order: Order, tell: Tell) -> None:
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+        reserve(order)
+        tell((order.token, "order.reserved"), ("another-token", "order.cancelled"))
+        assert stream.event() == ("changed", "order.reserved")
+        tell((order.token, "order.shipped"))
+        assert stream.event() == ("changed", "order.shipped")
+        driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.COMPLETED, then="end")
+        tell((order.token, "order.completed"))
+        assert stream.event() == ("changed", "order.completed")
+        assert stream.event() == ("ended", "completed")
+        assert stream.event() is None
+    until(lambda: live.health()["streams"] == 0, "the stream is let go")
+
+
+def test_an_event_is_no_proof_of_the_end(live: Live, order: Order, tell: Tell) -> None:
+    """While something is left to do, a refund or an e-mail, the stream stays."""
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+        driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.CANCELLED, then="now")
+        tell((order.token, "order.cancelled"))
+        assert stream.event() == ("changed", "order.cancelled")
+        tell((order.token, "order.replayed"))
+        assert stream.event() == ("changed", "order.replayed")
+        driving.close([order.pk])
+        tell((order.token, "order.cancelled"))
+        assert stream.event() == ("changed", "order.cancelled")
+        assert stream.event() == ("ended", "cancelled")
+
+
+def test_an_order_that_has_ended_is_told_in_one_go(live: Live, order: Order) -> None:
+    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="end")
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.out_of_stock")
+        assert stream.event() == ("ended", "out_of_stock")
+        assert stream.event() is None
+
+
+def test_every_page_of_an_order_is_told(live: Live, order: Order, tell: Tell) -> None:
+    with live.watch(order.token) as phone, live.watch(order.token) as laptop:
+        assert phone.event() == laptop.event() == ("changed", "order.placed")
+        phone.close()
+        until(lambda: live.health()["streams"] == 1, "the phone's stream is let go")
+        tell((order.token, "order.reserved"))
+        assert laptop.event() == ("changed", "order.reserved")
+
+
+def test_a_heartbeat_keeps_a_silent_stream_open(live: Live, order: Order) -> None:
+    with live.watch(order.token) as stream:
+        assert stream.comment() == ": still here"
+
+
+def test_there_is_nothing_else(live: Live) -> None:
+    for method, path, status in (
+        ("GET", "/live/orders/unknown", 404),
+        ("GET", "/live/orders/" + "x" * 33, 404),
+        ("GET", "/live/orders/%00", 404),
+        ("GET", "/live/orders/", 404),
+        ("GET", "/", 404),
+        ("GET", "/api/products/", 404),
+        ("POST", "/live/orders/unknown", 405),
+        ("HEAD", "/healthz", 405),
+    ):
+        with Stream(live.port, path, method) as refused:
+            assert (method, path, refused.status) == (method, path, status)
+            assert refused.headers["content-type"] == "application/problem+json"
+            if method != "HEAD":
+                assert refused.body()["status"] == status
+    assert live.health()["streams"] == 0
+
+
+def test_a_dead_valkey_costs_seconds_and_no_change(
+    live: Live, order: Order, valkey: tuple[Server, str], tell: Tell
+) -> None:
+    server, _ = valkey
+    until(lambda: live.health()["subscribed"], "the live process listens")
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+        server.kill()
+        until(lambda: not live.health()["subscribed"], "the loss is noticed")
+        reserve(order)
+        assert stream.event() == ("changed", "order.reserved")  # seen in the database
+        with live.watch(order.token) as late:
+            assert late.event() == ("changed", "order.reserved")
+        server.start()
+        tell((order.token, "order.shipped"))
+        assert stream.event() == ("changed", "order.shipped")
+
+
+def test_a_valkey_that_hangs_is_given_up(live: Live, valkey: tuple[Server, str]) -> None:
+    server, _ = valkey
+    until(lambda: live.health()["subscribed"], "the live process listens")
+    server.freeze()
+    try:
+        until(lambda: not live.health()["subscribed"], "the hang is noticed")
+    finally:
+        server.thaw()
+    until(lambda: live.health()["subscribed"], "the live process listens again")
+
+
+def test_what_happened_while_nobody_listened_is_told_at_the_reconnection(
+    live: Live, order: Order, valkey: tuple[Server, str]
+) -> None:
+    _, url = valkey
+    with live.watch(order.token) as stream, redis.Redis.from_url(url) as client:
+        assert stream.event() == ("changed", "order.placed")
+        until(lambda: live.health()["subscribed"], "the live process listens")
+        reserve(order)
+        client.client_kill_filter(_type="pubsub")
+        assert stream.event() == ("changed", "order.reserved")
+
+
+def test_strange_messages_harm_nothing(
+    live: Live, order: Order, valkey: tuple[Server, str], tell: Tell
+) -> None:
+    with live.watch(order.token) as stream, redis.Redis.from_url(valkey[1]) as client:
+        assert stream.event() == ("changed", "order.placed")
+        until(lambda: live.health()["subscribed"], "the live process listens")
+        for message in (b"", b"{", b"[1]", b'[["a"]]', b"null", b'{"a": 1}', b"\xff"):
+            client.publish("stampede:events", message)
+        tell((order.token, "order.reserved"))
+        assert stream.event() == ("changed", "order.reserved")
+
+
+def test_a_restart_of_the_database_is_survived(live: Live, order: Order) -> None:
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE application_name = 'stampede-live' AND datname = current_database()"
+            )
+            assert cursor.rowcount == 1
+        with live.watch(order.token) as late:
+            assert late.event() == ("changed", "order.placed")
+
+
+def test_without_a_database_a_stream_is_asked_to_come_again(live: Live, order: Order) -> None:
+    database = connection.settings_dict["NAME"]
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+        try:
+            with live.watch(order.token) as refused:
+                assert refused.status == 503
+                assert int(refused.headers["retry-after"]) > 0
+        finally:
+            cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+
+
+def test_open_streams_do_not_hold_up_a_stop(live: Live, order: Order) -> None:
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+        assert live.stop() < 4
+
+
+@pytest.mark.usefixtures("many_files")
+def test_two_thousand_streams_in_one_process(live: Live, tell: Tell) -> None:
+    tokens = [f"crowd-{number}" for number in range(CROWD)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orders_order (token, idempotency_key, fingerprint, email, phone, name, line1, line2, city,"
+            " postcode, country, payment_method, currency, total_minor, tax_minor)"
+            " SELECT t, t, 'f', 'e', 'p', 'n', 'l', '', 'c', 'p', 'GB', 'cod', 'GBP', 1, 0"
+            " FROM unnest(%s::text[]) AS t",
+            [tokens],
+        )
+    process = psutil.Process(live.process.pid)
+    before = process.memory_info().rss
+
+    streams = [live.watch(token) for token in tokens]
+    try:
+        assert {stream.event() for stream in streams} == {("changed", "order.placed")}
+        assert live.health()["streams"] == CROWD
+        assert process.num_threads() < 20
+        assert (process.memory_info().rss - before) / CROWD < 64 * 1024
+        spent = live.cpu_seconds()
+        tell(*((token, "order.reserved") for token in tokens))
+        assert {stream.event() for stream in streams} == {("changed", "order.reserved")}
+        assert live.cpu_seconds() - spent < 2
+    finally:
+        for stream in streams:
+            stream.close()
+    until(lambda: live.health()["streams"] == 0, "all are let go")
