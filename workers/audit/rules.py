@@ -46,7 +46,9 @@ class Rule:
         return set(self.ledgers) <= set(read)
 
     def problems(self, params: Mapping[str, Any]) -> list[str]:
-        statement = "SELECT count(*) OVER (), found.* FROM (" + self.finds + ") AS found LIMIT %(told)s"
+        statement: LiteralString = (
+            "SELECT count(*) OVER (), found.* FROM (" + self.finds + ") AS found LIMIT %(told)s"  # noqa: S608 (constants)
+        )
         found = sql.rows(statement, {**_PARAMS, **params, "told": TOLD})
         told = [_sentence(*row[1:]) for row in found]
         if found and found[0][0] > TOLD:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import Settings
 
@@ -16,6 +17,7 @@ from orders.notifications import email, sms
 from orders.outside.http import client, expect
 from orders.payments import charging, refunding
 from orders.shipping import booking
+from tests.integration.audit.lying import Lying, front
 from tests.making import place_order, stock
 from workers.audit.books import Report, prove
 from workers.audit.ledgers import Ledgers, Positions
@@ -31,6 +33,11 @@ def ledger_ends() -> Positions:
     assert not ledgers.missing
     _ends.update(ledgers.positions)
     return dict(_ends)
+
+
+def forget_ledgers() -> None:
+    """The providers begin anew."""
+    _ends.clear()
 
 
 @dataclass
@@ -60,11 +67,15 @@ class Shop:
         """What is wrong, by the names of the checks that say so."""
         return {result.check.name: result.problems for result in self.audit().results if not result.ok}
 
-    def only_problem(self, check: str) -> str:
-        """The one problem there is, which this check alone must find."""
+    def problems_of(self, check: str) -> list[str]:
+        """What this check finds wrong; no other may find anything."""
         found = self.problems()
         assert list(found) == [check], found
-        [problem] = found[check]
+        return found[check]
+
+    def only_problem(self, check: str) -> str:
+        """The one problem there is, which this check alone must find."""
+        [problem] = self.problems_of(check)
         return problem
 
 
@@ -90,12 +101,29 @@ def tell(ids: Collection[int]) -> None:
     sms.text(ids)
 
 
-def ask(url: str, key: str, body: dict[str, object]) -> None:
-    """A call to a provider that none of our rows explains."""
-    expect(*client().run(client().call("POST", url, key=key, body=body)), url)
+def ask(provider: str, path: str, key: str, body: dict[str, object]) -> None:
+    """A call to a provider behind the shop's back; declined is an answer too."""
+    url = getattr(settings, f"{provider.upper()}_URL") + path
+    status, answer = client().run(client().call("POST", url, key=key or None, body=body))
+    if status != 402:
+        expect(status, answer, url)
 
 
-def corrupt(statement: str, *params: object) -> None:
+def charge(
+    number: str, key: str, amount: int, card: str = "pm_card_visa", capture: str = "automatic"
+) -> None:
+    """A charge for an order that is none of the shop's doing."""
+    body = {
+        "amount": amount,
+        "currency": "gbp",
+        "payment_method": card,
+        "capture_method": capture,
+        "metadata": {"order": number},
+    }
+    ask("payments", "/v1/payment_intents", key, body)
+
+
+def corrupt(statement: str, *params: str | int) -> None:
     """Change what nobody may change, past the triggers; something must have changed."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -104,9 +132,15 @@ def corrupt(statement: str, *params: object) -> None:
 
 
 @pytest.fixture
+def lying(settings: Settings) -> Lying:
+    """`with lying("sms", tell):` what is read of that provider's ledger is what `tell` makes of it."""
+    return front(settings)
+
+
+@pytest.fixture
 def empty_shop(transactional_db: None, settings: Settings) -> Shop:
-    """Stocked, and nothing ordered yet."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # pytest-django keeps mails in memory
+    """Stocked, and nothing ordered yet. Mails go out, which Django's test environment would keep in memory."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     InvoiceCounter.objects.get_or_create()  # a migration made it; the end of a transactional test removes it
     stock(MUG=1000, BOOK=1000, RARE=1)
     return Shop(ledger_ends())
@@ -129,5 +163,3 @@ def shop(empty_shop: Shop) -> Shop:
     assert len(carry([shop["completed"], shop["cod"]])) == 2
     clear_up([shop[name] for name in ("cancelled", "declined", "sold_out")])
     return shop
-
-
