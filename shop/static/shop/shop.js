@@ -1,6 +1,7 @@
 // What the pages cannot do with HTML and htmx alone. Each page works without it.
 (() => {
   "use strict";
+  if (!window.htmx) return;
 
   // Times come as UTC; show them as the reader's clock does.
   const styles = {
@@ -26,18 +27,26 @@
     for (const form of document.querySelectorAll("form[data-once]")) form.removeAttribute("aria-busy");
   });
 
-  // A browser opens six connections to a site, so a hidden tab gives its stream back. On its return the page listens
-  // again, and the stream begins with "changed".
+  // A browser opens six connections to a site, so a hidden tab gives its stream back and asks no more. On its return
+  // the page listens again, and the stream begins with "changed". A page has one stream at most, and a hidden one none,
+  // also when the extension tries again after an error.
+  let stream = null;
+  window.htmx.createEventSource = (address) => {
+    stream?.close();
+    stream = new EventSource(address);
+    if (document.hidden) stream.close();
+    return stream;
+  };
   let ear = null;
   document.addEventListener("visibilitychange", () => {
     const live = document.getElementById("live");
     if (document.hidden) {
-      if (!live || !live.hasAttribute("sse-connect")) return;
+      if (!live?.hasAttribute("sse-connect")) return;
       ear = live.cloneNode(false);
       const silent = document.createElement("div");
       silent.id = "live";
-      live.before(silent);
-      window.htmx.remove(live);
+      live.replaceWith(silent);
+      stream?.close();
     } else if (ear && live) {
       live.replaceWith(ear);
       window.htmx.process(ear);

@@ -1,17 +1,17 @@
 """Browsing: what is shown, in how many queries, and what happens to odd addresses."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from shop.catalogue.models import Category, Product
 from shop.pages.browsing import PER_PAGE
-
-Counting = Callable[..., object]
 
 
 @pytest.fixture(autouse=True)
@@ -19,14 +19,14 @@ def _shop(products: dict[str, Product]) -> None:
     """Every test here has the small shop."""
 
 
-def names(response: object) -> list[str]:
-    return [offer.product.name for offer in response.context["offers"]]  # type: ignore[attr-defined]
+def names(response: Any) -> list[str]:
+    return [offer.product.name for offer in response.context["offers"]]
 
 
 def test_home_shows_every_category_in_the_order_of_the_menu(
-    client: Client, django_assert_max_num_queries: Counting
+    client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(3):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(3):
         response = client.get(reverse("home"))
     assert [category.name for category, _ in response.context["shelves"]] == ["Outdoors", "Kitchen"]
     assert [category.name for category in response.context["menu"]] == ["Outdoors", "Kitchen"]
@@ -118,12 +118,14 @@ def test_a_strange_page_number_shows_the_nearest_page(client: Client, page: str)
     assert client.get(reverse("search"), {"page": page}).status_code == 200
 
 
-def test_a_fresh_menu_costs_no_query(client: Client, django_assert_num_queries: Counting) -> None:
+def test_a_fresh_menu_costs_no_query(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     client.get(reverse("cart"))
-    with django_assert_num_queries(0):  # type: ignore[attr-defined]
+    with django_assert_num_queries(0):
         client.get(reverse("cart"))
     cache.clear()
-    with django_assert_num_queries(1):  # type: ignore[attr-defined]
+    with django_assert_num_queries(1):
         client.get(reverse("cart"))
 
 
@@ -137,7 +139,7 @@ class TestDatabaseAway:
     """The database really cannot be reached: the connection is pointed to a port where nobody listens."""
 
     @pytest.fixture
-    def away(self) -> None:
+    def away(self) -> Iterator[None]:
         port, connection.settings_dict["PORT"] = connection.settings_dict["PORT"], "1"
         connection.close()
         yield

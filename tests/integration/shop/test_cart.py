@@ -9,6 +9,7 @@ from django.core import signing
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from shop.cart import cookie
 from shop.catalogue.models import Product
@@ -41,7 +42,9 @@ def test_adding_leads_to_the_cart_and_adds_up(client: Client) -> None:
     assert "£149.97" in page.content.decode()
 
 
-def test_nothing_is_written_to_the_database(client: Client, django_assert_num_queries: Callable) -> None:
+def test_nothing_is_written_to_the_database(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(1):  # is there such a product?
         client.post(reverse("cart_change", args=["KETTLE"]))
     with django_assert_num_queries(2):  # products and menu; stock is asked for below the ORM

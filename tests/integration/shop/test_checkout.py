@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -29,7 +29,7 @@ def form_of(client: Client, **changes: str) -> dict[str, str]:
     return {**SHOPPER, "ticket": found[1], **changes}
 
 
-def is_order_page(response: HttpResponse, order: Order) -> bool:
+def is_order_page(response: HttpResponseBase, order: Order) -> bool:
     return response.status_code == 303 and response["Location"] == order.get_absolute_url()
 
 
@@ -129,7 +129,7 @@ def test_twenty_identical_forms_at_once_make_one_order() -> None:
     held = first.cookies[cookie.NAME].value
     together = Barrier(20)
 
-    def send(_: int) -> HttpResponse:
+    def send(_: int) -> HttpResponseBase:
         browser = Client()
         browser.cookies[cookie.NAME] = held
         together.wait()

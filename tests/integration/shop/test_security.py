@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 
@@ -12,8 +13,8 @@ from shop.catalogue.models import Product
 from tests.integration.shop.conftest import SHOPPER
 
 
-def policy(response: object) -> dict[str, str]:
-    header = response["Content-Security-Policy"]  # type: ignore[index]
+def policy(response: HttpResponseBase) -> dict[str, str]:
+    header = response["Content-Security-Policy"]
     return dict(part.strip().split(" ", 1) for part in header.split(";"))
 
 

@@ -1,0 +1,109 @@
+"""A real browser in front of a running house. Whatever it complains about fails the test: an error on the console, a
+script that throws, something that the Content-Security-Policy refused."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PATIENCE = 15_000  # milliseconds; a busy machine is no failure
+
+SHOPPER = {
+    "email": "ada@example.com",
+    "phone": "+44 20 7946 0958",
+    "name": "Ada Lovelace",
+    "line1": "12 St James's Square",
+    "postcode": "SW1Y 4JH",
+    "city": "London",
+}
+
+
+class Stack(Protocol):
+    """What these tests need of the running house."""
+
+    shop_url: str
+    mailbox_url: str
+
+
+Open = Callable[..., Page]
+
+
+# Not for the session: while Playwright's loop stands in this thread, Django refuses the database to other tests.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("There is no Chromium here: install one, or name it with CHROMIUM=/path/to/chromium.")
+    with sync_playwright() as playwright:
+        # No sandbox: containers do not allow one, and all that is shown is our own.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, stack: Stack) -> Iterator[Open]:
+    """`open_page("/cart/", viewport=PHONE)`: a visitor of its own; options as Playwright's new_context has them, and
+    `tolerated`, parts of console errors that the test provokes itself."""
+    contexts = []
+    complaints: list[str] = []
+
+    def _open(path: str = "/", *, tolerated: tuple[str, ...] = (), **options: Any) -> Page:
+        options = {"viewport": DESK, "base_url": stack.shop_url.rstrip("/"), **options}
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+
+        def complain(text: str) -> None:
+            if not any(part in text for part in tolerated):
+                complaints.append(f"{page.url}: {text}")
+
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complain(f"{message.text} {message.location}") if message.type == "error" else None
+            ),
+        )
+        page.goto(path)
+        return page
+
+    yield _open
+    for context in contexts:
+        context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def put_into_cart(page: Page, sku: str = "KI-1010") -> None:
+    page.goto(f"/products/{sku}/")
+    page.get_by_role("button", name="Add to cart").click()
+    page.get_by_role("link", name="Go to the cart").wait_for()
+
+
+def fill_checkout(page: Page, payment: str = "pm_card_visa") -> None:
+    page.goto("/checkout/")
+    for name, value in SHOPPER.items():
+        page.locator(f"[name={name}]").fill(value)
+    choice = page.locator(f"[name=payment][value={payment}]")
+    if not choice.is_visible():
+        page.get_by_text("Cards with more trouble").click()
+    choice.check()
+
+
+def place_order(page: Page, payment: str = "pm_card_visa") -> None:
+    """Fill in the checkout and place the order; the browser is on the order's page then."""
+    fill_checkout(page, payment)
+    page.get_by_role("button", name="Place order").click()
+    page.wait_for_url("**/orders/*/")
+
+
+def step(page: Page, name: str) -> str:
+    """A selector of the order's step when it is done."""
+    return f'.way li.done:has-text("{name}")'
