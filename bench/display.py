@@ -73,13 +73,24 @@ def tell(name: str, found: Mapping[str, Any]) -> None:
     _counts("lines refused", found.get("refused_lines", {}))
     _counts("ended", found["ended"])
     out.print(f"  {'completed':<14}{found['completed_per_s']:,}/s")
+    if found.get("under_way_after_last_post"):
+        out.print(
+            f"  {'under way':<14}{found['under_way_after_last_post']:,} orders when the last POST was answered"
+        )
+    if found.get("flushed"):
+        out.print(f"  {'broker':<14}wiped {found['flushed']:,} times")
     if found.get("repeated_posts"):
         out.print(f"  {'sent again':<14}{found['repeated_posts']:,} POSTs, with the same key")
     _times(found)
     _cpu(found)
-    for key in ("floor", "sold_out", "targets"):
+    for key in ("floor", "sold_out"):
         if key in found:
             _facts(key, found[key])
+    for name, carried in found.get("backlog", {}).items():
+        _backlog(name, carried)
+    for target in found.get("targets", ()):
+        mark = "[green]met[/green]   " if target["met"] else "[red]missed[/red]"
+        out.print(f"  {'target':<14}{mark} {target['name']} {target['wanted']:,g}: {target['measured']:,g}")
     if audit := found.get("audit"):
         checks = ", ".join(f"{one['name']} {one['counted']:,}" for one in audit["checks"])
         verdict = "[green]clean[/green]" if audit["clean"] else "[red]not clean[/red]"
@@ -121,6 +132,20 @@ def _cpu(found: Mapping[str, Any]) -> None:
     out.print()
     out.print(table)
     out.print()
+
+
+def _backlog(name: str, carried: Mapping[str, Any]) -> None:
+    floor = carried["floor"]
+    out.print(f"\n[bold]backlog, providers {name.replace('_', ' ')}[/bold]: {carried['orders']:,} orders")
+    _counts("ended", carried["ended"])
+    out.print(f"  {'completed':<14}{carried['completed_per_s']:,}/s")
+    out.print(
+        f"  {'floor':<14}{floor['completed_per_s']:,}/s: {floor['what']}, {floor['connections']} connections"
+    )
+    each = ", ".join(
+        f"{kind} {spent:.2f}" for kind, spent in carried["cpu_ms_per_order"].items() if spent >= 0.01
+    )
+    out.print(f"  {'CPU ms/order':<14}{carried['cpu_ms_per_order_total']:.2f}: {each}")
 
 
 def _facts(label: str, facts: Mapping[str, Any]) -> None:

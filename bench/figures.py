@@ -47,6 +47,7 @@ class Figures:
     completing: float = 0.0  # from the first order placed to the last one completed
     post_ms: Sequence[float] = ()  # of each answer, repeats included
     to_completed_ms: Sequence[float] = ()  # of each completed order
+    under_way: int = 0  # orders that had not ended when the last answer came
     repeated_posts: int = 0  # sent again with the same key, after no answer or one that asked for it
     cpu: Mapping[str, float] = field(default_factory=dict)  # kind of process -> seconds of CPU
     load_cpu: float = 0.0  # seconds of CPU of the load generator itself
@@ -73,6 +74,7 @@ class Figures:
             "completed_per_s": rate(self.ended["completed"], self.completing),
             "post_ms": spread(self.post_ms),
             "to_completed_ms": spread(self.to_completed_ms),
+            "under_way_after_last_post": self.under_way,
             "repeated_posts": self.repeated_posts,
             "cpu_ms_per_order": each,
             "cpu_ms_per_order_total": round(sum(each.values()), 3),

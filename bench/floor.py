@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from typing import Any, LiteralString
 
 import psycopg
@@ -25,6 +26,7 @@ from bench.run import Run
 
 MOST_CONNECTIONS = 64  # PostgreSQL takes 200, and the house has its own
 MOST_ORDERS = 20_000
+START_SECONDS = 60.0  # for all clients to be up
 SCHEMA = "bench_floor"
 _TABLES = ("orders_order", "orders_orderline", "orders_payment", "orders_orderevent")
 
@@ -61,17 +63,22 @@ INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM pl
 Row = tuple[Any, ...]
 
 
-async def of_placing(run: Run, *, connections: int, per_second: float = 0.0) -> dict[str, Any]:
-    """Write the run's orders again by bare SQL, as fast as it goes or at `per_second` in an open loop."""
+async def of_placing(
+    run: Run, *, connections: int, per_second: float = 0.0, limit: int = MOST_ORDERS
+) -> dict[str, Any]:
+    """Write up to `limit` of the run's orders again, as fast as it goes or at `per_second` in an open loop."""
     url = run.house["DATABASE_URL"]
-    rows = list(await run.books.rows(_ROWS, {"limit": MOST_ORDERS}))
+    rows = list(await run.books.rows(_ROWS, {"limit": limit}))
     await run.books.close()
     clients = min(os.cpu_count() or 1, connections)
+    context = get_context("spawn")
     async with scratch(url, _TABLES):
         loop = asyncio.get_running_loop()
-        with ProcessPoolExecutor(clients, mp_context=get_context("spawn")) as processes:
-            # The clients take some time to start: they all begin at one moment that lies ahead.
-            begin = time.time() + 1.5
+        # Clients take their time to start: they wait for each other, and are measured from then on.
+        ready = context.Barrier(clients, timeout=START_SECONDS)
+        with ProcessPoolExecutor(
+            clients, context, initializer=_share_barrier, initargs=(ready,)
+        ) as processes:
             shares = await asyncio.gather(
                 *(
                     loop.run_in_executor(
@@ -79,45 +86,46 @@ async def of_placing(run: Run, *, connections: int, per_second: float = 0.0) -> 
                         _client,
                         url,
                         rows[client::clients],
-                        _share(connections, client, clients),
+                        len(range(client, connections, clients)),
                         per_second / clients,
-                        begin,
                     )
                     for client in range(clients)
                 )
             )
-    ended = max(end for end, _ in shares)
+    seconds = max(ended for _, ended, _ in shares) - min(began for began, _, _ in shares)
     return {
         "what": "the same rows by bare SQL, one statement and one commit an order",
         "connections": connections,
         "orders": len(rows),
-        "accepted_per_s": rate(len(rows), ended - begin),
-        "post_ms": spread([ms for _, times in shares for ms in times]),
+        "accepted_per_s": rate(len(rows), seconds),
+        "post_ms": spread([ms for _, _, times in shares for ms in times]),
     }
 
 
 @asynccontextmanager
-async def scratch(url: str, tables: Sequence[str]) -> AsyncIterator[None]:
-    """Empty tables like ours in a schema of their own, for as long as the `async with` lasts."""
+async def scratch(url: str, of_orders: Sequence[str], others: Sequence[str] = ()) -> AsyncIterator[None]:
+    """Empty tables like ours in a schema of their own, for as long as the `async with` lasts.
+
+    `of_orders` begins with the table of orders, which the rest of it refer to.
+    """
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA))
         await connection.execute(drop)
         await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
         try:
-            for table in tables:
+            for table in (*of_orders, *others):
                 await connection.execute(
                     sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
                         sql.Identifier(SCHEMA, table), sql.Identifier("public", table)
                     )
                 )
             # LIKE leaves foreign keys out, and checking them is part of the work.
-            for table in tables[1:]:
-                if "order_id" in await _columns(connection, table):
-                    await connection.execute(
-                        sql.SQL(
-                            "ALTER TABLE {} ADD FOREIGN KEY (order_id) REFERENCES {} DEFERRABLE INITIALLY DEFERRED"
-                        ).format(sql.Identifier(SCHEMA, table), sql.Identifier(SCHEMA, tables[0]))
-                    )
+            for table in of_orders[1:]:
+                await connection.execute(
+                    sql.SQL(
+                        "ALTER TABLE {} ADD FOREIGN KEY (order_id) REFERENCES {} DEFERRABLE INITIALLY DEFERRED"
+                    ).format(sql.Identifier(SCHEMA, table), sql.Identifier(SCHEMA, of_orders[0]))
+                )
             yield
         finally:
             await connection.execute(drop)
@@ -130,44 +138,42 @@ async def connect(url: str) -> psycopg.AsyncConnection[Any]:
     )
 
 
-async def _columns(connection: psycopg.AsyncConnection[Any], table: str) -> set[str]:
-    cursor = await connection.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
-        (f"{SCHEMA}.{table}",),
-    )
-    return {row[0] for row in await cursor.fetchall()}
+_ready: Barrier | None = None
 
 
-def _share(connections: int, client: int, clients: int) -> int:
-    return max(1, len(range(client, connections, clients)))
+def _share_barrier(ready: Barrier) -> None:
+    global _ready
+    _ready = ready
 
 
 def _client(
-    url: str, rows: list[Row], connections: int, per_second: float, begin: float
-) -> tuple[float, list[float]]:
-    """One client process: when it was done (system clock), and the milliseconds of each order."""
-    return uvloop.run(_write(url, rows, connections, per_second, begin))
+    url: str, rows: list[Row], connections: int, per_second: float
+) -> tuple[float, float, list[float]]:
+    """One client process: when it began and ended (system clock), and the milliseconds of each order."""
+    return uvloop.run(_write(url, rows, connections, per_second))
 
 
 async def _write(
-    url: str, rows: list[Row], connections: int, per_second: float, begin: float
-) -> tuple[float, list[float]]:
+    url: str, rows: list[Row], connections: int, per_second: float
+) -> tuple[float, float, list[float]]:
     waiting = iter(enumerate(rows))
     times: list[float] = []
     opened = [await connect(url) for _ in range(connections)]
+    if _ready is not None:
+        _ready.wait()
+    began = time.time()
 
     async def hand(connection: psycopg.AsyncConnection[Any]) -> None:
         for index, row in waiting:
-            wanted_at = due_at(begin, per_second, index) if per_second else time.time()
+            wanted_at = due_at(began, per_second, index) if per_second else time.time()
             if (wait := wanted_at - time.time()) > 0:
                 await asyncio.sleep(wait)
             await connection.execute(_WRITE, row)
             times.append(1000 * (time.time() - wanted_at))
 
     try:
-        await asyncio.sleep(max(0.0, begin - time.time()))
         await asyncio.gather(*(hand(connection) for connection in opened))
-        return time.time(), times
+        return began, time.time(), times
     finally:
         for connection in opened:
             await connection.close()

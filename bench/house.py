@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from sandbox.stack.layout import ROOT, STACK
+from sandbox.stack.environment import MARKER
+from sandbox.stack.layout import ROOT, STACK, Layout
 from sandbox.stack.processes import POOLS
 from sandbox.stack.program import StackError
 from sandbox.stack.supervisor import Record, Supervisor
@@ -38,13 +40,14 @@ class House:
 
     @classmethod
     def running(cls) -> "House":
-        """The stack that `./dev up` started, whose environment this process was given."""
+        """The stack of this checkout, or the one in the folder that the environment names; its settings are ours."""
         if missing := [name for name in _NEEDED if not os.environ.get(name)]:
             raise StackError(
                 f"{', '.join(missing)} not set: this measures a running stack.\n"
                 "Start it as `./dev replay`, `./dev rush` or `./dev bench`, which set them."
             )
-        return cls(dict(os.environ), _of_the_stack)
+        layout = Layout(Path(os.environ[MARKER])) if MARKER in os.environ else STACK
+        return cls(dict(os.environ), lambda: _roots(layout))
 
     def __getitem__(self, name: str) -> str:
         """A setting of the stack by its variable, a URL without a slash at its end."""
@@ -71,8 +74,8 @@ class House:
         )
 
 
-def _of_the_stack() -> dict[str, int]:
-    record = Record.load(STACK)
+def _roots(layout: Layout) -> dict[str, int]:
+    record = Record.load(layout)
     if record is None:
         raise StackError("the stack is not up any more. First: ./dev up --detach")
-    return {name: state.pid for name, state in Supervisor.of(STACK, record).states().items() if state.pid}
+    return {name: state.pid for name, state in Supervisor.of(layout, record).states().items() if state.pid}

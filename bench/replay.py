@@ -10,10 +10,8 @@ A second replay on the same shop finds the catalogue there and fills the shelves
 """
 
 import asyncio
-import csv
-import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, LiteralString
 
@@ -21,6 +19,7 @@ import orjson
 import typer
 import uvloop
 
+from bench import shoppers
 from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
@@ -47,8 +46,8 @@ SELECT EXISTS (SELECT FROM orders_stockmovement WHERE order_id IS NOT NULL AND s
 class Sift:
     """Makes orders of invoices, and counts what cannot be one: `refused` invoices and `lines` by reason."""
 
-    def __init__(self, run: Run, on_sale: set[str]) -> None:
-        self._run, self._on_sale = run, on_sale
+    def __init__(self, key: Callable[[str], str], on_sale: Collection[str]) -> None:
+        self._key, self._on_sale = key, set(on_sale)
         self.refused: Counter[str] = Counter()
         self.lines: Counter[str] = Counter()
 
@@ -70,7 +69,7 @@ class Sift:
             ],
             "payment": {"method": "card", "token": "pm_card_visa"},
         }
-        return Purchase(self._run.key(invoice.number), orjson.dumps(body))
+        return Purchase(self._key(invoice.number), orjson.dumps(body))
 
     @staticmethod
     def _why_not(invoice: Invoice, left: set[str]) -> str | None:
@@ -87,7 +86,7 @@ async def replay(run: Run, file: Path, *, customers: int, flush_every: float) ->
         raise StackError(str(error)) from None
     skus = sorted({sku for invoice in found for sku in invoice.items()})
     await _stock(run, file, skus)
-    sift = Sift(run, set(await run.books.on_sale(skus)))
+    sift = Sift(run.key, await run.books.on_sale(skus))
     purchases = sift.purchases(found)
     run.figures.refused.update(sift.refused)
     rows = sum(len(invoice.rows) for invoice in found)
@@ -112,10 +111,8 @@ async def _stock(run: Run, file: Path, skus: list[str]) -> None:
         await asyncio.to_thread(run.house.manage, "import_catalogue", path, *stocked)
         return
     await asyncio.to_thread(run.house.manage, "import_catalogue", path)
-    levels = await run.books.rows(_BEGAN_WITH, {"skus": skus})
-    text = io.StringIO()
-    csv.writer(text).writerows([("sku", "on_hand"), *levels])
-    await asyncio.to_thread(run.house.manage, "stock", "--file", "-", text=text.getvalue())
+    levels = dict(await run.books.rows(_BEGAN_WITH, {"skus": skus}))
+    await asyncio.to_thread(shoppers.stock, run.house, levels)
 
 
 @command

@@ -29,7 +29,9 @@ from bench.figures import Figures
 from bench.house import House
 from bench.load import NO_ANSWER, Answer, OnAnswer
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.5  # between looks at how many have ended; more when a look takes long
+LOOK_SHARE = 0.025  # of the time may be spent looking, or we measure ourselves
+SAMPLE_SECONDS = 2.0
 # Without any order moving for so long we stop waiting: leases (20 s) and the first tries again are well
 # within it.
 STALL_SECONDS = 120.0
@@ -70,6 +72,7 @@ class Run:
                 began = time.monotonic()
                 await order(self._on_answer)
                 self.figures.accepting = time.monotonic() - began
+                lagging = await self.books.standing()
                 own_used = _own_cpu() - own
                 standing = await self._wait_ended(progress)
             finally:
@@ -77,6 +80,7 @@ class Run:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         meter.sample()
+        self.figures.under_way = lagging.under_way.total()
         await self._work_out(standing, meter, own_used)
 
     def audit(self) -> None:
@@ -117,7 +121,7 @@ class Run:
     async def _watch(self, meter: CpuMeter, progress: Progress) -> None:
         """Show how far it is, and keep the accounts of processes that may end."""
         while True:
-            await asyncio.sleep(2 * LOOK_SECONDS)
+            await asyncio.sleep(SAMPLE_SECONDS)
             with suppress(Exception):  # a look that fails costs one sample, not the run
                 await asyncio.to_thread(meter.sample)
             progress.placed(len(self._post_ms))
@@ -125,7 +129,9 @@ class Run:
     async def _wait_ended(self, progress: Progress) -> Standing:
         moved, last = time.monotonic(), None
         while True:
+            began = time.monotonic()
             standing = await self.books.standing()
+            looked = time.monotonic() - began
             progress.ended(standing.ended.total(), standing.total)
             if not standing.under_way:
                 return standing
@@ -133,7 +139,7 @@ class Run:
                 moved, last = time.monotonic(), standing
             elif time.monotonic() - moved > STALL_SECONDS:
                 return standing
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(max(LOOK_SECONDS, looked / LOOK_SHARE))
 
     async def _work_out(self, standing: Standing, meter: CpuMeter, own_used: float) -> None:
         figures = self.figures

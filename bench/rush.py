@@ -6,8 +6,6 @@ every other buyer has to be told, and nobody charged, by the providers' own ledg
 """
 
 import asyncio
-import csv
-import io
 from typing import Annotated
 
 import typer
@@ -27,7 +25,7 @@ ORDERS, BUYERS, STOCK = 5_000, 200, 1_000
 async def rush(run: Run, *, orders: int, buyers: int, sku: str | None, stock: int | None) -> None:
     if sku:
         left = STOCK if stock is None else stock
-        await _stock(run.house, {sku: left})
+        await asyncio.to_thread(shoppers.stock, run.house, {sku: left})
         purchases = shoppers.queue_for(run, orders, sku)
     else:
         skus = await run.books.on_sale(shoppers.demo_skus())
@@ -36,7 +34,8 @@ async def rush(run: Run, *, orders: int, buyers: int, sku: str | None, stock: in
                 "nothing of the demo catalogue is on sale here.\nGive --sku, or begin afresh: ./dev reset"
             )
         plenty = orders * shoppers.MOST_PIECES
-        await _stock(run.house, dict.fromkeys(skus, plenty if stock is None else stock))
+        levels = dict.fromkeys(skus, plenty if stock is None else stock)
+        await asyncio.to_thread(shoppers.stock, run.house, levels)
         purchases = shoppers.crowd(run, orders, skus)
     before = await ledgers.ends(run.house)
     note(f"{buyers:,} buyers place {orders:,} orders …")
@@ -52,12 +51,6 @@ async def rush(run: Run, *, orders: int, buyers: int, sku: str | None, stock: in
     run.more["floor"] = await floor.of_placing(run, connections=min(buyers, floor.MOST_CONNECTIONS))
     note("Proving the books …")
     await asyncio.to_thread(run.audit)
-
-
-async def _stock(house: House, levels: dict[str, int]) -> None:
-    text = io.StringIO()
-    csv.writer(text).writerows([("sku", "on_hand"), *levels.items()])
-    await asyncio.to_thread(house.manage, "stock", "--file", "-", text=text.getvalue())
 
 
 async def _check_sold_out(run: Run, sku: str, stock: int, before: ledgers.Positions) -> None:

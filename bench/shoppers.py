@@ -1,11 +1,13 @@
-"""Who comes to a rush and what they want: drawn by dice with a seed, so that every run's crowd is the same."""
+"""Who comes and what they want, drawn by dice with a seed, so that every run's crowd is the same; and full shelves."""
 
 import csv
+import io
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
+from bench.house import House
 from bench.load import Purchase
 from bench.people import buyer
 from bench.run import Run
@@ -28,6 +30,13 @@ def demo_skus() -> list[str]:
     """The products that every new shop is filled with."""
     with DEMO_CATALOGUE.open(encoding="utf-8", newline="") as file:
         return [row["sku"] for row in csv.DictReader(file)]
+
+
+def stock(house: House, levels: Mapping[str, int]) -> None:
+    """Have so many pieces of each product free to sell."""
+    text = io.StringIO()
+    csv.writer(text).writerows([("sku", "on_hand"), *levels.items()])
+    house.manage("stock", "--file", "-", text=text.getvalue())
 
 
 def crowd(run: Run, orders: int, skus: Sequence[str]) -> Iterator[Purchase]:

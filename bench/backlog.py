@@ -1,0 +1,95 @@
+"""A backlog: thousands of orders that fall due at one moment, to see how fast the pipeline alone can carry them.
+
+They are placed by SQL straight into the tables, due tomorrow; then one UPDATE makes all of them due now.
+"""
+
+import time
+from typing import Any, LiteralString
+
+import psycopg
+
+from bench import floor_pipeline
+from bench.figures import rate, spread
+from bench.house import House
+from bench.load import OnAnswer
+from bench.run import Run
+
+LINES = 3  # an order
+WARM_UP = 200  # orders, so that every worker is up, has its connections and its plans
+
+# Each order takes three neighbours, a third of the catalogue apart; quantities alternate.
+_PLACE: LiteralString = """
+WITH product AS (
+    SELECT sku, name, price_minor, tax_rate_bp, currency, row_number() OVER (ORDER BY sku) - 1 AS nr,
+           count(*) OVER () AS products
+    FROM catalogue_product WHERE active
+), line AS (
+    SELECT number, nth, product.*, 1 + number %% 2 AS quantity,
+           round((1 + number %% 2) * price_minor * tax_rate_bp / (10000.0 + tax_rate_bp)) AS tax
+    FROM generate_series(1, %(orders)s) AS number, generate_series(1, %(lines)s) AS nth, product
+    WHERE nr = (number + nth * greatest(products / %(lines)s, 1)) %% products
+), wanted AS (
+    SELECT number, sum(quantity * price_minor) AS total, sum(tax) AS tax, min(currency) AS currency
+    FROM line GROUP BY number
+), placed AS (
+    INSERT INTO orders_order (token, idempotency_key, fingerprint, email, phone, name, line1, line2, city, postcode,
+                              country, payment_method, currency, total_minor, tax_minor, due_at)
+    SELECT md5(%(prefix)s || number), %(prefix)s || number, repeat('0', 64), 'buyer-' || number || '@example.com',
+           '+447700900' || lpad((number %% 1000)::text, 3, '0'), 'Ada Clarke', '1 High Street', '', 'York', 'ZZ1 1ZZ',
+           'GB', 'card', currency, total, tax, now() + interval '1 day'
+    FROM wanted ORDER BY number
+    RETURNING id, idempotency_key, total_minor, currency
+), lines AS (
+    INSERT INTO orders_orderline (order_id, position, sku, name, quantity, unit_price_minor, tax_rate_bp)
+    SELECT placed.id, nth, sku, line.name, quantity, price_minor, tax_rate_bp
+    FROM line JOIN placed ON placed.idempotency_key = %(prefix)s || number
+), payment AS (
+    INSERT INTO orders_payment (order_id, token, amount_minor, currency)
+    SELECT id, 'pm_card_visa', total_minor, currency FROM placed
+)
+INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
+"""
+# It counts as placed now: until now nobody could have begun.
+_RELEASE: LiteralString = """
+UPDATE orders_order SET due_at = now(), placed_at = now() WHERE idempotency_key LIKE %(prefix)s || '%%'
+"""
+
+
+async def warm_up(house: House, orders: int = WARM_UP) -> None:
+    """Carry a few orders through, and return when all have ended."""
+    await _carry(Run(house, "warmup"), orders)
+
+
+async def measure(house: House, name: str, orders: int, connections: int) -> tuple[Run, dict[str, Any]]:
+    """Carry a backlog through; returns the run, and its figures beside the floor's."""
+    run = Run(house, name)
+    await _carry(run, orders)
+    figures = run.figures
+    found: dict[str, Any] = {
+        "orders": orders,
+        "ended": dict(figures.ended),
+        "completed_per_s": rate(figures.ended["completed"], figures.completing),
+        "to_completed_ms": spread(figures.to_completed_ms),
+        "cpu_ms_per_order": figures.cpu_ms_per_order(),
+        "cpu_ms_per_order_total": round(sum(figures.cpu_ms_per_order().values()), 3),
+        "floor": await floor_pipeline.measure(run, connections=connections),
+    }
+    if figures.ended["completed"] != orders:
+        run.problems.append(f"{name}: {figures.ended['completed']:,} of {orders:,} orders completed.")
+    return run, found
+
+
+async def _carry(run: Run, orders: int) -> None:
+    url = run.house["DATABASE_URL"]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(_PLACE, {"orders": orders, "lines": LINES, "prefix": run.prefix})
+        # Everything was small a moment ago; a plan made from that would be measured instead of the shop.
+        await connection.execute("ANALYZE")
+
+        async def release(_: OnAnswer) -> None:
+            began = time.monotonic()
+            cursor = await connection.execute(_RELEASE, {"prefix": run.prefix})
+            run.accepted.update({run.key(number): "" for number in range(1, cursor.rowcount + 1)})
+            run.figures.accepting = time.monotonic() - began
+
+        await run.carry(orders, release)

@@ -1,0 +1,64 @@
+"""A whole house for one measurement: every program of the stack in a folder of its own, gone afterwards.
+
+`./dev bench` measures here and not in the stack that is up: tens of thousands of made-up orders do not land in the
+shop that somebody is trying out, the tables are as new in every run, and workers can be told other things than usual.
+The programs are those of `./dev up`, started without its process manager: what falls stays down, and the run fails.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.house import House
+from sandbox.stack.environment import MARKER, Secrets, Stack
+from sandbox.stack.layout import STACK, Layout
+from sandbox.stack.ports import Ports
+from sandbox.stack.processes import programs
+from sandbox.stack.program import Program, Stage
+from sandbox.stack.servers import Server
+
+START_SECONDS = 60.0
+
+
+@contextmanager
+def house(told: Mapping[str, str] | None = None, *, without: frozenset[str] = frozenset()) -> Iterator[House]:
+    """A house that is ready, with the demo catalogue; `told` replaces variables, `without` leaves programs out."""
+    STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Beside the stack's own data, on the same disk; and `./dev down` finds it, should we be killed.
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=STACK.base, ignore_cleanup_errors=True) as folder:
+        stack = Stack(Layout(Path(folder).resolve()), Ports.free(), Secrets.new())
+        stack.layout.make()
+        environment = {**stack.environment(), **(told or {}), MARKER: str(STACK.base)}
+        chosen = [one for one in programs(stack) if one.name not in without]
+        servers = {
+            one.name: Server(one, stack.layout.logs / f"{one.name}.log", environment) for one in chosen
+        }
+        found = House(environment, lambda: {name: one.pid for name, one in servers.items() if one.running})
+        try:
+            _start(found, chosen, servers)
+            yield found
+        finally:
+            _stop(chosen, servers)
+
+
+def _start(found: House, chosen: list[Program], servers: Mapping[str, Server]) -> None:
+    for stage in Stage:
+        if stage is Stage.PREPARED:
+            found.manage("prepare")
+        own = [servers[one.name] for one in chosen if one.stage is stage]
+        for server in own:
+            server.start(wait=False)
+        if stage is not Stage.BESIDE:  # those spend the preparation importing
+            for server in own:
+                server.wait_healthy(START_SECONDS)
+    for server in servers.values():
+        server.wait_healthy(START_SECONDS)
+
+
+def _stop(chosen: list[Program], servers: Mapping[str, Server]) -> None:
+    """The shop before the servers, and the databases last. Nobody waits for soft stops: the data goes away too."""
+    for stage in sorted(Stage, reverse=True):
+        for one in chosen:
+            if one.stage is stage and servers[one.name].running:
+                servers[one.name].kill()
