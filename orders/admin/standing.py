@@ -36,8 +36,8 @@ COLOURS = {
 }
 
 _FILTERS: dict[Standing, Callable[[datetime], Q]] = {
-    Standing.DUE: lambda now: Q(due_at__lte=now, drives=0),
-    Standing.UNDER_WAY: lambda _: Q(due_at__isnull=False, drives__gt=0),
+    Standing.DUE: lambda now: Q(due_at__lte=now),
+    Standing.UNDER_WAY: lambda now: Q(due_at__gt=now, drives__gt=0),
     Standing.WAITING: lambda now: Q(due_at__gt=now, drives=0),
     Standing.SET_ASIDE: lambda _: Q(due_at=None, ended_at=None),
     Standing.ENDED: lambda _: Q(due_at=None, ended_at__isnull=False),
@@ -52,9 +52,9 @@ def that_stand(standing: Standing) -> Q:
 def standing_of(order: Order) -> Standing:
     if order.due_at is None:
         return Standing.ENDED if order.ended_at else Standing.SET_ASIDE
-    if order.drives:
-        return Standing.UNDER_WAY
-    return Standing.DUE if order.due_at <= timezone.now() else Standing.WAITING
+    if order.due_at <= timezone.now():
+        return Standing.DUE
+    return Standing.UNDER_WAY if order.drives else Standing.WAITING
 
 
 def told(order: Order) -> str:
@@ -64,8 +64,7 @@ def told(order: Order) -> str:
     if standing is Standing.ENDED and order.ended_at:
         return f"{name} {naturaltime(order.ended_at)}"
     if standing is Standing.UNDER_WAY and order.due_at:
-        ends = "ends" if order.due_at > timezone.now() else "ran out"
-        return f"{name}, the lease {ends} {naturaltime(order.due_at)}"
+        return f"{name}, the lease ends {naturaltime(order.due_at)}"
     if standing is Standing.WAITING and order.due_at:
         return f"{name}, {naturaltime(order.due_at)}"
     return name

@@ -36,6 +36,9 @@ class StockForm(forms.ModelForm):  # type: ignore[type-arg]
         model = StockItem
         fields = ("sku", "stocked")
 
+    def clean_sku(self) -> str:
+        return str(self.cleaned_data["sku"]).strip().upper()
+
     def clean_stocked(self) -> int:
         """The row stays locked until the level is saved, so nobody reserves what this takes away."""
         level: int = self.cleaned_data["stocked"]
