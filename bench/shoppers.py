@@ -18,7 +18,7 @@ MOST_PRODUCTS, MOST_PIECES = 3, 2  # of one order, and of one product in it
 SEED = 2011
 _VISA = {"method": "card", "token": "pm_card_visa"}
 # How the crowd pays: mostly with a card that is good.
-_WAYS = (
+_WAYS: tuple[tuple[dict[str, str], int], ...] = (
     (_VISA, 95),
     ({"method": "cod"}, 3),
     ({"method": "card", "token": "pm_card_chargeDeclined"}, 1),
@@ -42,7 +42,7 @@ def stock(house: House, levels: Mapping[str, int]) -> None:
 def crowd(run: Run, orders: int, skus: Sequence[str]) -> Iterator[Purchase]:
     """One to three products of the catalogue each, one or two pieces of each."""
     dice = random.Random(SEED)
-    ways, weights = zip(*_WAYS, strict=True)
+    ways, weights = [way for way, _ in _WAYS], [weight for _, weight in _WAYS]
     for number in range(orders):
         chosen = dice.sample(skus, min(len(skus), dice.randint(1, MOST_PRODUCTS)))
         items = [{"sku": sku, "quantity": dice.randint(1, MOST_PIECES)} for sku in chosen]
