@@ -1,0 +1,115 @@
+"""Whether the process in this container works, asked from inside it; docker-compose.yml calls it as health check.
+
+    python deploy/health.py http URL           the server answers 2xx
+    python deploy/health.py node NAME          the Celery node NAME@this-host answers a ping over the broker
+    python deploy/health.py relay              the relay has looked into the database lately
+    python deploy/health.py file PATH SECONDS  the file was touched within so many seconds
+
+Exits 0, or 1 with a line that says what is wrong (`docker inspect` shows it). It imports nothing of the shop: a check
+that loads Django every half minute in each of a dozen containers would be a load of its own.
+"""
+
+import argparse
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SECONDS = 5
+# The relay and its feed each ask the database many times a second, also while the broker is away.
+RELAY_SESSIONS = 2
+RELAY_SECONDS = 20
+_RELAY_LOOKED = """
+SELECT count(*) FROM pg_stat_activity
+WHERE application_name = 'relay' AND client_addr IS NOT DISTINCT FROM inet_client_addr()
+  AND query_start > clock_timestamp() - make_interval(secs => %s)
+"""
+
+
+class Unhealthy(Exception):
+    """What is wrong, in a sentence."""
+
+
+def http(url: str) -> None:
+    """Under the shop's own name, because Django answers to no other."""
+    request = urllib.request.Request(url)  # noqa: S310 - the address is docker-compose.yml's
+    if host := urlsplit(os.environ.get("SHOP_URL", "")).netloc:
+        request.add_header("Host", host)
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
+            pass
+    except (OSError, ValueError) as error:
+        said = error.read(300).decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
+        raise Unhealthy(f"{url} does not answer as it should: {error} {said}".strip()) from error
+
+
+def node(name: str) -> None:
+    """Its main process takes messages from the broker and answers them."""
+    from celery import Celery
+
+    app = Celery(broker=os.environ["BROKER_URL"], set_as_current=False)
+    app.conf.broker_connection_retry = False
+    app.conf.broker_transport_options = {"socket_connect_timeout": SECONDS, "socket_timeout": SECONDS}
+    full_name = f"{name}@{socket.gethostname()}"
+    try:
+        answers = app.control.ping(destination=[full_name], timeout=SECONDS)
+    except (OSError, *app.connection_for_write().connection_errors) as error:
+        raise Unhealthy(f"the broker cannot be reached: {error}") from error
+    if not answers:
+        raise Unhealthy(f"{full_name} does not answer a ping within {SECONDS} s")
+
+
+def relay() -> None:
+    """PostgreSQL knows when each of its sessions last asked something."""
+    import psycopg
+
+    try:
+        with psycopg.connect(
+            os.environ["DATABASE_URL"], connect_timeout=SECONDS, application_name="health"
+        ) as connection:
+            row = connection.execute(_RELAY_LOOKED, [RELAY_SECONDS]).fetchone()
+    except psycopg.Error as error:
+        raise Unhealthy(f"the database cannot be asked: {error}") from error
+    if not row or row[0] < RELAY_SESSIONS:
+        found = row[0] if row else 0
+        raise Unhealthy(
+            f"{found} of the relay's {RELAY_SESSIONS} threads asked the database within {RELAY_SECONDS} s"
+        )
+
+
+def file(path: str, seconds: float) -> None:
+    try:
+        age = time.time() - Path(path).stat().st_mtime
+    except FileNotFoundError as error:
+        raise Unhealthy(f"{path} is not there yet") from error
+    if age > seconds:
+        raise Unhealthy(f"{path} was last touched {age:.0f} s ago; {seconds:.0f} s are allowed")
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="health.py", description="Whether the process in this container works.")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    kinds.add_parser("http").add_argument("url")
+    kinds.add_parser("node").add_argument("name")
+    kinds.add_parser("relay")
+    touched = kinds.add_parser("file")
+    touched.add_argument("path")
+    touched.add_argument("seconds", type=float)
+    return parser
+
+
+def main() -> None:
+    arguments = vars(parser().parse_args())
+    check = {"http": http, "node": node, "relay": relay, "file": file}[arguments.pop("kind")]
+    try:
+        check(**arguments)
+    except Unhealthy as problem:
+        sys.exit(str(problem))
+
+
+if __name__ == "__main__":
+    main()
