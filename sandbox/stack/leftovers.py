@@ -3,16 +3,18 @@
 Pids written down in a file go stale as programs are restarted, and may belong to a stranger by the time
 they are read. So a process is ours by what it carries: every program of the stack, and whatever it starts,
 has our folder in its environment. PostgreSQL, Valkey and nginx write their titles over their environment;
-they are known by their program file and their working folder, which both lie in ours.
+they are known by their program file, which is our wheels', and their working folder, which lies in ours.
 """
 
 import os
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 
 import psutil
 
+from sandbox.stack import nginx, postgres, valkey
 from sandbox.stack.environment import MARKER
 from sandbox.stack.layout import Layout
 from sandbox.stack.program import Group
@@ -52,10 +54,16 @@ def _is_ours(process: psutil.Process, layout: Layout) -> bool:
             return False
         if process.environ().get(MARKER) == str(layout.base):
             return True
-        inside = f"{layout.base}/"
-        return process.exe().startswith(inside) and process.cwd().startswith(inside)
+        return process.exe() in _wheels() and process.cwd().startswith(f"{layout.base}/")
     except (psutil.Error, OSError):
         return False  # gone, or another user's
+
+
+@cache
+def _wheels() -> frozenset[str]:
+    return frozenset(
+        str(path.resolve()) for path in (postgres.binary("postgres"), valkey.binary(), nginx.binary())
+    )
 
 
 def _label(process: psutil.Process) -> str | None:

@@ -150,6 +150,10 @@ class Supervisor:
         for one in programs:
             self._server.supervisor.startProcess(f"{one.group.value}:{one.name}", False)
 
+    def stop(self, program: Program) -> None:
+        """Stop one program and leave it stopped; returns when it is gone."""
+        self._server.supervisor.stopProcess(f"{program.group.value}:{program.name}", True)
+
     def states(self) -> dict[str, State]:
         answer: Any = self._server.supervisor.getAllProcessInfo()
         return {
