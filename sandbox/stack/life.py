@@ -25,7 +25,9 @@ from sandbox.stack.program import StackError, Stage
 from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import last_lines, look, wait_healthy
 
-START_SECONDS = 120.0  # for all to become healthy; who ends is found out at once, so this is for slow machines
+START_SECONDS = (
+    120.0  # for all to become healthy; who ends is found out at once, so this is for slow machines
+)
 DOWN_SECONDS = 9.0  # for the process manager to stop all; each program is killed after two
 
 

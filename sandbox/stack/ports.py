@@ -64,10 +64,11 @@ def is_free(port: int) -> bool:
 def owner(port: int) -> str:
     """Who listens on the port, as far as this user may know: "nginx (pid 4711)", or ""."""
     try:
-        for connection in psutil.net_connections("tcp"):
-            here = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
-            if here and connection.laddr[1] == port and connection.pid:
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+        for one in psutil.net_connections("tcp"):
+            # Empty for a socket without an address, which no listener is.
+            address = tuple(one.laddr) if one.status == psutil.CONN_LISTEN else ()
+            if address[1:] == (port,) and one.pid:
+                return f"{psutil.Process(one.pid).name()} (pid {one.pid})"
     except psutil.Error:
         pass  # macOS shows other people's sockets to root only
     return ""
