@@ -138,6 +138,10 @@ class Supervisor:
             time.sleep(0.02)
         return supervisor
 
+    def close(self) -> None:
+        """Let go of the connection; the process manager goes on."""
+        self._server("close")()
+
     def answers(self) -> bool:
         try:
             self._server.supervisor.getState()

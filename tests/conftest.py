@@ -1,0 +1,177 @@
+"""The whole house, running: what tests drive through a browser or over HTTP, as a stranger would."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+
+from sandbox.stack import life
+from sandbox.stack.environment import Stack
+from sandbox.stack.ports import next_free_base
+from sandbox.stack.processes import programs
+from sandbox.stack.program import Program
+from sandbox.stack.supervisor import Record, Supervisor
+from sandbox.stack.watch import wait_healthy
+from tests.keeping import stack_in
+
+T = TypeVar("T")
+PATIENCE = 60.0  # seconds that a busy machine may take for what takes half of one
+
+
+@dataclass(frozen=True)
+class House:
+    """A running stack with its addresses, its database and its process manager."""
+
+    stack: Stack
+
+    @property
+    def shop_url(self) -> str:
+        return self.stack.url("shop")
+
+    @property
+    def mailbox_url(self) -> str:
+        return self.stack.url("mailbox")
+
+    @property
+    def broker_url(self) -> str:
+        return self.stack.valkey.url
+
+    def sql(self, statement: str, *params: Any) -> list[tuple[Any, ...]]:
+        """One statement against the house's database."""
+        with psycopg.connect(self.stack.postgres.url, autocommit=True) as connection:
+            cursor = connection.execute(statement, params)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def stop(self, name: str) -> None:
+        """Stop one process of the house, by the name that `./dev status` shows."""
+        with self._supervisor() as supervisor:
+            supervisor.stop(self._program(name))
+
+    def start(self, name: str) -> None:
+        """Start it again, and wait until it is healthy."""
+        program = self._program(name)
+        with self._supervisor() as supervisor:
+            supervisor.start([program])
+            wait_healthy(self.stack, supervisor, [program], PATIENCE)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """The house while one of its processes is away."""
+        self.stop(name)
+        try:
+            yield
+        finally:
+            self.start(name)
+
+    def ledger(self, provider: str, order: str) -> list[dict[str, Any]]:
+        """What a provider did for an order, by its number."""
+        entries: list[dict[str, Any]] = []
+        after = 0
+        while True:
+            page = get(f"{self.stack.url(provider)}/ledger?after={after}&limit=5000")
+            if not page["entries"]:
+                return [entry for entry in entries if entry["order"] == order]
+            entries += page["entries"]
+            after = page["next"]
+
+    def place(self, **changes: Any) -> dict[str, Any]:
+        """Place an order over the API; returns the answer, with "status_code" and what was sent."""
+        return post(f"{self.shop_url}/api/orders/", order_body(**changes), key=str(uuid.uuid4()))
+
+    def order(self, token: str) -> dict[str, Any]:
+        return get(f"{self.shop_url}/api/orders/{token}/")
+
+    def ended(self, token: str, *states: str) -> dict[str, Any]:
+        """Wait until the order is in one of these states and nothing is left to do for it."""
+        return wait_for(
+            lambda: (
+                order
+                if (order := self.order(token))["status"] in states and order["ended_at"] is not None
+                else None
+            ),
+            f"order {token} to be {' or '.join(states)}",
+        )
+
+    def _program(self, name: str) -> Program:
+        [found] = [program for program in programs(self.stack) if program.name == name]
+        return found
+
+    @contextmanager
+    def _supervisor(self) -> Iterator[Supervisor]:
+        record = Record.load(self.stack.layout)
+        assert record, "the stack is not running"
+        with closing(Supervisor.of(self.stack.layout, record)) as supervisor:
+            yield supervisor
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One whole house for all tests that need it, in a folder and on ports of its own."""
+    folder, port = tmp_path_factory.mktemp("house"), next_free_base(20_000)
+    starting = subprocess.run(
+        [sys.executable, "-m", "tests.keeping", "up", str(folder), str(port)], capture_output=True, text=True
+    )
+    made = stack_in(folder, port)
+    if starting.returncode:
+        life.down(made.layout)
+        pytest.fail(f"The house did not start:\n{starting.stdout}{starting.stderr}")
+    yield House(made)
+    life.down(made.layout)
+
+
+def order_body(
+    sku: str = "KI-1010", quantity: int = 1, card: str | None = "pm_card_visa", **more: Any
+) -> dict[str, Any]:
+    """A body of POST /api/orders/; `card` None is cash on delivery."""
+    return {
+        "email": "ada@example.com",
+        "phone": "+442079460958",
+        "items": [{"sku": sku, "quantity": quantity}],
+        "shipping_address": {
+            "name": "Ada Lovelace",
+            "line1": "12 St James's Square",
+            "line2": "",
+            "city": "London",
+            "postcode": "SW1Y 4JH",
+            "country": "GB",
+        },
+        "payment": {"method": "card", "token": card} if card else {"method": "cod"},
+        **more,
+    }
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (our own URLs)
+        return json.load(answer)
+
+
+def post(url: str, body: Any, *, key: str = "") -> dict[str, Any]:
+    """POST JSON; an answer that is an error is an answer."""
+    headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 (our own URLs)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return {**json.load(answer), "status_code": answer.status}
+    except urllib.error.HTTPError as error:
+        with error:
+            return {**json.load(error), "status_code": error.code}
+
+
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
+    """Look again and again until there is something to see."""
+    until = time.monotonic() + seconds
+    while (seen := look()) is None:
+        if time.monotonic() > until:
+            pytest.fail(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.01)
+    return seen
