@@ -105,7 +105,7 @@ SELECT gate.free, placed.id FROM gate LEFT JOIN placed ON true
 """
 # Whoever holds the lock is handling the key; it is let go with the transaction, so nothing has to be tidied up.
 _PLACE_OR_SAY_BUSY: LiteralString = (
-    "WITH gate AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%(lock)s) AS free)" + _WRITE  # noqa: S608 (literals)
+    "WITH gate AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%(lock)s) AS free)" + _WRITE
 )
 _PLACE_OR_WAIT: LiteralString = (
     "WITH gate AS MATERIALIZED (SELECT true AS free FROM pg_advisory_xact_lock(%(lock)s))" + _WRITE  # noqa: S608

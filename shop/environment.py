@@ -3,8 +3,9 @@
 Whoever starts a process with half its settings learns all that is missing in one go, not one variable a try.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -76,7 +77,8 @@ def read_environment() -> Environment:
     try:
         env.seal()
     except EnvValidationError as problems:
-        lines = [f"  {name}: {' '.join(reasons)}" for name, reasons in sorted(problems.error_messages.items())]
+        found_wrong = cast(Mapping[str, list[str]], problems.error_messages)
+        lines = [f"  {name}: {' '.join(reasons)}" for name, reasons in sorted(found_wrong.items())]
         raise ImproperlyConfigured(
             "The environment is not complete:\n"
             + "\n".join(lines)

@@ -49,7 +49,7 @@ class House:
     def sql(self, statement: str, *params: Any) -> list[tuple[Any, ...]]:
         """One statement against the house's database."""
         with psycopg.connect(self.stack.postgres.url, autocommit=True) as connection:
-            cursor = connection.execute(statement, params)  # type: ignore[arg-type]
+            cursor = connection.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
     def stop(self, name: str) -> None:
@@ -89,7 +89,8 @@ class House:
         return post(f"{self.shop_url}/api/orders/", order_body(**changes), key=str(uuid.uuid4()))
 
     def order(self, token: str) -> dict[str, Any]:
-        return get(f"{self.shop_url}/api/orders/{token}/")
+        found: dict[str, Any] = get(f"{self.shop_url}/api/orders/{token}/")
+        return found
 
     def ended(self, token: str, *states: str) -> dict[str, Any]:
         """Wait until the order is in one of these states and nothing is left to do for it."""
@@ -118,6 +119,7 @@ class House:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One whole house for all tests that need it, in a folder and on ports of its own."""
     folder, port = tmp_path_factory.mktemp("house"), next_free_base(20_000)
+    assert port, "there is no free block of ports"
     starting = subprocess.run(
         [sys.executable, "-m", "tests.keeping", "up", str(folder), str(port)], capture_output=True, text=True
     )

@@ -73,6 +73,13 @@ def at_once(work: Callable[[int], T], times: int) -> list[T | Exception]:
         return list(pool.map(one, range(times)))
 
 
+def last_detail(order: Order) -> str:
+    """What the newest event of an order says."""
+    event = order.events.order_by("id").last()
+    assert event
+    return event.detail
+
+
 def kinds(order: Order) -> list[str]:
     """The kinds of an order's events, oldest first."""
     return list(order.events.order_by("id").values_list("kind", flat=True))

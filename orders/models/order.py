@@ -76,6 +76,12 @@ class Order(models.Model):
             models.Index(name="order_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
             models.Index(name="order_by_status", fields=["status", "id"]),
             models.Index(name="order_by_email", fields=["email"]),
+            # The few that nothing drives although they have not ended: they wait for a person.
+            models.Index(
+                name="order_set_aside",
+                fields=["id"],
+                condition=models.Q(due_at__isnull=True, ended_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@
    meanwhile keeps its answer and is made due, so that the money goes back (orders.payments.refunding).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -159,7 +159,7 @@ def _write(intents: dict[int, Intent]) -> list[int]:
     return paid
 
 
-def note_failures(errors: dict[int, ProviderError]) -> list[Failure]:
+def note_failures(errors: Mapping[int, ProviderError]) -> list[Failure]:
     """Count a failed try of each payment; nothing else is known, so nothing else changes."""
     if not errors:
         return []

@@ -14,7 +14,7 @@ from orders.outside.failures import Transient
 from orders.payments import charging, refunding
 from orders.states import OrderStatus
 from sandbox.stack.servers import Servers
-from tests.making import at_once, kinds, ledger, place_order, stock
+from tests.making import at_once, kinds, last_detail, ledger, place_order, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,7 +58,7 @@ def test_a_declined_card_ends_the_order_with_its_reason() -> None:
     assert charging.charge([order.pk]).done == []
     order.refresh_from_db()
     assert order.status == OrderStatus.PAYMENT_DECLINED
-    assert order.events.last().detail
+    assert last_detail(order)
     assert captures(order) == []
 
 
@@ -153,7 +153,7 @@ def test_a_confirmation_that_never_comes_is_given_up() -> None:
     charging.charge([order.pk])
     order.refresh_from_db()
     assert order.status == OrderStatus.PAYMENT_DECLINED
-    assert "not confirmed in time" in order.events.last().detail
+    assert "not confirmed in time" in last_detail(order)
     assert not charging.outstanding(Payment.objects.get(order=order))
 
 

@@ -13,7 +13,7 @@ from orders import inventory, locking
 from orders.cancelling import cancel
 from orders.models import Order, StockItem, StockMovement
 from orders.states import OrderStatus
-from tests.making import at_once, kinds, place_order, stock, unlocked
+from tests.making import at_once, kinds, last_detail, place_order, stock, unlocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +29,7 @@ def test_a_short_order_never_fails_its_batch() -> None:
     assert (made.reserved, made.out_of_stock) == ([first.pk, third.pk], [short.pk])
     short.refresh_from_db()
     assert short.status == OrderStatus.OUT_OF_STOCK
-    assert "MUG" in short.events.last().detail
+    assert "MUG" in last_detail(short)
     assert inventory.on_hand(["KETTLE", "MUG"]) == {"KETTLE": 0, "MUG": 0}
 
 
