@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 
 STAMP = "stampede.lock"  # the requirements.txt that was installed
@@ -98,16 +97,16 @@ def whole(root: Path, target: Path) -> bool:
 
 
 def make_venv(target: Path) -> None:
-    if importlib.util.find_spec("ensurepip") is None:
+    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise Failed(
-            f"{sys.executable} has no ensurepip, which venv needs to put pip into a new environment.\n"
+            f"{sys.executable} lacks venv or ensurepip, which make a new environment with pip in it.\n"
             f"On Debian and Ubuntu:  sudo apt install python{version}-venv   and run ./dev again."
         )
-    try:
-        venv.create(target, with_pip=True, symlinks=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Failed(f"the environment {target} could not be made: {error}") from error
+    command = [sys.executable, "-I", "-m", "venv", "--symlinks", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"the environment {target} could not be made:\n{done.stdout}{done.stderr}")
 
 
 def pinned_uv(locked: str) -> str:

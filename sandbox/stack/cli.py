@@ -29,12 +29,13 @@ app = typer.Typer(
 PASS_ALL = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 RUN, WORK, STACK_HELP = "The shop", "Working on it", "What it can bear"
 
+PORT_VARIABLE = "STAMPEDE_PORT"
 Port = Annotated[
     int | None,
     typer.Option(
         "--port",
         metavar="N",
-        envvar="STAMPEDE_PORT",
+        envvar=PORT_VARIABLE,
         help=f"The shop's port; the stack takes the ten after it too. Default: {DEFAULT_BASE}.",
     ),
 ]
@@ -126,6 +127,8 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 @app.command(rich_help_panel=RUN, context_settings=PASS_ALL)
 def manage(context: typer.Context) -> None:
     """Django's own command line, with the stack's environment."""
+    if not Record.load(STACK) and not os.environ.get("DATABASE_URL"):
+        note("the stack is not up, and so is no database; `./dev up --detach` starts it")
     _become(sys.executable, "-P", str(ROOT / "manage.py"), *context.args)
 
 
@@ -189,16 +192,13 @@ def _stack(port: int | None = None) -> Stack:
     """The stack that runs, or the one that `up` would start."""
     record = Record.load(STACK)
     if record and port is None:
-        return Stack(
-            STACK, Ports.block(record.base_port), Secrets.of(STACK), record.database_url, record.broker_url
-        )
+        return record.stack(STACK)
     try:
-        ports = Ports.block(port or DEFAULT_BASE)
+        ports = Ports.block(port or int(os.environ.get(PORT_VARIABLE) or DEFAULT_BASE))
     except ValueError as error:
         raise StackError(str(error)) from error
-    return Stack(
-        STACK, ports, Secrets.of(STACK), os.environ.get("DATABASE_URL", ""), os.environ.get("BROKER_URL", "")
-    )
+    given = (os.environ.get(name, "") for name in ("DATABASE_URL", "BROKER_URL"))
+    return Stack(STACK, ports, Secrets.of(STACK), *given)
 
 
 def _measure(module: str, arguments: list[str]) -> NoReturn:

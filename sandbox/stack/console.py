@@ -62,7 +62,8 @@ def banner(stack: Stack, *, headline: str, detached: bool) -> None:
     ]
     out.print(f"\n[bold green]{headline}[/bold green]\n")
     for name, url, remark in rows:
-        out.print(f"  [bold]{name:<9}[/bold] [cyan]{url:<34}[/cyan] {remark}".rstrip())
+        gap = " " * (34 - len(url)) if remark else ""
+        out.print(f"  [bold]{name:<9}[/bold] [cyan]{url}[/cyan]{gap}{remark}")
     out.print("\n  Pay with one of these tokens, or with cash on delivery:")
     for token, meaning in TEST_CARDS:
         out.print(f"    [cyan]{token:<30}[/cyan] {meaning}")
@@ -81,7 +82,7 @@ def tell_problems(found: list[Problem]) -> None:
 
 
 def fail(message: str) -> None:
-    err.print(Text("dev: ", style="bold red") + Text(message))
+    err.print(Text.assemble(("dev: ", "bold red"), message))
 
 
 def note(message: str) -> None:

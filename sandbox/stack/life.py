@@ -86,7 +86,9 @@ def _start(stack: Stack, *, detached: bool) -> None:
             if found := problems(stack):
                 tell_problems(found)
                 raise SystemExit(1)
-        with steps.step("Starting PostgreSQL and Valkey"):
+        with steps.step(
+            f"Starting {' and '.join([one.name for one in databases] or ['the process manager'])}"
+        ):
             for program in table:
                 program.prepare()
             supervisor = Supervisor.launch(stack, table)
@@ -110,7 +112,7 @@ def _already_up(stack: Stack, record: Record) -> int:
             f"Stampede is up on port {record.base_port} already.\n"
             f"To move it: ./dev down && ./dev up --port {stack.ports.shop}"
         )
-    supervisor = Supervisor.of(stack.layout, record)
+    stack, supervisor = record.stack(stack.layout), Supervisor.of(stack.layout, record)
     wrong = {name: why for name, why in look(stack, supervisor, programs(stack)).items() if why}
     if wrong:
         raise StackError(

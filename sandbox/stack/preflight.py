@@ -14,7 +14,7 @@ from sandbox.stack.ports import is_free, next_free_base, owner
 MINIMUM_DISK = 1024**3  # bytes: the databases of a month of orders, and logs
 MINIMUM_MEMORY = 1024**3
 MINIMUM_POSTGRES = 15  # MERGE, SKIP LOCKED, unique nulls not distinct
-PLATFORMS = {"Linux": ("x86_64", "aarch64"), "Darwin": ("arm64", "x86_64")}
+PLATFORMS = {"Linux": ("x86_64", "aarch64"), "Darwin": ("arm64",)}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def _platform() -> list[Problem]:
     return [
         Problem(
             f"there are no wheels of PostgreSQL, Valkey and nginx for {system} on {machine}",
-            "use Linux on x86-64 or aarch64, or macOS; or docker-compose.yml",
+            "use Linux on x86-64 or aarch64, or macOS on Apple silicon; or docker-compose.yml",
         )
     ]
 

@@ -25,7 +25,7 @@ import psutil
 
 from sandbox.stack.environment import MARKER, Secrets, Stack
 from sandbox.stack.layout import ROOT, Layout
-from sandbox.stack.ports import HOST
+from sandbox.stack.ports import HOST, Ports
 from sandbox.stack.program import Group, Program, StackError
 
 UP_STATES = ("STARTING", "RUNNING")
@@ -51,6 +51,11 @@ class Record:
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return record if record.alive else None
+
+    def stack(self, layout: Layout) -> Stack:
+        """The stack as it was started, whatever the environment says now."""
+        ports, secrets = Ports.block(self.base_port), Secrets.of(layout)
+        return Stack(layout, ports, secrets, self.database_url, self.broker_url)
 
     @property
     def alive(self) -> bool:
