@@ -4,10 +4,12 @@ script that throws, something that the Content-Security-Policy refused."""
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from tests.conftest import House
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
@@ -23,12 +25,7 @@ SHOPPER = {
 }
 
 
-class Stack(Protocol):
-    """What these tests need of the running house."""
-
-    shop_url: str
-    mailbox_url: str
-
+PLAIN_PAGES = ["/", "/c/kitchen/", "/search/?q=wood", "/search/?q=zzzz", "/products/BF-1000/", "/cart/"]
 
 Open = Callable[..., Page]
 
@@ -48,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, stack: Stack) -> Iterator[Open]:
+def open_page(browser: Browser, stack: House) -> Iterator[Open]:
     """`open_page("/cart/", viewport=PHONE)`: a visitor of its own; options as Playwright's new_context has them, and
     `tolerated`, parts of console errors that the test provokes itself."""
     contexts = []
@@ -107,3 +104,30 @@ def place_order(page: Page, payment: str = "pm_card_visa") -> None:
 def step(page: Page, name: str) -> str:
     """A selector of the order's step when it is done."""
     return f'.way li.done:has-text("{name}")'
+
+
+def every_page(page: Page) -> Iterator[str]:
+    """Walk through the shop and an order, and stop at each page."""
+    for path in PLAIN_PAGES:
+        page.goto(path)
+        yield path
+    put_into_cart(page)
+    for path in ("/cart/", "/checkout/"):
+        page.goto(path)
+        yield path
+    page.get_by_role("button", name="Place order").click()
+    page.get_by_role("alert").first.wait_for()
+    yield "the checkout with errors"
+    place_order(page, "pm_card_threeDSecure2Required")
+    page.get_by_text("Waiting for your bank").wait_for()
+    yield "an order that waits for the bank"
+    page.get_by_text("Cancel this order").click()
+    page.get_by_role("button", name="Yes, cancel order").click()
+    page.wait_for_selector(".way li.failed")
+    yield "a cancelled order"
+    put_into_cart(page)
+    place_order(page)
+    page.wait_for_selector(step(page, "Completed"))
+    yield "a completed order"
+    page.goto("/nothing-here/")
+    yield "the page that is not there"

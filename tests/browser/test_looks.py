@@ -1,16 +1,13 @@
-"""Every page on a phone and for those who see, hear or move differently; and what htmx makes smoother."""
+"""Every page on a phone, and what htmx makes smoother."""
 
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Open, place_order, put_into_cart, step
+from tests.browser.conftest import PHONE, Open, every_page, put_into_cart
 
 pytestmark = pytest.mark.browser
-
-PLAIN_PAGES = ["/", "/c/kitchen/", "/search/?q=wood", "/search/?q=zzzz", "/products/BF-1000/", "/cart/"]
 
 
 def overflow(page: Page) -> Any:
@@ -22,49 +19,10 @@ def overflow(page: Page) -> Any:
     )
 
 
-def violations(page: Page) -> str:
-    found = Axe().run(page)
-    return found.generate_report() if found.violations_count else ""
-
-
-def every_page(page: Page) -> Any:
-    """Walk through the shop and an order, and stop at each page."""
-    for path in PLAIN_PAGES:
-        page.goto(path)
-        yield path
-    put_into_cart(page)
-    for path in ("/cart/", "/checkout/"):
-        page.goto(path)
-        yield path
-    page.get_by_role("button", name="Place order").click()
-    page.get_by_role("alert").first.wait_for()
-    yield "the checkout with errors"
-    place_order(page, "pm_card_threeDSecure2Required")
-    page.get_by_text("Waiting for your bank").wait_for()
-    yield "an order that waits for the bank"
-    page.get_by_text("Cancel this order").click()
-    page.get_by_role("button", name="Yes, cancel order").click()
-    page.wait_for_selector(".way li.failed")
-    yield "a cancelled order"
-    put_into_cart(page)
-    place_order(page)
-    page.wait_for_selector(step(page, "Completed"))
-    yield "a completed order"
-    page.goto("/nothing-here/")
-    yield "the page that is not there"
-
-
 def test_nothing_sticks_out_on_a_phone(open_page: Open) -> None:
     page = open_page("/", viewport=PHONE, is_mobile=True, tolerated=("422", "404"))
     for where in every_page(page):
         assert overflow(page)[0] <= 0, f"{where}: {overflow(page)}"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_page: Open, scheme: str) -> None:
-    page = open_page("/", color_scheme=scheme, reduced_motion="reduce", tolerated=("422", "404"))
-    for where in every_page(page):
-        assert not (report := violations(page)), f"{where}:\n{report}"
 
 
 def test_live_search_finds_while_one_types_and_goes_back_in_one_step(open_page: Open) -> None:

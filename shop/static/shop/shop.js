@@ -22,6 +22,8 @@
     if (!form.matches("form[data-once]")) return;
     if (form.getAttribute("aria-busy") === "true") event.preventDefault();
     form.setAttribute("aria-busy", "true");
+    // Should nothing come of it, because the shopper pressed Stop or the line broke.
+    setTimeout(() => form.removeAttribute("aria-busy"), 10_000);
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-once]")) form.removeAttribute("aria-busy");
