@@ -3,17 +3,17 @@
 import json
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
+from pytest_django import Settings
 
 from sandbox.stack import life
 from sandbox.stack.environment import Stack
@@ -23,9 +23,7 @@ from sandbox.stack.program import Program
 from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import wait_healthy
 from tests.keeping import stack_in
-
-T = TypeVar("T")
-PATIENCE = 60.0  # seconds that a busy machine may take for what takes half of one
+from tests.waiting import PATIENCE, wait_for
 
 
 @dataclass(frozen=True)
@@ -115,6 +113,12 @@ class House:
             yield supervisor
 
 
+@pytest.fixture(autouse=True)
+def _real_mail(settings: Settings) -> None:
+    """Django keeps e-mails in memory while tests run; ours go to the sandbox's mailbox."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One whole house for all tests that need it, in a folder and on ports of its own."""
@@ -167,13 +171,3 @@ def post(url: str, body: Any, *, key: str = "") -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         with error:
             return {**json.load(error), "status_code": error.code}
-
-
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
-    """Look again and again until there is something to see."""
-    until = time.monotonic() + seconds
-    while (seen := look()) is None:
-        if time.monotonic() > until:
-            pytest.fail(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.01)
-    return seen

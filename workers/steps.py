@@ -58,6 +58,7 @@ def perform(
     done = outcome if isinstance(outcome, list) else outcome.done
     if not isinstance(outcome, list):
         _leave_batch(step, outcome.failed)
+        driving.look_at(dict.fromkeys(outcome.untried, timezone.now()))
     if not done:
         task.request.chain = None
     return done

@@ -19,7 +19,8 @@ WITH missing AS (
     WHERE o.id = ANY(%(ids)s) AND (o.status <> 'reserved' OR o.payment_method = 'cod')
       AND NOT EXISTS (SELECT FROM orders_document d WHERE d.order_id = o.id AND d.kind = 'invoice')
 ), counter AS (
-    UPDATE orders_invoicecounter SET last = last + (SELECT count(*) FROM missing)
+    INSERT INTO orders_invoicecounter (id, last) SELECT 1, count(*) FROM missing
+    ON CONFLICT (id) DO UPDATE SET last = orders_invoicecounter.last + excluded.last
     RETURNING last - (SELECT count(*) FROM missing) AS before
 )
 INSERT INTO orders_document (order_id, kind, serial, seller)

@@ -40,7 +40,6 @@ ALTER TABLE orders_notification RESET (fillfactor);
 ALTER TABLE orders_shipment RESET (fillfactor);
 ALTER TABLE orders_stockitem RESET (fillfactor);
 """
-COUNTER = "INSERT INTO orders_invoicecounter (last) VALUES (0)"
 
 
 class Migration(migrations.Migration):
@@ -49,5 +48,4 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(FORBID, ALLOW),
         migrations.RunSQL(ROOM, NO_ROOM),
-        migrations.RunSQL(COUNTER, "DELETE FROM orders_invoicecounter"),
     ]

@@ -10,7 +10,7 @@ from orders.models.order import Order
 
 
 class InvoiceCounter(models.Model):
-    """The last number given; one row."""
+    """The last number given; one row, with id 1, made by the first invoice."""
 
     last = models.BigIntegerField(default=0)
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formataddr
+from time import monotonic
 from typing import Any, LiteralString
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from orders.outside.failures import Outcome, ProviderError, Refused, Transient
 # as sending several.
 _CONNECTIONS = 8
 _MESSAGES_A_CONNECTION = 25
+# With a slow server a batch ends here, well within its orders' lease; the rest are a batch of their own.
+_BATCH_SECONDS = 8.0
 
 _SUBJECTS = {
     Kind.CONFIRMATION: "Your order {number}",
@@ -54,8 +57,11 @@ def mail(ids: Collection[int]) -> Outcome:
         else:
             sent[message_id] = answer
     failed = finish(sent, errors, {message.id: message.order_id for message in messages})
-    stopped = {failure.order_id for failure in failed}
-    return Outcome([order_id for order_id in ids if order_id not in stopped], failed)
+    untried = [
+        message.order_id for message in messages if message.id not in sent and message.id not in errors
+    ]
+    stopped = {failure.order_id for failure in failed} | set(untried)
+    return Outcome([order_id for order_id in ids if order_id not in stopped], failed, untried)
 
 
 def _letter(message: Message, lines: list[tuple[int, str, int]]) -> EmailMultiAlternatives:
@@ -99,8 +105,11 @@ def _deliver_over_one_connection(letters: Letters) -> Answers:
     except (OSError, smtplib.SMTPException) as error:
         return [(message_id, _meaning(error)) for message_id, _ in letters]
     answers: Answers = []
+    stop = monotonic() + _BATCH_SECONDS
     try:
         for message_id, letter in letters:
+            if monotonic() > stop:
+                break
             answers.append((message_id, _send(connection, letter)))
     finally:
         connection.close()

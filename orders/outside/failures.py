@@ -1,6 +1,6 @@
 """What a call to a provider can fail with, told apart by what may be done next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class ProviderError(Exception):
@@ -33,7 +33,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step made of its batch: orders that go on in the chain, and those that failed and leave it."""
+    """What a step made of its batch: orders that go on in the chain, those that failed and leave it, and those it did
+    not get to in time, which are looked at again at once and have lost nothing."""
 
     done: list[int]
     failed: list[Failure]
+    untried: list[int] = field(default_factory=list)

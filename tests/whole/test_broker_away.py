@@ -2,7 +2,8 @@
 
 import redis
 
-from tests.conftest import House, wait_for
+from tests.conftest import House
+from tests.waiting import wait_for
 
 
 def unfinished(house: House) -> int:

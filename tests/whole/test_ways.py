@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import House, get, order_body, post, wait_for
+from tests.conftest import House, get, order_body, post
+from tests.waiting import wait_for
 
 CAPTURED = ["captured"]
 
