@@ -50,6 +50,7 @@ def http(url: str) -> None:
 def node(name: str) -> None:
     """Its main process takes messages from the broker and answers them."""
     from celery import Celery
+    from kombu.exceptions import KombuError
 
     app = Celery(broker=os.environ["BROKER_URL"], set_as_current=False)
     app.conf.broker_connection_retry = False
@@ -57,7 +58,7 @@ def node(name: str) -> None:
     full_name = f"{name}@{socket.gethostname()}"
     try:
         answers = app.control.ping(destination=[full_name], timeout=SECONDS)
-    except (OSError, *app.connection_for_write().connection_errors) as error:
+    except (OSError, KombuError, *app.connection_for_write().connection_errors) as error:
         raise Unhealthy(f"the broker cannot be reached: {error}") from error
     if not answers:
         raise Unhealthy(f"{full_name} does not answer a ping within {SECONDS} s")
@@ -91,7 +92,9 @@ def file(path: str, seconds: float) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="health.py", description="Whether the process in this container works.")
+    parser = argparse.ArgumentParser(
+        prog="health.py", description="Whether the process in this container works."
+    )
     kinds = parser.add_subparsers(dest="kind", required=True)
     kinds.add_parser("http").add_argument("url")
     kinds.add_parser("node").add_argument("name")

@@ -1,0 +1,1 @@
+"""What servers need beside the shop itself: the image, the proxy, health checks, beat with a heartbeat."""
