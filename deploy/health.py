@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -107,9 +108,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     arguments = vars(parser().parse_args())
-    check = {"http": http, "node": node, "relay": relay, "file": file}[arguments.pop("kind")]
+    checks: dict[str, Callable[..., None]] = {"http": http, "node": node, "relay": relay, "file": file}
     try:
-        check(**arguments)
+        checks[arguments.pop("kind")](**arguments)
     except Unhealthy as problem:
         sys.exit(str(problem))
 

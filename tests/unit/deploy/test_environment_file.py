@@ -1,4 +1,4 @@
-""".env.example against what is read from it, by the shop and by docker-compose.yml; both ways, so that neither drifts."""
+""".env.example against what is read from it, by the shop and by docker-compose.yml; both ways, so neither drifts."""
 
 import ast
 import os
