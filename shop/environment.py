@@ -50,7 +50,7 @@ def read_environment() -> Environment:
     url = validate.URL(require_tld=False, schemes={"http", "https"})
     found = Environment(
         debug=env.bool("DEBUG", False),
-        secret_key=env.str("SECRET_KEY", validate=validate.Length(min=32)),
+        secret_key=env.str("SECRET_KEY", validate=validate.Length(min=50)),
         allowed_hosts=env.list("ALLOWED_HOSTS", default=[]),
         shop_url=env.str("SHOP_URL", validate=url),
         database_url=env.str("DATABASE_URL", validate=_scheme("postgres", "postgresql")),

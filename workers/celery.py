@@ -65,8 +65,8 @@ app.conf.update(
     task_queues=QUEUES,
     task_create_missing_queues=False,
     task_default_queue=QueueName.BULK.value,
-    # Flower shows what is sent and by whom.
-    task_send_sent_event=True,
+    # Flower shows what the workers do; that a task was sent it need not hear besides, each word costs a publish.
+    task_send_sent_event=False,
     worker_send_task_events=True,
     # Long-lived children are replaced before a leak matters.
     worker_max_tasks_per_child=20_000,
@@ -83,3 +83,6 @@ app.conf.update(
         }
     },
 )
+# A worker keeps its connection to the database for so many tasks; Celery would open a new one for each, which costs
+# more than most tasks do. A broken one is dropped at once (workers.steps).
+app.conf["CELERY_DB_REUSE_MAX"] = 1_000

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 class StepTask(Task):
     """A task that takes a list of orders; Flower shows their numbers, not their ids."""
 
+    resultrepr_maxsize = 80  # of a hundred ids the first few will do
+
     def apply_async(self, args=None, kwargs=None, **options):  # type: ignore[no-untyped-def]
         if args and isinstance(args[0], list):
             options.setdefault("argsrepr", describe(args[0]))

@@ -37,7 +37,7 @@ class Secrets:
     @classmethod
     def new(cls) -> "Secrets":
         """Letters and digits only: they stand in URLs and are typed by people."""
-        drawn = {field.name: secrets.token_hex(24) for field in fields(cls)}
+        drawn = {field.name: secrets.token_hex(32) for field in fields(cls)}
         people = {name: "-".join(secrets.token_hex(2) for _ in range(3)) for name in ("admin", "flower")}
         return cls(**{**drawn, **people})
 

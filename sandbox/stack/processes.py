@@ -19,6 +19,7 @@ class Pool:
     name: str
     queues: str
     processes: int
+    nice: int = 0  # how far it stands back when all want the processor
 
 
 # More nodes beat a larger number of processes in one: a node's main process is what limits it.
@@ -26,7 +27,7 @@ POOLS = (
     Pool("inventory", "inventory", 1),
     Pool("payment", "payment,shipping", 1),
     Pool("messages", "email,sms", 2),
-    Pool("heavy", "documents,media", 1),
+    Pool("heavy", "documents,media", 1, nice=10),
     Pool("bulk", "bulk,audit", 1),
 )
 
@@ -105,13 +106,16 @@ def _workers(stack: Stack) -> list[Program]:
 def _pool(pool: Pool, level: str) -> Program:
     return Program(
         name=pool.name,
-        command=_python(
-            *("sandbox.stack.celery_node", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
-            *("-c", str(pool.processes), "--pool", "prefork", "--loglevel", level),
-            # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.
-            *("-E", "--without-mingle", "--without-gossip"),
-            # Shorter than on servers, and than stop_seconds: a laptop's Ctrl-C shall be over in five seconds.
-            *("--", "worker.soft_shutdown_timeout=1"),
+        command=(
+            *(("nice", "-n", str(pool.nice)) if pool.nice else ()),
+            *_python(
+                *("sandbox.stack.celery_node", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
+                *("-c", str(pool.processes), "--pool", "prefork", "--loglevel", level),
+                # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.
+                *("-E", "--without-mingle", "--without-gossip"),
+                # Shorter than on servers, and than stop_seconds: a laptop's Ctrl-C shall be over in five seconds.
+                *("--", "worker.soft_shutdown_timeout=1"),
+            ),
         ),
         check=runs,
         environment={"PGAPPNAME": pool.name},

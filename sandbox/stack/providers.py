@@ -11,8 +11,7 @@ def providers(stack: Stack) -> list[Program]:
     ports = stack.ports
     more: dict[str, tuple[str, ...]] = {
         "payments": (
-            *("--webhook-url", f"{stack.url('shop')}{WEBHOOK_PATH}"),
-            *("--webhook-secret", stack.secrets.webhook),
+            *("--webhook-url", f"{stack.url('shop')}{WEBHOOK_PATH}"),  # signed with PAYMENTS_WEBHOOK_SECRET
         ),
         "sms": (),
         "carrier": (),

@@ -75,6 +75,7 @@ def _ping(stack: Stack, pools: Sequence[str], seconds: float) -> set[str]:
         return set()
     # Here and not at the top: only the commands that look at workers shall pay for it.
     from celery import Celery
+    from kombu.exceptions import KombuError
 
     settings = stack.settings()
     app = Celery(broker=settings["BROKER_URL"], set_as_current=False)
@@ -85,7 +86,7 @@ def _ping(stack: Stack, pools: Sequence[str], seconds: float) -> set[str]:
     }
     try:
         answers = app.control.broadcast("ping", reply=True, timeout=seconds, limit=len(pools))
-    except (OSError, app.connection_for_write().connection_errors):
+    except (OSError, KombuError, *app.connection_for_write().connection_errors):
         return set()
     finally:
         app.close()
