@@ -71,7 +71,9 @@ def read_environment() -> Environment:
         static_root=env.str("STATIC_ROOT"),
         flower_url=env.str("FLOWER_URL", ""),
         mailbox_url=env.str("MAILBOX_URL", ""),
-        log_level=env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+        log_level=env.str(
+            "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
+        ),
         secure=env.bool("SECURE", (env.str("SHOP_URL", "") or "").startswith("https://")),
     )
     try:
