@@ -59,7 +59,7 @@ class Books:
     def __init__(self, url: str, prefix: str) -> None:
         self._url = url
         self._params = {"keys": f"{prefix}%"}
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._connection: psycopg.Connection[Any] | None = None
 
     async def standing(self) -> Standing:
         ended: Counter[str] = Counter()
@@ -103,15 +103,19 @@ class Books:
         """Run one reading statement; `keys` is the run's pattern in it. Waits for a database that is away."""
         while True:
             try:
-                if self._connection is None:
-                    self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-                cursor = await self._connection.execute(statement, {**self._params, **(params or {})})
-                return await cursor.fetchall()
+                return await asyncio.to_thread(self._rows, statement, {**self._params, **(params or {})})
             except psycopg.OperationalError:
                 await self.close()
                 await asyncio.sleep(_RETRY_SECONDS)
 
+    def _rows(self, statement: LiteralString, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        # In a thread: an asynchronous connection, made after the server had been killed under the one before, was
+        # seen to wait for ever for an answer that the server had sent.
+        if self._connection is None:
+            self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+        return self._connection.execute(statement, params).fetchall()
+
     async def close(self) -> None:
         if self._connection is not None:
-            await self._connection.close()
+            self._connection.close()
             self._connection = None

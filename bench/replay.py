@@ -27,6 +27,7 @@ from bench.load import Customers, OnAnswer, Purchase, closed_loop
 from bench.people import COUNTRIES, HOME, buyer
 from bench.run import Run
 from sandbox.stack.program import StackError
+from shop.catalogue.importing import sales, table
 from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.retail import Invoice, invoices
 
@@ -34,10 +35,6 @@ SHORT_EVERY = 20
 CUSTOMERS = 16  # orders under way at once
 NOT_ON_SALE = "not_on_sale"  # the import could make no product of it
 
-_BEGAN_WITH: LiteralString = """
-SELECT DISTINCT ON (sku) sku, quantity FROM orders_stockmovement
-WHERE kind = 'stocked' AND sku = ANY(%(skus)s) ORDER BY sku, id
-"""
 _SOLD_BEFORE: LiteralString = """
 SELECT EXISTS (SELECT FROM orders_stockmovement WHERE order_id IS NOT NULL AND sku = ANY(%(skus)s))
 """
@@ -103,7 +100,7 @@ async def replay(run: Run, file: Path, *, customers: int, flush_every: float) ->
 
 
 async def _stock(run: Run, file: Path, skus: list[str]) -> None:
-    """Bring the catalogue in; on shelves that sold before, put as much as there was in the beginning."""
+    """Bring the catalogue in; on shelves that sold before, what the import puts there counts what was sold too."""
     [(sold_before,)] = await run.books.rows(_SOLD_BEFORE, {"skus": skus})
     path = str(file.resolve())
     if not sold_before:
@@ -111,8 +108,14 @@ async def _stock(run: Run, file: Path, skus: list[str]) -> None:
         await asyncio.to_thread(run.house.manage, "import_catalogue", path, *stocked)
         return
     await asyncio.to_thread(run.house.manage, "import_catalogue", path)
-    levels = dict(await run.books.rows(_BEGAN_WITH, {"skus": skus}))
-    await asyncio.to_thread(shoppers.stock, run.house, levels)
+    await asyncio.to_thread(shoppers.stock, run.house, _levels(file))
+
+
+def _levels(file: Path) -> dict[str, int]:
+    """What the import would stock of each product, were the shelves empty."""
+    with table.opened(file) as opened:
+        reading = sales.read(opened, decimals=2, stock_from_sales=True, short_every=SHORT_EVERY)
+    return {draft.sku: draft.stock or 0 for draft in reading.drafts} if reading else {}
 
 
 @command
