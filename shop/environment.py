@@ -55,7 +55,7 @@ def read_environment() -> Environment:
         shop_url=env.str("SHOP_URL", validate=url),
         database_url=env.str("DATABASE_URL", validate=_scheme("postgres", "postgresql")),
         broker_url=env.str("BROKER_URL", validate=_scheme("redis", "rediss", "unix")),
-        email_url=env.str("EMAIL_URL", validate=_scheme("smtp", "smtps", "submission", "dummymail")),
+        email_url=env.str("EMAIL_URL", validate=_scheme("smtp", "smtps", "submission", "console", "dummy")),
         mail_from=env.str("MAIL_FROM"),
         currency=env.str("CURRENCY", "GBP", validate=validate.Regexp(r"^[A-Z]{3}$")),
         # On one line where a file of variables knows no other: "\\n" stands for the end of a line.

@@ -88,7 +88,7 @@ DATABASES = {
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
-            # orders.sql prepares its statements; the ORM's own go on without.
+            # For what orders.sql keeps prepared; the ORM's own statements go on without.
             "prepare_threshold": 2,
         },
     }

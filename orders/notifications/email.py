@@ -12,11 +12,12 @@ from time import monotonic
 from typing import Any, LiteralString
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.template import engines
 
 from orders import sql
 from orders.models import Notification
+from orders.notifications.letters import Letter
 from orders.notifications.telling import Kind, Message, begin, finish
 from orders.outside.failures import Outcome, ProviderError, Refused, Transient
 
@@ -64,9 +65,10 @@ def mail(ids: Collection[int]) -> Outcome:
     return Outcome([order_id for order_id in ids if order_id not in stopped], failed, untried)
 
 
-def _letter(message: Message, lines: list[tuple[int, str, int]]) -> EmailMultiAlternatives:
+def _letter(message: Message, lines: list[tuple[int, str, int]]) -> Letter:
     context = {"message": message, "lines": lines}
-    letter = EmailMultiAlternatives(
+    letter = Letter(
+        boundary=str(message.key),
         subject=_SUBJECTS[message.kind].format(number=message.order_number),
         body=engines["jinja2"].get_template(f"orders/email/{message.kind}.txt").render(context),
         from_email=settings.DEFAULT_FROM_EMAIL,
@@ -83,7 +85,7 @@ def _letter(message: Message, lines: list[tuple[int, str, int]]) -> EmailMultiAl
     return letter
 
 
-Letters = list[tuple[int, EmailMultiAlternatives]]
+Letters = list[tuple[int, Letter]]
 Answers = list[tuple[int, str | ProviderError]]
 
 
@@ -116,7 +118,7 @@ def _deliver_over_one_connection(letters: Letters) -> Answers:
     return answers
 
 
-def _send(connection: Any, letter: EmailMultiAlternatives) -> str | ProviderError:
+def _send(connection: Any, letter: Letter) -> str | ProviderError:
     try:
         connection.send_messages([letter])
     except (OSError, smtplib.SMTPException) as error:

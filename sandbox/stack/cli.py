@@ -145,20 +145,20 @@ def audit(as_json: Json = False) -> None:
 
 @app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
 def replay(context: typer.Context) -> None:
-    """FILE [--json FILE]  A real retailer's month of orders, through the shop's API."""
+    """FILE [--json FILE] [--customers N] [--flush-every S]  A retailer's real orders, through the API."""
     _measure("bench.replay", context.args)
 
 
 @app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
 def rush(context: typer.Context) -> None:
-    """[--orders N] [--buyers M] [--sku SKU] [--json FILE]  Everybody buys at once."""
+    """[--orders N] [--buyers M] [--sku SKU] [--stock N] [--json FILE]  Everybody buys at once."""
     _measure("bench.rush", context.args)
 
 
 @app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
 def bench(context: typer.Context) -> None:
-    """[--json FILE]  How many orders a second, and what each costs."""
-    _measure("bench", context.args)
+    """[--short] [--json FILE]  How many orders a second, and what each costs; in houses of its own."""
+    _become(sys.executable, "-P", "-m", "bench", *context.args)
 
 
 @app.command(rich_help_panel=WORK, context_settings=PASS_ALL)

@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
+from time import monotonic
 
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
@@ -37,6 +38,7 @@ MAX_DRIVES = 3
 BATCH_LIMITS = (100, 10, 1)
 DOCUMENTS_A_BATCH = 50
 DOCUMENT_LEASE = timedelta(minutes=5)
+QUIET = 2.0  # seconds without a due order after which PDFs are made; until then they are made for who asks
 POSTPONE = timedelta(seconds=2)
 
 
@@ -51,6 +53,7 @@ class Relay:
         self._broker = Broker()
         self._broker_away = False
         self._turns = -1
+        self._last_due = 0.0
 
     def turn(self) -> float:
         """Do one look; returns how many seconds to wait before the next. Raises Django's OperationalError."""
@@ -70,7 +73,8 @@ class Relay:
         due = claim_orders(CLAIM)
         if due:
             self._ring(due, lengths)
-        elif not lengths[QueueName.DOCUMENTS]:
+            self._last_due = monotonic()
+        elif not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
             self._ring_documents()
         return LINGER if len(due) >= BUSY else POLL
 
