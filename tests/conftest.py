@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -122,17 +123,25 @@ def _real_mail(settings: Settings) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One whole house for all tests that need it, in a folder and on ports of its own."""
-    folder, port = tmp_path_factory.mktemp("house"), next_free_base(20_000)
+    with running_house(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@contextmanager
+def running_house(folder: Path) -> Iterator[House]:
+    """Start a whole house in this folder, and stop it at the end."""
+    port = next_free_base(20_000)
     assert port, "there is no free block of ports"
     starting = subprocess.run(
         [sys.executable, "-m", "tests.keeping", "up", str(folder), str(port)], capture_output=True, text=True
     )
     made = stack_in(folder, port)
-    if starting.returncode:
+    try:
+        if starting.returncode:
+            pytest.fail(f"The house did not start:\n{starting.stdout}{starting.stderr}")
+        yield House(made)
+    finally:
         life.down(made.layout)
-        pytest.fail(f"The house did not start:\n{starting.stdout}{starting.stderr}")
-    yield House(made)
-    life.down(made.layout)
 
 
 def order_body(

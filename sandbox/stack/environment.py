@@ -7,6 +7,7 @@ remember their passwords, so a second start needs the same ones.
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 
 from sandbox.stack.layout import ROOT, Layout
@@ -43,22 +44,22 @@ class Secrets:
 
     @classmethod
     def of(cls, layout: Layout) -> "Secrets":
-        """The secrets of this folder, drawn now if there are none."""
+        """The secrets of this folder, drawn now if there are none; of several who draw at once the first one counts."""
+        if not layout.secrets.exists():
+            layout.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = layout.secrets.with_suffix(f".{os.getpid()}")
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(asdict(cls.new()), file, indent=2)
+            with suppress(FileExistsError):
+                layout.secrets.hardlink_to(fresh)
+            fresh.unlink()
         try:
             return cls(**json.loads(layout.secrets.read_text()))
-        except FileNotFoundError:
-            drawn = cls.new()
         except (ValueError, TypeError) as error:
             raise StackError(
                 f"{layout.secrets} cannot be read: {error}\n"
                 "The databases' passwords stood there: begin afresh with `./dev reset`."
             ) from error
-        layout.base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = layout.secrets.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(asdict(drawn), indent=2))
-        fresh.rename(layout.secrets)
-        return drawn
 
 
 @dataclass(frozen=True)

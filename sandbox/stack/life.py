@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 
 from sandbox.stack import leftovers
@@ -57,7 +57,8 @@ def down(layout: Layout) -> bool:
     """Stop everything of this stack; True when anything ran."""
     record = Record.load(layout)
     if record:
-        Supervisor.of(layout, record).shut_down(DOWN_SECONDS)
+        with closing(Supervisor.of(layout, record)) as supervisor:
+            supervisor.shut_down(DOWN_SECONDS)
     left = leftovers.end_all(layout)
     return record is not None or left > 0
 

@@ -9,6 +9,8 @@ from shop.catalogue.models import Product
 
 register = template.Library()
 
+PLACEHOLDER = "shop/pictures/placeholder-1.svg"
+
 
 @register.filter
 def money(minor: int, currency: str) -> str:
@@ -35,17 +37,9 @@ def page_query(query: QueryDict, number: int) -> str:
 
 @register.simple_tag
 def picture_of(product: Product) -> str:
-    """The address of the product's picture; empty when it has none, or names a file that is not there: a slip
-    in the catalogue must not take the page down."""
-    if not product.picture:
-        return ""
+    """The address of the product's picture, or of one that stands in for it when it has none or names a file that is
+    not there: a slip in the catalogue must not take the page down."""
     try:
-        return static(product.picture)
+        return static(product.picture_path)
     except ValueError:
-        return ""
-
-
-@register.filter
-def initials(name: str) -> str:
-    """Two letters that stand in for a picture: "Round Mug" -> RM."""
-    return "".join(word[0] for word in name.split()[:2]).upper()
+        return static(PLACEHOLDER)

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.stack.environment import MARKER
 from sandbox.stack.layout import ROOT
-from tests.conftest import House
+from tests.conftest import House, running_house
 
 pytestmark = pytest.mark.acceptance
 SECONDS = 300
@@ -36,6 +36,13 @@ def measure(module: str, *arguments: str, house: House, file: Path) -> tuple[dic
     assert found.keys() >= PROMISED
     assert found["problems"] == []
     return found, done.stdout
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house for these alone: a rush moves the stock that other tests count on."""
+    with running_house(tmp_path_factory.mktemp("measured")) as house:
+        yield house
 
 
 def test_a_month_is_replayed_twice_with_the_broker_wiped(stack: House, tmp_path: Path) -> None:

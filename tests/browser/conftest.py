@@ -31,7 +31,7 @@ Open = Callable[..., Page]
 
 
 # Not for the session: while Playwright's loop stands in this thread, Django refuses the database to other tests.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
