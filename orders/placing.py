@@ -162,7 +162,6 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
             "prices": [line.unit_price_minor for line in draft.lines],
             "taxes": [line.tax_rate_bp for line in draft.lines],
         },
-        kept=True,
     )
     if not free:
         raise StillBeingPlaced("An order with this idempotency key is being placed right now.")

@@ -1,10 +1,8 @@
-"""Runs the statements that matter as they are written, with parameters that go to the server.
+"""Runs the statements that matter as they are written: parameters go to the server, plans are kept per connection.
 
-Transactions are Django's: inside `transaction.atomic` these statements are part of it.
-
-A statement is planned each time it runs, for the tables as they are at that moment: a plan kept from when a shop was
-new and its tables empty reads them whole when the crowd has come, and made a batch a hundred times slower. Only what
-runs once for every click is `kept`: planning it costs as much as running it, and it reads nothing but its keys.
+Django's own cursor interpolates parameters in the client, so that every call is parsed and planned anew; for a click,
+and for a batch of a hundred orders, that costs as much as the work. Workers tell the server how to plan what is kept
+(workers.planning). Transactions are Django's: inside `transaction.atomic` these statements are part of it.
 """
 
 from collections.abc import Mapping
@@ -14,14 +12,14 @@ import psycopg
 from django.db import connection
 
 
-def rows(statement: LiteralString, params: Mapping[str, Any], *, kept: bool = False) -> list[tuple[Any, ...]]:
+def rows(statement: LiteralString, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run one statement on Django's connection; returns its rows, [] for a statement without any.
 
-    `kept`: prepare it on this connection and keep its plan. Raises what Django raises (OperationalError, …).
+    Raises what Django raises (OperationalError, IntegrityError, …).
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, params, prepare=kept)
+        cursor.execute(statement, params)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -29,5 +27,5 @@ def count(statement: LiteralString, params: Mapping[str, Any]) -> int:
     """Run one statement that changes rows; returns how many it changed."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, params, prepare=False)
+        cursor.execute(statement, params)
         return cursor.rowcount

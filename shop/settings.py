@@ -88,7 +88,7 @@ DATABASES = {
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
-            # For what orders.sql keeps prepared; the ORM's own statements go on without.
+            # orders.sql keeps its statements prepared; the ORM's own go on without.
             "prepare_threshold": 2,
         },
     }

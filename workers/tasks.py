@@ -1,6 +1,9 @@
 """The tasks: thin as can be, one function of `orders` each. Every one takes a list of order ids."""
 
+from typing import Any
+
 from celery import Task
+from celery.signals import worker_process_init
 
 from orders import closing, inventory
 from orders.invoices import issuing, printing
@@ -8,8 +11,14 @@ from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
 from workers.celery import app
+from workers.planning import plan_by_key
 from workers.steps import StepTask, perform
 from workers.workflow import Step
+
+
+@worker_process_init.connect
+def _begin_process(**_: Any) -> None:
+    plan_by_key()
 
 
 @app.task(base=StepTask, bind=True, name=Step.RESERVE.value)

@@ -48,7 +48,7 @@ class Secrets:
         if not layout.secrets.exists():
             layout.base.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = layout.secrets.with_suffix(f".{os.getpid()}")
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 json.dump(asdict(cls.new()), file, indent=2)
             with suppress(FileExistsError):
                 layout.secrets.hardlink_to(fresh)

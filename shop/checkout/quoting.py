@@ -68,7 +68,7 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
             problems, f"One order takes up to {MAX_LINES:,} products; these are {len(quantities):,}."
         )
 
-    products = {row[0]: row for row in sql.rows(_PRODUCTS, {"skus": list(quantities)}, kept=True)}
+    products = {row[0]: row for row in sql.rows(_PRODUCTS, {"skus": list(quantities)})}
     lines = []
     total = tax = 0
     for sku, quantity in quantities.items():

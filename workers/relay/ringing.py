@@ -27,7 +27,7 @@ from workers.workflow import Plan, Step, canvas, remaining
 log = logging.getLogger(__name__)
 
 POLL = 0.02  # seconds between looks when the shop is quiet
-LINGER = 0.1  # seconds for orders to gather when it is not
+LINGER = 0.2  # seconds for orders to gather when it is not
 QUIET_TURNS = 10  # in a quiet shop the broker and the documents are looked at every so many turns
 BUSY = 4  # orders found at one look from which on it is not quiet
 BATCHES_WAITING = 8  # no claim while so many batches wait in the queues

@@ -82,9 +82,6 @@ def _seed() -> str:
     except FileRefused as refused:
         first = refused.report.refused[0]
         raise CommandError(f"{refused} Line {first.line}: {first.reason}") from None
-    with connection.cursor() as cursor:
-        # Plans that were made while tables were empty are poison to all that comes.
-        cursor.execute("ANALYZE")
     return f"{report.created} demo products"
 
 

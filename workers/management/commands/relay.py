@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from workers.planning import plan_by_key
 from workers.relay.feed import Feed
 from workers.relay.ringing import POLL, Relay
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        plan_by_key()
         feed = Feed()
         telling = threading.Thread(
             target=_keep_turning,
