@@ -85,7 +85,7 @@ def _open_books() -> None:
     sql.count("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
     # Worker connections plan by key (workers.planning); the books are read whole.
     for way in ("seqscan", "hashjoin", "mergejoin", "material"):
-        sql.count(f"SET LOCAL enable_{way} = on", {})  # type: ignore[arg-type]
+        sql.count(f"SET LOCAL enable_{way} = on", {})
     # Compiling the plans takes longer than running them; the sorts of a year's events shall not go to disk.
     sql.count("SET LOCAL jit = off", {})
     sql.count("SET LOCAL work_mem = '64MB'", {})
