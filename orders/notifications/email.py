@@ -7,7 +7,6 @@ import smtplib
 from collections import defaultdict
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import formataddr
 from time import monotonic
 from typing import Any, LiteralString
 
@@ -71,8 +70,8 @@ def _letter(message: Message, lines: list[tuple[int, str, int]]) -> Letter:
         boundary=str(message.key),
         subject=_SUBJECTS[message.kind].format(number=message.order_number),
         body=engines["jinja2"].get_template(f"orders/email/{message.kind}.txt").render(context),
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[formataddr((message.name, message.email))],
+        sender=settings.DEFAULT_FROM_EMAIL,
+        to=(message.name, message.email),
         headers={
             "Message-ID": f"<{message.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2].rstrip('>')}>",
             "X-Order": message.order_number,

@@ -1,10 +1,12 @@
 """Letters: Django's e-mails, put on the wire for half of what the standard library charges by default.
 
-Nearly all headers are short and plain, and folding them is what an e-mail costs most after sending it; and a boundary
-of our own need not be searched for in the body.
+Nearly all headers are short and plain, and folding them is what an e-mail costs most after sending it; a boundary of
+our own need not be searched for in the body; and addresses that were checked need no parsing.
 """
 
 from email._policybase import Compat32
+from email.utils import formataddr, parseaddr
+from functools import cache
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
@@ -27,11 +29,23 @@ class ShortHeaders(Compat32):
 
 
 class Letter(EmailMultiAlternatives):
-    """An e-mail in text and HTML; `boundary` is what no body contains: something drawn for this letter alone."""
+    """An e-mail in text and HTML to one person; `boundary` is what no body contains: something drawn for this letter.
 
-    def __init__(self, *, boundary: str, **rest: object) -> None:
-        super().__init__(**rest)  # type: ignore[arg-type]
+    The addresses of the envelope are handed to Django taken apart, as they were checked when the order was placed: it
+    would parse each anew.
+    """
+
+    def __init__(
+        self, *, boundary: str, sender: str, to: tuple[str, str], headers: dict[str, str], **rest: Any
+    ) -> None:
+        name, address = to
+        people = {"From": sender, "To": formataddr((name, address))}
+        super().__init__(from_email=sender, to=[address], headers={**people, **headers}, **rest)
+        self.from_email = ("", _address(sender))  # type: ignore[assignment]
         self._boundary = f"=={boundary}=="
+
+    def recipients(self) -> list[Any]:
+        return [("", address) for address in self.to]
 
     def message(self, **options: Any) -> Any:
         message = super().message(**options)
@@ -39,3 +53,8 @@ class Letter(EmailMultiAlternatives):
         if message.is_multipart():
             message.set_boundary(self._boundary)
         return message
+
+
+@cache
+def _address(sender: str) -> str:
+    return parseaddr(sender)[1]

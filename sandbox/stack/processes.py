@@ -19,7 +19,9 @@ class Pool:
     name: str
     queues: str
     processes: int
-    nice: int = 0  # how far it stands back when all want the processor
+    # How far it stands back when all want the processor: a click never waits for what happens after it, and nobody
+    # waits for a video.
+    nice: int = 5
 
 
 # More nodes beat a larger number of processes in one: a node's main process is what limits it.
@@ -27,7 +29,7 @@ POOLS = (
     Pool("inventory", "inventory", 1),
     Pool("payment", "payment,shipping", 1),
     Pool("messages", "email,sms", 2),
-    Pool("heavy", "documents,media", 1, nice=10),
+    Pool("heavy", "documents,media", 1, nice=15),
     Pool("bulk", "bulk,audit", 1),
 )
 
@@ -107,7 +109,7 @@ def _pool(pool: Pool, level: str) -> Program:
     return Program(
         name=pool.name,
         command=(
-            *(("nice", "-n", str(pool.nice)) if pool.nice else ()),
+            *("nice", "-n", str(pool.nice)),
             *_python(
                 *("sandbox.stack.celery_node", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
                 *("-c", str(pool.processes), "--pool", "prefork", "--loglevel", level),
