@@ -51,7 +51,7 @@ app.conf.update(
     worker_enable_soft_shutdown_on_idle=False,
     # Results are only kept where a chord counts them, and not for long: Valkey must not fill up with keys.
     task_ignore_result=True,
-    result_backend=settings.BROKER_URL,
+    result_backend=f"workers.results.JoinCounter+{settings.BROKER_URL}",
     result_expires=600,
     result_backend_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT},
     redis_socket_timeout=10,

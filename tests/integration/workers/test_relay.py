@@ -16,6 +16,7 @@ from orders.placing import place
 from orders.states import OrderStatus
 from sandbox.stack.servers import Servers
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
+from workers.celery import app
 from workers.models import DeadLetter
 from workers.queues import QueueName
 from workers.relay import claiming
@@ -193,3 +194,14 @@ def test_an_order_with_nothing_left_to_do_is_closed(broker: redis.Redis) -> None
     order.refresh_from_db()
     assert order.due_at is None
     assert order.ended_at is not None
+
+
+def test_the_relay_remembers_nothing_of_what_it_rang(broker: redis.Redis) -> None:
+    """Celery would keep every group's results and subscribe to each: a relay that rings for a year must not grow."""
+    relay = Relay()
+    for _ in range(5):
+        place_order()
+        relay.turn()
+    assert broker.llen(QueueName.INVENTORY.value) == 5
+    assert [client["sub"] for client in broker.client_list() if int(client["sub"])] == []
+    assert not app.backend._pending_results.concrete
