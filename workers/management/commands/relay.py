@@ -12,12 +12,12 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from workers.planning import plan_by_key
-from workers.relay.feed import Feed
+from workers.relay.feed import BATCH, Feed
 from workers.relay.ringing import POLL, Relay
 
 log = logging.getLogger("workers.relay")
 
-FEED_POLL = 0.05  # seconds between looks for events when there are none
+FEED_POLL = 0.1  # seconds between looks for events; a crowd's are told together
 _AWAY = 0.5  # seconds before the next look when the database or the broker is away
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         feed = Feed()
         telling = threading.Thread(
             target=_keep_turning,
-            args=(lambda: 0 if feed.turn() else FEED_POLL, stop),
+            args=(lambda: 0 if feed.turn() == BATCH else FEED_POLL, stop),
             name="feed",
             daemon=True,
         )
