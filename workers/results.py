@@ -13,7 +13,7 @@ from celery.backends.redis import RedisBackend
 class JoinCounter(RedisBackend):
     """Celery's Redis backend, minus the waiting."""
 
-    def add_pending_result(self, result: Any, weak: bool = False, start_drainer: bool = True) -> Any:
+    def add_pending_result(self, result: Any, *_: Any, **__: Any) -> Any:
         return result
 
     def remove_pending_result(self, result: Any) -> Any:

@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
             name='Order',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(help_text='Unguessable; whoever has it may see the order.', max_length=32, unique=True)),
-                ('idempotency_key', models.CharField(max_length=255, unique=True)),
+                ('token', models.CharField(help_text='Unguessable; whoever has it may see the order.', max_length=32)),
+                ('idempotency_key', models.CharField(max_length=255)),
                 ('fingerprint', models.CharField(help_text='SHA-256 of the request that placed the order.', max_length=64)),
                 ('email', models.EmailField(max_length=254)),
                 ('phone', models.CharField(max_length=32)),
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='order_due'), models.Index(fields=['status', 'id'], name='order_by_status'), models.Index(fields=['email'], name='order_by_email'), models.Index(condition=models.Q(('due_at__isnull', True), ('ended_at__isnull', True)), fields=['id'], name='order_set_aside')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('total_minor__gt', 0)), name='order_total_positive'), models.CheckConstraint(condition=models.Q(('tax_minor__gte', 0), ('tax_minor__lte', models.F('total_minor'))), name='order_tax_within_total')],
+                'constraints': [models.UniqueConstraint(fields=('token',), name='order_token_unique'), models.UniqueConstraint(fields=('idempotency_key',), name='order_once_per_key'), models.CheckConstraint(condition=models.Q(('total_minor__gt', 0)), name='order_total_positive'), models.CheckConstraint(condition=models.Q(('tax_minor__gte', 0), ('tax_minor__lte', models.F('total_minor'))), name='order_tax_within_total')],
             },
         ),
         migrations.CreateModel(

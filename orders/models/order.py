@@ -29,10 +29,9 @@ def id_of(number: str) -> int | None:
 
 
 class Order(models.Model):
-    token = models.CharField(
-        max_length=32, unique=True, help_text="Unguessable; whoever has it may see the order."
-    )
-    idempotency_key = models.CharField(max_length=255, unique=True)
+    # Unique by constraint: `unique=True` adds an index for LIKE to each, which every step of an order would write.
+    token = models.CharField(max_length=32, help_text="Unguessable; whoever has it may see the order.")
+    idempotency_key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the request that placed the order.")
 
     email = models.EmailField(max_length=254)
@@ -66,6 +65,8 @@ class Order(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            models.UniqueConstraint(fields=["token"], name="order_token_unique"),
+            models.UniqueConstraint(fields=["idempotency_key"], name="order_once_per_key"),
             models.CheckConstraint(condition=models.Q(total_minor__gt=0), name="order_total_positive"),
             models.CheckConstraint(
                 condition=models.Q(tax_minor__gte=0, tax_minor__lte=models.F("total_minor")),
