@@ -39,3 +39,10 @@ def house() -> Servers:
     if SERVERS is None:
         pytest.fail("A test that stops servers must run in one process: leave out -n.")
     return SERVERS
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """CI has all that the tests need, so a test that was skipped there is a test that is missing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
