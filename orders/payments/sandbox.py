@@ -85,7 +85,7 @@ class SandboxGateway:
 
 def _unknown_card(answer: Any) -> bool:
     """A token that the provider never gave out is the shopper's mistake, not ours."""
-    return isinstance(answer, dict) and "payment_method" in str(answer.get("error", {}).get("message", ""))
+    return isinstance(answer, dict) and answer.get("error", {}).get("param") == "payment_method"
 
 
 def _intent(answer: dict[str, Any]) -> Intent:

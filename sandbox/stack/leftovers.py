@@ -41,7 +41,7 @@ def end_all(layout: Layout) -> int:
         members = [one for one in find(layout) if _label(one) in (group.value, None)]
         for one in members:
             if _leads(one):
-                _signal([one], SIGNALS.get(one.name(), signal.SIGTERM))
+                _signal([one], SIGNALS.get(_name(one), signal.SIGTERM))
         _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
         _signal(alive, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
@@ -74,6 +74,13 @@ def _label(process: psutil.Process) -> str | None:
         return Group.SHOP if process.name() == "nginx" else Group.SERVERS
     except (psutil.Error, OSError):
         return None
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return ""  # it ended by itself
 
 
 def _words(process: psutil.Process) -> list[str]:

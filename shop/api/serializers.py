@@ -212,8 +212,8 @@ class ProductSerializer(Answer):
     picture = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField(help_text="The product's page, for the buyer's browser.")
 
-    def get_picture(self, product: Product) -> str:
-        return settings.SHOP_URL + static(product.picture_path)
+    def get_picture(self, product: Product) -> str | None:
+        return settings.SHOP_URL + static(product.picture) if product.picture else None
 
     def get_url(self, product: Product) -> str:
         return settings.SHOP_URL + product.get_absolute_url()
