@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -379,6 +380,9 @@ def main(name: str, start: Callable[[], Awaitable[None]]) -> None:
     """Run a provider's process, and end with a sentence instead of a traceback where one says enough."""
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format=f"%(asctime)s {name} %(levelname)s %(message)s")
+    # Under load the collector would look after every few requests, and find nothing.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
     try:
         uvloop.run(_as_coroutine(start))
     except (LedgerInUse, BadFault, CannotListen) as error:

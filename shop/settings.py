@@ -167,6 +167,8 @@ UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 
 _email = dj_email_url.parse(ENVIRONMENT.email_url)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
+    EMAIL_BACKEND = "orders.notifications.pipelining.PipeliningBackend"
 EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]

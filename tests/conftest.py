@@ -117,7 +117,7 @@ class House:
 @pytest.fixture(autouse=True)
 def _real_mail(settings: Settings) -> None:
     """Django keeps e-mails in memory while tests run; ours go to the sandbox's mailbox."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "orders.notifications.pipelining.PipeliningBackend"
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,14 @@
 from typing import Any
 
 from celery import Task
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from orders import closing, inventory
 from orders.invoices import issuing, printing
 from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
+from shop import collector
 from workers.celery import app
 from workers.planning import plan_by_key
 from workers.steps import StepTask, perform
@@ -19,6 +20,12 @@ from workers.workflow import Step
 @worker_process_init.connect
 def _begin_process(**_: Any) -> None:
     plan_by_key()
+    collector.relieve()
+
+
+@worker_ready.connect
+def _begin_node(**_: Any) -> None:
+    collector.relieve()
 
 
 @app.task(base=StepTask, bind=True, name=Step.RESERVE.value)

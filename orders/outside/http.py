@@ -73,7 +73,8 @@ class Client:
                 headers={"Content-Type": "application/json"},
                 auto_decompress=False,
             )
-        async with self._session.request(method, url, headers=headers, data=data) as response:
+        body = None if data is None else aiohttp.BytesPayload(data)
+        async with self._session.request(method, url, headers=headers, data=body) as response:
             raw = await response.read()
             if response.status >= 500 or response.status in (409, 425, 429):
                 raise Transient(

@@ -140,7 +140,7 @@ def lying(settings: Settings) -> Lying:
 @pytest.fixture
 def empty_shop(transactional_db: None, settings: Settings) -> Shop:
     """Stocked, and nothing ordered yet. Mails go out, which Django's test environment would keep in memory."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "orders.notifications.pipelining.PipeliningBackend"
     InvoiceCounter.objects.get_or_create()  # a migration made it; the end of a transactional test removes it
     stock(MUG=1000, BOOK=1000, RARE=1)
     return Shop(ledger_ends())

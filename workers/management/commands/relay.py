@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from shop import collector
 from workers.planning import plan_by_key
 from workers.relay.feed import BATCH, Feed
 from workers.relay.ringing import POLL, Relay
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         plan_by_key()
         feed = Feed()
+        collector.relieve()
         telling = threading.Thread(
             target=_keep_turning,
             args=(lambda: 0 if feed.turn() == BATCH else FEED_POLL, stop),
