@@ -20,8 +20,8 @@ class Pool:
     queues: str
     processes: int
     # How far it stands back when all want the processor: a click never waits for what happens after it, and nobody
-    # waits for a video.
-    nice: int = 5
+    # waits for a video. Work that waits is not lost time: its batches grow, and bigger ones cost less an order.
+    nice: int = 10
 
 
 # More nodes beat a larger number of processes in one: a node's main process is what limits it.
@@ -29,7 +29,7 @@ POOLS = (
     Pool("inventory", "inventory", 1),
     Pool("payment", "payment,shipping", 1),
     Pool("messages", "email,sms", 2),
-    Pool("heavy", "documents,media", 1, nice=15),
+    Pool("heavy", "documents,media", 1, nice=19),
     Pool("bulk", "bulk,audit", 1),
 )
 
@@ -97,8 +97,12 @@ def _workers(stack: Stack) -> list[Program]:
         Program(
             name="flower",
             # Its login comes from FLOWER_BASIC_AUTH in the environment.
-            command=_python(
-                *("celery", "-A", "workers", "flower", f"--address={HOST}", f"--port={stack.ports.flower}"),
+            command=(
+                *("nice", "-n", "10"),
+                *_python(
+                    *("celery", "-A", "workers", "flower"),
+                    *(f"--address={HOST}", f"--port={stack.ports.flower}"),
+                ),
             ),
             check=http_ok(f"{stack.url('flower')}/healthcheck"),
         ),

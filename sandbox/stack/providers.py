@@ -21,6 +21,7 @@ def providers(stack: Stack) -> list[Program]:
         Program(
             name=name,
             command=(
+                *("nice", "-n", "5"),  # outside of this box they would have machines of their own
                 *(sys.executable, "-P", "-m", f"sandbox.{name}"),
                 *(
                     "--port",
