@@ -13,6 +13,7 @@ from typing import LiteralString
 from django.db import IntegrityError, transaction
 
 from orders import driving, sql
+from orders.crashpoints import Point, reached
 from orders.locking import lock_orders, lock_stock
 from orders.models import StockMovement
 from orders.states import FAILED_STATES, OrderStatus
@@ -115,6 +116,8 @@ def reserve(ids: Collection[int]) -> Reservation:
             _all_changed(sql.count(_RESERVE, params), taken)
         driving.advance(enough, [OrderStatus.PLACED], OrderStatus.RESERVED)
         driving.advance(short, [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="now")
+        reached(Point.RESERVE_BEFORE_COMMIT, ids)
+    reached(Point.RESERVE_AFTER_COMMIT, ids)
     return Reservation(reserved=enough, out_of_stock=list(short))
 
 
@@ -123,6 +126,8 @@ def release(ids: Collection[int]) -> list[int]:
     with transaction.atomic():
         failed = lock_orders(ids, FAILED_STATES)
         _let_go(failed, StockMovement.Kind.RELEASED)
+        reached(Point.RELEASE_BEFORE_COMMIT, ids)
+    reached(Point.RELEASE_AFTER_COMMIT, ids)
     return failed
 
 

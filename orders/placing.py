@@ -13,6 +13,7 @@ from typing import LiteralString
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.models.order import number_of
 from orders.money import tax_within
@@ -136,6 +137,7 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     tax = sum(tax_within(line.quantity * line.unit_price_minor, line.tax_rate_bp) for line in draft.lines)
     token = secrets.token_urlsafe(16)
     address = draft.address
+    reached(Point.PLACE_BEFORE_COMMIT)
     [(free, order_id)] = sql.rows(
         _PLACE_OR_WAIT if wait else _PLACE_OR_SAY_BUSY,
         {
@@ -166,6 +168,7 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     if not free:
         raise StillBeingPlaced("An order with this idempotency key is being placed right now.")
     if order_id is not None:
+        reached(Point.PLACE_AFTER_COMMIT, [order_id])
         return _answer(order_id, token, total, draft.currency, created=True)
     found = sql.rows(_FIND_BY_KEY, {"key": draft.key})
     if not found:

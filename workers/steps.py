@@ -7,12 +7,14 @@ letter; a batch that fails as a whole is taken apart, and each of its orders dri
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from celery import Task
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from orders import driving
+from orders.crashpoints import Point, reached
 from orders.models.order import number_of
 from orders.outside.failures import Failure, Outcome
 from workers import deadletters
@@ -26,12 +28,17 @@ log = logging.getLogger(__name__)
 class StepTask(Task):
     """A task that takes a list of orders; Flower shows their numbers, not their ids."""
 
+    Request = "workers.acknowledging:StepRequest"
     resultrepr_maxsize = 80  # of a hundred ids the first few will do
 
     def apply_async(self, args=None, kwargs=None, **options):  # type: ignore[no-untyped-def]
         if args and isinstance(args[0], list):
             options.setdefault("argsrepr", describe(args[0]))
         return super().apply_async(args, kwargs, **options)
+
+    def after_return(self, _status: str, _result: Any, _task_id: str, args: Any, *_: Any) -> None:
+        # What follows in the chain is rung by now, and the message not acknowledged yet.
+        reached(Point.TASK_AFTER_PUBLISH, args[0] if args else ())
 
 
 def describe(ids: Sequence[int]) -> str:
@@ -44,6 +51,7 @@ def perform(
     task: Task, step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]
 ) -> list[int]:
     """Do the step for the batch; returns the orders that go on. Ends the chain when there are none."""
+    reached(Point.TASK_BEGINS, ids)
     try:
         outcome = work(ids)
     except (OperationalError, InterfaceError):
@@ -63,6 +71,7 @@ def perform(
         driving.look_at(dict.fromkeys(outcome.untried, timezone.now()))
     if not done:
         task.request.chain = None
+    reached(Point.TASK_BEFORE_PUBLISH, done)
     return done
 
 

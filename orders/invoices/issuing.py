@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.states import OrderStatus
 
@@ -37,4 +38,6 @@ def issue(ids: Collection[int]) -> list[int]:
         ready = lock_orders(ids, INVOICEABLE)
         if ready:
             sql.count(_ISSUE, {"ids": ready, "seller": settings.SELLER})
+        reached(Point.INVOICE_BEFORE_COMMIT, ids)
+    reached(Point.INVOICE_AFTER_COMMIT, ids)
     return ready

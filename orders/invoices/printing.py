@@ -27,6 +27,7 @@ import typst
 from django.conf import settings
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.invoices.content import content_of
 from orders.models import Document, OrderLine
 
@@ -89,6 +90,8 @@ def _print(documents: Collection[Document]) -> dict[int, Exception]:
         "order_id", "position"
     ):
         lines[line.order_id].append(line)
+    owners = [document.order_id for document in documents]
+    reached(Point.DOCUMENTS_BEFORE_FILE, owners)
     files: dict[int, str] = {}
     errors: dict[int, Exception] = {}
     for document in documents:
@@ -99,8 +102,10 @@ def _print(documents: Collection[Document]) -> dict[int, Exception]:
         except Exception as error:  # one bad document never fails the others
             log.exception("The PDF of %s could not be made", document.number)
             errors[document.pk] = error
+    reached(Point.DOCUMENTS_AFTER_FILE, owners)
     if files:
         sql.count(_PRINTED, {"ids": list(files), "files": list(files.values())})
+    reached(Point.DOCUMENTS_AFTER_COMMIT, owners)
     return errors
 
 

@@ -15,6 +15,7 @@ from django.core.mail import get_connection
 from django.template import engines
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.models import Notification
 from orders.notifications.letters import Letter
 from orders.notifications.telling import Kind, Message, begin, finish
@@ -42,7 +43,9 @@ WHERE order_id = ANY(%(ids)s) ORDER BY order_id, position
 
 def mail(ids: Collection[int]) -> Outcome:
     """Send each order the e-mail that its state calls for, once."""
+    reached(Point.EMAIL_BEFORE_ROW, ids)
     messages = begin(ids, Notification.Channel.EMAIL)
+    reached(Point.EMAIL_AFTER_ROW, ids)
     lines: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
     for order_id, quantity, name, amount in sql.rows(
         _LINES, {"ids": [message.order_id for message in messages]}
@@ -56,7 +59,9 @@ def mail(ids: Collection[int]) -> Outcome:
             errors[message_id] = answer
         else:
             sent[message_id] = answer
+    reached(Point.EMAIL_AFTER_CALL, ids)
     failed = finish(sent, errors, {message.id: message.order_id for message in messages})
+    reached(Point.EMAIL_AFTER_COMMIT, ids)
     untried = [
         message.order_id for message in messages if message.id not in sent and message.id not in errors
     ]

@@ -7,6 +7,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from orders.crashpoints import Point, reached
 from orders.models import Notification
 from orders.notifications.telling import Kind, Message, begin, finish
 from orders.outside.failures import Outcome, ProviderError
@@ -49,7 +50,9 @@ def gateway() -> SmsGateway:
 
 def text(ids: Collection[int]) -> Outcome:
     """Send each order the text that its state calls for, once."""
+    reached(Point.SMS_BEFORE_ROW, ids)
     messages = begin(ids, Notification.Channel.SMS)
+    reached(Point.SMS_AFTER_ROW, ids)
     answers = client().run(each(messages, _send)) if messages else []
     sent: dict[int, str] = {}
     errors: dict[int, ProviderError] = {}
@@ -58,7 +61,9 @@ def text(ids: Collection[int]) -> Outcome:
             errors[message.id] = answer
         else:
             sent[message.id] = answer
+    reached(Point.SMS_AFTER_CALL, ids)
     failed = finish(sent, errors, {message.id: message.order_id for message in messages})
+    reached(Point.SMS_AFTER_COMMIT, ids)
     stopped = {failure.order_id for failure in failed}
     return Outcome([order_id for order_id in ids if order_id not in stopped], failed)
 

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders import driving, sql
+from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models import Payment
@@ -78,9 +79,12 @@ def charge(ids: Collection[int]) -> Outcome:
     """Charge the orders that are reserved or await their payment; `done` are those that are paid now."""
     with transaction.atomic():
         asks = [_ask(row) for row in sql.rows(_ASK, {"ids": lock_orders(ids, CHARGEABLE)})]
+        reached(Point.CHARGE_BEFORE_ROW, ids)
     if not asks:
         return Outcome([], [])
+    reached(Point.CHARGE_AFTER_ROW, ids)
     answers = client().run(each(asks, _call))
+    reached(Point.CHARGE_AFTER_CALL, ids)
     intents = {
         ask.order_id: answer for ask, answer in zip(asks, answers, strict=True) if isinstance(answer, Intent)
     }
@@ -92,6 +96,8 @@ def charge(ids: Collection[int]) -> Outcome:
     with transaction.atomic():
         paid = _write(intents)
         failed = note_failures(errors)
+        reached(Point.CHARGE_BEFORE_COMMIT, ids)
+    reached(Point.CHARGE_AFTER_COMMIT, ids)
     return Outcome(paid, failed)
 
 

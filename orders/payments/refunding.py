@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.outside.failures import Outcome, ProviderError, Transient
 from orders.outside.http import CALL_TIMEOUT, client, each
@@ -60,7 +61,10 @@ def give_back(ids: Collection[int]) -> Outcome:
     with transaction.atomic():
         held = lock_orders(ids, REFUNDABLE)
         payments = [_Open(*row) for row in sql.rows(_OPEN, {"ids": held})]
+        reached(Point.GIVE_BACK_BEFORE_ROW, ids)
+    reached(Point.GIVE_BACK_AFTER_ROW, ids)
     answers = client().run(each(payments, _settle)) if payments else []
+    reached(Point.GIVE_BACK_AFTER_CALL, ids)
     settled: dict[int, Intent] = {}
     errors: dict[int, ProviderError] = {}
     for payment, answer in zip(payments, answers, strict=True):
@@ -83,6 +87,8 @@ def give_back(ids: Collection[int]) -> Outcome:
             },
         )
         failed = note_failures(errors)
+        reached(Point.GIVE_BACK_BEFORE_COMMIT, ids)
+    reached(Point.GIVE_BACK_AFTER_COMMIT, ids)
     return Outcome([order_id for order_id in held if order_id not in errors], failed)
 
 

@@ -6,6 +6,7 @@ from typing import LiteralString
 from django.db import transaction
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.inventory import let_go_with_shipment
 from orders.locking import lock_orders
 from orders.models.order import number_of
@@ -60,7 +61,10 @@ def book(ids: Collection[int]) -> Outcome:
         parcels = {
             row[1]: Parcel(row[0], number_of(row[1]), *row[2:]) for row in sql.rows(_OPEN, {"ids": ready})
         }
+        reached(Point.SHIP_BEFORE_ROW, ids)
+    reached(Point.SHIP_AFTER_ROW, ids)
     answers = client().run(each(list(parcels.values()), carrier().book)) if parcels else []
+    reached(Point.SHIP_AFTER_CALL, ids)
     booked: dict[int, Booking] = {}
     errors: dict[int, ProviderError] = {}
     for order_id, answer in zip(parcels, answers, strict=True):
@@ -79,6 +83,8 @@ def book(ids: Collection[int]) -> Outcome:
             }
             let_go_with_shipment([order_id for (order_id,) in sql.rows(_BOOKED, params)])
         failed = _note_failures(errors)
+        reached(Point.SHIP_BEFORE_COMMIT, ids)
+    reached(Point.SHIP_AFTER_COMMIT, ids)
     return Outcome([order_id for order_id in ids if order_id not in errors], failed)
 
 

@@ -12,6 +12,7 @@ import orjson
 from kombu import Exchange, Producer
 
 from orders import sql
+from orders.crashpoints import Point, reached
 from orders.models.order import number_of
 from workers.celery import app
 from workers.relay.broker import Broker
@@ -50,9 +51,12 @@ class Feed:
                 by_kind[kind].append(
                     {"event": event_id, "order": number_of(order_id), "at": at.isoformat(), "detail": detail}
                 )
+            reached(Point.FEED_BEFORE_PUBLISH)
             with app.producer_pool.acquire(block=True) as producer:
                 _publish(producer, by_kind)
+            reached(Point.FEED_AFTER_PUBLISH)
             sql.count(_PUBLISHED, {"ids": [event_id for event_id, *_ in events]})
+            reached(Point.FEED_AFTER_MARK)
         finally:
             sql.rows(_UNLOCK, {"feed": FEED_LOCK})
         return len(events)

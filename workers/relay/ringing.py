@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from orders import driving
+from orders.crashpoints import Point, reached
 from orders.facts import Facts, facts_of
 from orders.states import OrderStatus, PaymentMethod
 from workers import deadletters
@@ -70,8 +71,10 @@ class Relay:
             return 0.2
         if waiting(lengths, ORDER_QUEUES) >= BATCHES_WAITING:
             return POLL
+        reached(Point.RELAY_BEFORE_CLAIM)
         due = claim_orders(CLAIM)
         if due:
+            reached(Point.RELAY_AFTER_CLAIM, [order.order_id for order in due])
             self._ring(due, lengths)
             self._last_due = monotonic()
         elif not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
@@ -90,7 +93,9 @@ class Relay:
                 elif batch[0].drives > 1 and _may_still_wait(plan, lengths):
                     take_back(ids, POSTPONE)
                 else:
+                    reached(Point.RELAY_BEFORE_PUBLISH, ids)
                     canvas(plan, ids).apply_async()
+                    reached(Point.RELAY_AFTER_PUBLISH, ids)
                 rung += 1
         except (BrokerError, RedisError) as error:
             self._broker_is(there=False, why=error)
