@@ -19,7 +19,7 @@ from orders.models.order import number_of
 from orders.outside.failures import Failure, Outcome
 from workers import deadletters
 from workers.queues import QueueName
-from workers.retry import POLICIES, Retry
+from workers.retry import POLICIES, GiveUp
 from workers.workflow import Step
 
 log = logging.getLogger(__name__)
@@ -80,8 +80,8 @@ def _leave_batch(step: Step, failed: Collection[Failure]) -> None:
     retries: dict[int, datetime] = {}
     given_up: dict[int, BaseException] = {}
     for failure in failed:
-        decision = policy.decide(failure)
-        if isinstance(decision, Retry):
+        decision = policy.decide(failure.error, failure.attempt)
+        if not isinstance(decision, GiveUp):
             retries[failure.order_id] = decision.at
         else:
             given_up[failure.order_id] = failure.error

@@ -19,7 +19,7 @@ from orders.crashpoints import Point, reached
 from orders.models import Notification
 from orders.notifications.letters import Letter
 from orders.notifications.telling import Kind, Message, begin, finish
-from orders.outside.failures import Outcome, ProviderError, Refused, Transient
+from orders.outside.failures import NotNow, Outcome, ProviderError, Refused, Transient
 
 # A batch is dealt to so many connections at once, each getting at least so many messages: opening one costs as much
 # as sending several.
@@ -132,11 +132,14 @@ def _send(connection: Any, letter: Letter) -> str | ProviderError:
 
 
 def _meaning(error: OSError | smtplib.SMTPException) -> ProviderError:
-    """A 5xx answer is final, as RFC 5321 has it; everything else may pass."""
+    """A 5xx answer is final, as RFC 5321 has it; everything else may pass. What is said of the recipient says nothing
+    about the server."""
     codes = []
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
     elif isinstance(error, smtplib.SMTPResponseException):
         codes = [error.smtp_code]
     said = f"{settings.EMAIL_HOST}: {error}"
-    return Refused(said) if codes and min(codes) >= 500 else Transient(said)
+    if codes and min(codes) >= 500:
+        return Refused(said)
+    return NotNow(said) if isinstance(error, smtplib.SMTPRecipientsRefused) else Transient(said)

@@ -18,6 +18,11 @@ class Transient(ProviderError):
         self.retry_after = retry_after
 
 
+class NotNow(Transient):
+    """The provider is well, and it is this order that must wait: its key is in use, its mailbox is full, or we would
+    be asking too early. It says nothing about anybody else's calls."""
+
+
 class Refused(ProviderError):
     """The provider understood and will not do it, now or later: a bug of ours or bad data. A person must look."""
 

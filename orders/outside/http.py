@@ -10,14 +10,19 @@ import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from time import time
 from typing import Any, TypeVar, cast
 
 import aiohttp
 import orjson
 import uvloop
 
-from orders.outside.failures import Refused, Transient
+from orders.outside.failures import NotNow, Refused, Transient
 
+# They speak of one call, its key being in use for instance; 429 and 5xx speak of the provider.
+_NOT_NOW = (409, 425)
 # Seconds. Shorter than the lease of the orders that wait for the answer (orders.driving.LEASE).
 CALL_TIMEOUT = 8.0
 _MAX_CONNECTIONS = 128
@@ -49,8 +54,17 @@ class Client:
 
         Raises Transient when there is no answer, or one that asks to come later.
         """
-        headers = {"Idempotency-Key": key} if key else None
-        data = None if body is None else orjson.dumps(body)
+        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        status, _, raw = await self.send(method, url, headers, None if body is None else orjson.dumps(body))
+        try:
+            return status, orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise Transient(f"{method} {url}: {status}, not JSON: {_excerpt(raw)}") from error
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send bytes and return (status, headers, body), under the same rules as `call`."""
         for last in (False, True):
             try:
                 return await self._send(method, url, headers, data)
@@ -64,27 +78,24 @@ class Client:
         raise AssertionError("unreachable")
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str] | None, data: bytes | None
-    ) -> tuple[int, Any]:
+        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=60),
                 timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT),
-                headers={"Content-Type": "application/json"},
                 auto_decompress=False,
             )
         body = None if data is None else aiohttp.BytesPayload(data)
         async with self._session.request(method, url, headers=headers, data=body) as response:
             raw = await response.read()
-            if response.status >= 500 or response.status in (409, 425, 429):
-                raise Transient(
+            if response.status >= 500 or response.status in (*_NOT_NOW, 429):
+                failure = NotNow if response.status in _NOT_NOW else Transient
+                raise failure(
                     f"{method} {url}: {response.status} {_excerpt(raw)}",
                     _seconds(response.headers.get("Retry-After")),
                 )
-            try:
-                return response.status, orjson.loads(raw)
-            except orjson.JSONDecodeError as error:
-                raise Transient(f"{method} {url}: {response.status}, not JSON: {_excerpt(raw)}") from error
+            return response.status, response.headers, raw
 
 
 class _Held(threading.local):
@@ -119,7 +130,7 @@ async def each(
 
     The session's connection limit bounds how many are in flight. In company nobody waits long for one: when half of
     the batch has been answered, the rest get as long again as that took, four times, and at least a second; whoever
-    is not answered by then is cut off as Transient, leaves the batch and is asked about by itself.
+    is not answered by then is cut off as NotNow, leaves the batch and is asked about by itself.
     """
     if len(items) == 1:
         return [await _caught(call(items[0]))]
@@ -136,7 +147,7 @@ async def each(
         task.cancel()
     if waiting:
         await asyncio.wait(waiting)
-    late = Transient("no answer yet while the rest of the batch had theirs")
+    late = NotNow("no answer yet while the rest of the batch had theirs")
     return [late if task.cancelled() else task.result() for task in tasks]
 
 
@@ -161,4 +172,13 @@ def _excerpt(raw: bytes) -> str:
 
 
 def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.isascii() and header.isdigit() else None
+    """What Retry-After says, in seconds from now: a number or an HTTP date (RFC 9110, 10.2.3); None if neither."""
+    if not header:
+        return None
+    if header.isascii() and header.isdigit():
+        return float(header)
+    try:
+        named = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp() - time())

@@ -16,7 +16,7 @@ from django.utils import timezone
 from orders import sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
-from orders.outside.failures import Outcome, ProviderError, Transient
+from orders.outside.failures import NotNow, Outcome, ProviderError
 from orders.outside.http import CALL_TIMEOUT, client, each
 from orders.payments.charging import charge_key, note_failures
 from orders.payments.gateway import Intent, gateway
@@ -99,7 +99,7 @@ async def _settle(payment: _Open) -> Intent:
     intent = await provider.find(key=charge_key(payment.key), reference=payment.reference)
     if intent is None:
         if payment.requested_at and timezone.now() < payment.requested_at + _NO_CALL_LIVES_LONGER:
-            raise Transient(
+            raise NotNow(
                 "the charge may still be on its way to the provider", _NO_CALL_LIVES_LONGER.total_seconds()
             )
         return _NEVER_ASKED
