@@ -22,6 +22,10 @@ RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp -
     && install -d -o stampede -g stampede /srv/static /srv/media /srv/ledgers
 
 COPY --from=packages /opt/venv /opt/venv
+# Dead letters say which code gave up: docker compose build --build-arg VERSION=$(git describe --tags --always --dirty)
+ARG VERSION=
+ENV STAMPEDE_VERSION=${VERSION}
+
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/srv/stampede \
     PYTHONUNBUFFERED=1 \

@@ -92,7 +92,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @display(description="Order")
     def for_order(self, letter: DeadLetter) -> str:
-        return link_to_order(letter.order_id)
+        return link_to_order(letter.order_id) if letter.order_id else letter.subject
 
     @display(description="Error")
     def error(self, letter: DeadLetter) -> str:
@@ -155,7 +155,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         if request.method == "POST":
             self._replay(request, letters)
             return HttpResponseRedirect(back)
-        title = f"Replay {letter.task} of order {letter.order.number}"
+        title = f"Replay {letter.task} of {letter.about}"
         return confirming_page(self, request, title=title, question=QUESTION, button="Replay it", back=back)
 
     def _replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:

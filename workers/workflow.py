@@ -72,6 +72,11 @@ def _untold(facts: Facts) -> Plan:
     return (untold, Step.CLOSE) if untold else ()
 
 
+def steps(plan: Plan) -> tuple[Step, ...]:
+    """All steps of a plan, those of its groups too."""
+    return tuple(step for part in plan for step in (part if isinstance(part, tuple) else (part,)))
+
+
 def canvas(plan: Plan, ids: Sequence[int]) -> Signature:
     """The plan for a batch of orders, as Celery tasks: the first gets the ids, each hands on those that go on.
 

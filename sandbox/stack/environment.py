@@ -7,8 +7,10 @@ remember their passwords, so a second start needs the same ones.
 import json
 import os
 import secrets
+import subprocess
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 
 from sandbox.stack.layout import ROOT, Layout
 from sandbox.stack.ports import HOST, Ports
@@ -130,6 +132,22 @@ class Stack:
             **chosen,
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            "STAMPEDE_VERSION": version(),
             "TZ": "UTC",  # so that all logs speak of the same time
             "DJANGO_SETTINGS_MODULE": "shop.settings",
         }
+
+
+@cache
+def version() -> str:
+    """What git calls this checkout, "" where there is no git; `-dirty` says that there is more than was committed."""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--tags", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return described.stdout.strip()

@@ -19,6 +19,7 @@ from orders.crashpoints import Point, reached
 from orders.facts import Facts, facts_of
 from orders.states import OrderStatus, PaymentMethod
 from workers import deadletters
+from workers.deadletters.rolling import Replays
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.relay.broker import Broker, waiting
 from workers.relay.claiming import Due, any_due, claim_documents, claim_orders, take_all_back, take_back
@@ -52,6 +53,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._broker = Broker()
+        self._replays = Replays()
         self._broker_away = False
         self._turns = -1
         self._last_due = 0.0
@@ -59,6 +61,7 @@ class Relay:
     def turn(self) -> float:
         """Do one look; returns how many seconds to wait before the next. Raises Django's OperationalError."""
         self._turns += 1
+        self._replays.turn()
         if not any_due() and self._turns % QUIET_TURNS:
             return POLL
         try:

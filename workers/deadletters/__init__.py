@@ -1,0 +1,11 @@
+"""Burying what is given up, and what a person may do about it: replay, rehearse, discard.
+
+Everything that fails for good ends in one table (workers.models.DeadLetter). A letter is open until a person has
+resolved it; the same failure has the same fingerprint, so that a bug that broke five hundred orders is one line on
+the desk and one decision.
+"""
+
+from workers.deadletters.burying import SIDE_DISHES, bury, bury_document, bury_message
+from workers.deadletters.replaying import replay
+
+__all__ = ["SIDE_DISHES", "bury", "bury_document", "bury_message", "replay"]

@@ -1,0 +1,81 @@
+"""Writing a dead letter, and what becomes of its order: it stops, or goes on without a side dish."""
+
+import traceback
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from orders import driving
+from orders.models import Notification
+from orders.notifications.telling import give_up
+from shop.version import CODE_VERSION
+from workers.deadletters.fingerprints import fingerprint, name_of
+from workers.models import DeadLetter, FailedAttempt
+from workers.workflow import Step
+
+# A side dish never spoils the meal: without these the order goes on.
+SIDE_DISHES = {Step.EMAIL: Notification.Channel.EMAIL, Step.SMS: Notification.Channel.SMS}
+DOCUMENTS = "documents.render"
+# Of a message that could not be read, so many characters are kept.
+_PAYLOAD = 100_000
+
+
+def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False) -> None:
+    """Write a dead letter for each order's failed step; stop the order, or let it go on without a side dish.
+
+    `stops`: the order is not to go on in any case, it is poison.
+    """
+    channel = None if stops else SIDE_DISHES.get(step)
+    with transaction.atomic():
+        DeadLetter.objects.bulk_create(
+            _letter(step.value, error, order_id=order_id, stops_order=channel is None)
+            for order_id, error in errors.items()
+        )
+        for order_id in sorted(errors):
+            if channel is None:
+                driving.set_aside([order_id], f"{step.value}: {errors[order_id]}")
+            else:
+                give_up(order_id, channel)
+        if channel is not None:
+            driving.make_due(errors)
+
+
+def bury_document(errors: Mapping[int, BaseException]) -> None:
+    """Write a dead letter for each order whose invoice could not be printed; nobody waits for it."""
+    DeadLetter.objects.bulk_create(
+        _letter(DOCUMENTS, error, order_id=order_id, stops_order=False) for order_id, error in errors.items()
+    )
+
+
+def bury_message(task: str, queue: str, payload: str, error: BaseException) -> None:
+    """Write a dead letter for a message that no task can be made of, or for a task that belongs to no order.
+
+    The orders it may have spoken of need no replay: the relay drives them again by itself.
+    """
+    letter = _letter(task[:200], error, stops_order=False)
+    letter.subject = f"A message in the queue {queue}"[:200]
+    letter.payload = payload[:_PAYLOAD].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    letter.save()
+
+
+def note_attempts(step: Step, errors: Mapping[int, BaseException]) -> None:
+    """Write down failed tries that will be repeated; a dead letter that comes of them shows them with their times."""
+    FailedAttempt.objects.bulk_create(
+        FailedAttempt(
+            order_id=order_id, task=step.value, error_class=name_of(error), message=str(error)[:300]
+        )
+        for order_id, error in errors.items()
+    )
+
+
+def _letter(task: str, error: BaseException, *, stops_order: bool, order_id: int | None = None) -> DeadLetter:
+    return DeadLetter(
+        order_id=order_id,
+        task=task,
+        error_class=name_of(error),
+        message=str(error),
+        traceback="".join(traceback.format_exception(error)),
+        fingerprint=fingerprint(task, error),
+        code_version=CODE_VERSION,
+        stops_order=stops_order,
+    )

@@ -1,0 +1,152 @@
+"""Replaying many letters without a second stampede: one first, then the rest at a chosen rate, until one fails again.
+
+The canary is the oldest letter. The rest wait until its step is done for its order; if it fails again instead, the
+replay halts after that one. The same goes for the rest: the first that fails again halts the replay, and the letters
+that it has not come to stay open.
+
+A replay is a row that is due (rule 3), and the relay calls `Replays.turn`. A turn is one short transaction that holds
+the replay's row, so any number of relays may take turns, and whoever dies in one has done nothing.
+"""
+
+from datetime import timedelta
+from time import monotonic
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from orders.facts import facts_of
+from orders.models import Document
+from workers.deadletters.burying import DOCUMENTS
+from workers.deadletters.choosing import RUNNING
+from workers.deadletters.replaying import lock_open, replay
+from workers.models import DeadLetter, DeadLetterAction, Replay
+from workers.workflow import remaining, steps
+
+DEFAULT_RATE = 10.0  # letters a second
+FASTEST = 1_000.0
+# A replay is looked at so often; at more than two letters a second it takes several a look.
+_BEAT = 0.5  # seconds
+
+_State = Replay.State
+
+
+def begin(
+    letters: QuerySet[DeadLetter],
+    *,
+    chosen: str,
+    by: str,
+    rate: float = DEFAULT_RATE,
+    fingerprint: str = "",
+) -> Replay | None:
+    """Begin a replay of those of the letters that are open and in no other running one; None if there are none.
+
+    Raises ValueError for a rate that makes no sense.
+    """
+    if not 0 < rate <= FASTEST:
+        raise ValueError(
+            f"The rate is {rate:g} letters a second; it must be above 0 and at most {FASTEST:g}."
+        )
+    with transaction.atomic():
+        locked = [letter.pk for letter in lock_open(letters.filter(order__isnull=False))]
+        # Asked for after the lock, and not with it: what another click has begun meanwhile is seen only now.
+        taken = DeadLetter.objects.filter(pk__in=locked, replay__state__in=RUNNING).values_list(
+            "pk", flat=True
+        )
+        free = sorted(set(locked) - set(taken))
+        if not free:
+            return None
+        begun = Replay.objects.create(
+            chosen=chosen[:300], fingerprint=fingerprint, rate=rate, total=len(free), by=by
+        )
+        DeadLetter.objects.filter(pk__in=free).update(replay=begun)
+    return begun
+
+
+def stop(replay_id: int, by: str) -> bool:
+    """Stop a running replay; what is replayed goes on, the rest stays open. False if it had ended already."""
+    return bool(
+        Replay.objects.filter(pk=replay_id, state__in=RUNNING).update(
+            state=_State.STOPPED, due_at=None, ended_at=timezone.now(), said=f"stopped by {by}"
+        )
+    )
+
+
+class Replays:
+    """What the relay calls at every turn of its own; looks into the database no more often than needed."""
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+
+    def turn(self) -> None:
+        """Bring on the replay that is due, if any. Raises Django's OperationalError."""
+        if monotonic() < self._look_at:
+            return
+        self._look_at = monotonic() + _BEAT / 2
+        advance_one()
+
+
+def advance_one() -> bool:
+    """One turn for the replay that is longest due; whether there was one."""
+    with transaction.atomic():
+        due = (
+            Replay.objects.select_for_update(skip_locked=True)
+            .filter(due_at__lte=timezone.now())
+            .order_by("due_at")
+            .first()
+        )
+        if due is None:
+            return False
+        _advance(due)
+        due.save()
+    return True
+
+
+def _advance(due: Replay) -> None:
+    again = _failed_again(due)
+    due.failed_again = again.count()
+    if first := again.order_by("id").first():
+        _end(due, _State.HALTED, f"{first.about} failed again at {first.task}: {first.message}")
+        return
+    if due.state == _State.CANARY and due.replayed:
+        if _waits(due):
+            due.due_at = timezone.now() + timedelta(seconds=_BEAT)
+            return
+        due.state = _State.ROLLING
+    count = 1 if due.state == _State.CANARY else max(1, round(due.rate * _BEAT))
+    batch = list(due.letters.filter(resolved_at=None).order_by("id").values_list("pk", flat=True)[:count])
+    due.replayed += replay(DeadLetter.objects.filter(pk__in=batch), due.by, why=f"replay {due.pk}", under=due)
+    if not batch and not _waits(due):
+        _end(due, _State.DONE)
+        return
+    due.due_at = timezone.now() + timedelta(seconds=max(_BEAT, len(batch) / due.rate))
+
+
+def _end(due: Replay, state: Replay.State, said: str = "") -> None:
+    due.state, due.said = state, said[:300]
+    due.due_at, due.ended_at = None, timezone.now()
+
+
+def _failed_again(due: Replay) -> QuerySet[DeadLetter]:
+    """The letters that came of orders since this replay took them up: of the same step, or stopping the order."""
+    taken_up = DeadLetterAction.objects.filter(replay=due)
+    before = taken_up.filter(letter__order=OuterRef("order"), at__lt=OuterRef("created_at"))
+    return DeadLetter.objects.filter(
+        Exists(before.filter(letter__task=OuterRef("task"))) | Q(Exists(before), stops_order=True),
+        order__in=taken_up.values("letter__order"),
+        created_at__gt=due.created_at,
+    )
+
+
+def _waits(due: Replay) -> bool:
+    """Whether an order that was taken up has still to do the step that failed."""
+    taken_up = DeadLetterAction.objects.filter(replay=due)
+    unprinted = Document.objects.filter(due_at__isnull=False, file="")
+    if unprinted.filter(order__in=taken_up.filter(letter__task=DOCUMENTS).values("letter__order")).exists():
+        return True
+    under_way = taken_up.filter(letter__order__due_at__isnull=False)
+    failed = set(under_way.values_list("letter__order", "letter__task"))
+    for facts in facts_of(sorted({order_id for order_id, _ in failed})):
+        if any((facts.order_id, step.value) in failed for step in steps(remaining(facts))):
+            return True
+    return False
