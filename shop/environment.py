@@ -5,7 +5,7 @@ Whoever starts a process with half its settings learns all that is missing in on
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -32,6 +32,9 @@ class Environment:
     payment_gateway: str
     payments_url: str
     payments_webhook_secret: str
+    stripe_api_key: str
+    stripe_api_base: str
+    stripe_webhook_secret: str
     sms_gateway: str
     sms_url: str
     carrier_gateway: str
@@ -48,6 +51,8 @@ def read_environment() -> Environment:
     """Read and check all variables; raises ImproperlyConfigured that lists every problem, a line each."""
     env = Env(eager=False)
     url = validate.URL(require_tld=False, schemes={"http", "https"})
+    gateway = env.str("PAYMENT_GATEWAY", "sandbox") or "sandbox"
+    stripe = gateway == "stripe"
     found = Environment(
         debug=env.bool("DEBUG", False),
         secret_key=env.str("SECRET_KEY", validate=validate.Length(min=50)),
@@ -60,9 +65,18 @@ def read_environment() -> Environment:
         currency=env.str("CURRENCY", "GBP", validate=validate.Regexp(r"^[A-Z]{3}$")),
         # On one line where a file of variables knows no other: "\\n" stands for the end of a line.
         seller=env.str("SELLER", DEFAULT_SELLER, validate=validate.Length(min=1)).replace("\\n", "\n"),
-        payment_gateway=env.str("PAYMENT_GATEWAY", "sandbox"),
-        payments_url=env.str("PAYMENTS_URL", validate=url),
-        payments_webhook_secret=env.str("PAYMENTS_WEBHOOK_SECRET", validate=validate.Length(min=16)),
+        payment_gateway=gateway,
+        payments_url=env.str("PAYMENTS_URL", **_needed_unless(stripe, url)),
+        payments_webhook_secret=env.str(
+            "PAYMENTS_WEBHOOK_SECRET", **_needed_unless(stripe, validate.Length(min=16))
+        ),
+        stripe_api_key=env.str(
+            "STRIPE_API_KEY", **_needed_unless(not stripe, validate.Regexp(r"^(sk|rk)_\w{5,}$"))
+        ),
+        stripe_api_base=env.str("STRIPE_API_BASE", "https://api.stripe.com", validate=url),
+        stripe_webhook_secret=env.str(
+            "STRIPE_WEBHOOK_SECRET", **_needed_unless(not stripe, validate.Length(min=16))
+        ),
         sms_gateway=env.str("SMS_GATEWAY", "sandbox"),
         sms_url=env.str("SMS_URL", validate=url),
         carrier_gateway=env.str("CARRIER_GATEWAY", "sandbox"),
@@ -87,6 +101,11 @@ def read_environment() -> Environment:
             + "\n.env.example names every variable with an example; `./dev` sets them all by itself."
         ) from None
     return found
+
+
+def _needed_unless(other: bool, check: Callable[[str], object]) -> dict[str, Any]:
+    """How to read what one payment gateway needs: when the `other` is chosen it may be absent, and is not looked at."""
+    return {"default": ""} if other else {"validate": check}
 
 
 def _scheme(*allowed: str) -> Callable[[str], None]:

@@ -1,12 +1,14 @@
 """The adapter for the sandbox's payment provider, which speaks as Stripe's PaymentIntents do."""
 
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 
 from orders.outside.failures import Refused
 from orders.outside.http import client, expect
-from orders.payments.gateway import Charge, Intent, IntentStatus
+from orders.payments.gateway import Charge, Intent, IntentStatus, Listed, Refunded
 
 _STATUS: dict[str, IntentStatus] = {
     "succeeded": "captured",
@@ -15,6 +17,7 @@ _STATUS: dict[str, IntentStatus] = {
     "requires_payment_method": "declined",
     "canceled": "voided",
 }
+_PAGE = 100
 
 
 class SandboxGateway:
@@ -74,13 +77,31 @@ class SandboxGateway:
         if refund["status"] not in ("succeeded", "pending"):
             raise Refused(f"refund of {reference}: {refund['status']}")
 
-    async def find(self, *, key: str, reference: str = "") -> Intent | None:
+    async def refunds(self, reference: str) -> list[Refunded]:
+        status, answer = await client().call("GET", f"{self._url}/refunds?payment_intent={reference}")
+        data = expect(status, answer, f"refunds of {reference}")["data"]
+        return [Refunded(key=refund["key"] or "", amount_minor=refund["amount"]) for refund in data]
+
+    async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:  # noqa: ARG002 (keys are kept for ever here)
         if reference:
             status, answer = await client().call("GET", f"{self._url}/payment_intents/{reference}")
             return None if status == 404 else _intent(expect(status, answer, f"look-up of {reference}"))
         status, answer = await client().call("GET", f"{self._url}/payment_intents?key={key}")
         data = expect(status, answer, f"look-up of key {key}")["data"]
         return _intent(data[0]) if data else None
+
+    async def list(self, since: datetime) -> AsyncIterator[Listed]:
+        after = ""
+        while True:
+            url = f"{self._url}/payment_intents?limit={_PAGE}&starting_after={after}"
+            page = expect(*await client().call("GET", url), "list of charges")
+            for answer in page["data"]:
+                if answer["created"] < int(since.timestamp()):
+                    return
+                yield _listed(answer)
+            if not page["has_more"]:
+                return
+            after = page["data"][-1]["id"]
 
 
 def _unknown_card(answer: Any) -> bool:
@@ -98,4 +119,16 @@ def _intent(answer: dict[str, Any]) -> Intent:
         refunded_minor=answer["amount_refunded"],
         action_url=(action.get("redirect_to_url") or {}).get("url", ""),
         reason=error.get("message", ""),
+    )
+
+
+def _listed(answer: dict[str, Any]) -> Listed:
+    metadata = answer["metadata"]
+    return Listed(
+        intent=_intent(answer),
+        key=metadata.get("key", ""),
+        order_number=metadata.get("order", ""),
+        amount_minor=answer["amount"],
+        currency=answer["currency"].upper(),
+        created_at=datetime.fromtimestamp(answer["created"], UTC),
     )

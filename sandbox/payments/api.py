@@ -39,6 +39,7 @@ class Payments:
         provider.post("/v1/payment_intents/{id}/capture", self._capture)
         provider.post("/v1/payment_intents/{id}/cancel", self._cancel)
         provider.post("/v1/refunds", self._refund)
+        provider.get("/v1/refunds", self._refunds)
         provider.get("/v1/payment_intents", self._list)
         provider.get("/v1/payment_intents/{id}", lambda request: self.intents.get(request.match_info["id"]))
         self.app = provider.app
@@ -108,6 +109,10 @@ class Payments:
             return Reply(200, orjson.dumps(refund), refund["id"])
 
         return Work(run)
+
+    def _refunds(self, request: web.Request) -> dict[str, Any]:
+        found = self.intents.refunds(text_of(request.query, "payment_intent", longest=100))
+        return {"object": "list", "data": found, "has_more": False}
 
     def _list(self, request: web.Request) -> dict[str, Any]:
         if "key" in request.query:

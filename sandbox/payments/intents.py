@@ -46,6 +46,11 @@ CREATE TABLE IF NOT EXISTS refunds (
     amount INTEGER NOT NULL,
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS refunds_by_intent ON refunds (intent);
+CREATE TABLE IF NOT EXISTS refund_keys (
+    refund TEXT PRIMARY KEY,
+    key TEXT NOT NULL
+) WITHOUT ROWID;
 """
 INSERT = (
     "INSERT INTO intents (id, key, status, amount, currency, capture_method, payment_method,"
@@ -54,6 +59,11 @@ INSERT = (
 BY_ID = "SELECT * FROM intents WHERE id = ?"
 BY_KEY = "SELECT i.* FROM idempotency k JOIN intents i ON i.id = k.object AND i.key = k.key WHERE k.key = ?"
 NEWEST = "SELECT * FROM intents WHERE (?1 = '' OR id < ?1) ORDER BY id DESC LIMIT ?2"
+REFUNDS = (
+    "SELECT r.id, r.intent, r.amount, r.created, i.currency, k.key FROM refunds r"
+    " JOIN intents i ON i.id = r.intent LEFT JOIN refund_keys k ON k.refund = r.id"
+    " WHERE r.intent = ? ORDER BY r.id DESC"
+)
 
 CANCELLABLE = ("requires_capture", "requires_action", "requires_payment_method")
 AUTHENTICATION_FAILED = {
@@ -147,18 +157,20 @@ class Intents:
             )
         refund, created = new_id("re"), int(time.time())
         self._ledger.db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?)", (refund, ident, amount, created))
+        if key is not None:
+            self._ledger.db.execute("INSERT INTO refund_keys VALUES (?, ?)", (refund, key))
         metadata = orjson.loads(row["metadata"])
         self._enter("refunded", ident, key, metadata, amount, row["currency"], object=refund)
         intent = self._change(ident, "amount_refunded = amount_refunded + ?", amount)
-        return {
-            "id": refund,
-            "object": "refund",
-            "status": "succeeded",
-            "amount": amount,
-            "currency": row["currency"],
-            "payment_intent": ident,
-            "created": created,
-        }, intent
+        return _refund(refund, ident, amount, row["currency"], created, key), intent
+
+    def refunds(self, ident: str) -> list[dict[str, Any]]:
+        """Every refund of an intent, newest first."""
+        self.row(ident)
+        return [
+            _refund(row["id"], row["intent"], row["amount"], row["currency"], row["created"], row["key"])
+            for row in self._ledger.db.execute(REFUNDS, (ident,))
+        ]
 
     def authenticate(self, ident: str, confirmed: bool) -> dict[str, Any] | None:
         """Settle an intent that waits for its holder; None if it does not wait any more."""
@@ -270,6 +282,21 @@ class Intents:
             amount=amount,
             currency=currency,
         )
+
+
+def _refund(
+    ident: str, intent: str, amount: int, currency: str, created: int, key: str | None
+) -> dict[str, Any]:
+    return {
+        "id": ident,
+        "object": "refund",
+        "status": "succeeded",
+        "amount": amount,
+        "currency": currency,
+        "payment_intent": intent,
+        "key": key,
+        "created": created,
+    }
 
 
 def _declined(decline: Decline) -> dict[str, str]:
