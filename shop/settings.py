@@ -153,10 +153,13 @@ CURRENCY = ENVIRONMENT.currency
 # Who sells, as invoices say it; each invoice keeps it as it stood when it was issued.
 SELLER = ENVIRONMENT.seller
 
-# The world outside; a gateway is "sandbox" or the dotted path of a class.
+# The world outside; a gateway is "sandbox" or the dotted path of a class, and for payments "stripe" too.
 PAYMENT_GATEWAY = ENVIRONMENT.payment_gateway
 PAYMENTS_URL = ENVIRONMENT.payments_url.rstrip("/")
 PAYMENTS_WEBHOOK_SECRET = ENVIRONMENT.payments_webhook_secret
+STRIPE_API_KEY = ENVIRONMENT.stripe_api_key
+STRIPE_API_BASE = ENVIRONMENT.stripe_api_base.rstrip("/")
+STRIPE_WEBHOOK_SECRET = ENVIRONMENT.stripe_webhook_secret
 SMS_GATEWAY = ENVIRONMENT.sms_gateway
 SMS_URL = ENVIRONMENT.sms_url.rstrip("/")
 CARRIER_GATEWAY = ENVIRONMENT.carrier_gateway
@@ -202,4 +205,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
+    "loggers": {"stripe": {"level": "WARNING"}},  # a line for each request and one for its answer
 }
