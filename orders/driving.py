@@ -43,6 +43,20 @@ UPDATE orders_order o SET due_at = step.at, drives = 0, alone = o.alone OR %(alo
 FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS step (id, at)
 WHERE o.id = step.id AND o.due_at IS NOT NULL
 """
+# Counted already, when it was claimed. Whoever is not under way any more has gone on without that worker.
+_DRIVE_AGAIN: LiteralString = """
+UPDATE orders_order SET due_at = now() WHERE id IN (
+    SELECT id FROM orders_order WHERE id = ANY(%(ids)s) AND drives > 0 AND due_at > now()
+    ORDER BY id FOR NO KEY UPDATE)
+"""
+_HAND_BACK: LiteralString = """
+UPDATE orders_order SET due_at = %(at)s, drives = drives - 1 WHERE id IN (
+    SELECT id FROM orders_order WHERE id = ANY(%(ids)s) AND drives > 0 AND due_at IS NOT NULL
+    ORDER BY id FOR NO KEY UPDATE)
+"""
+_STANDING_SINCE: LiteralString = """
+SELECT order_id, max(at) FROM orders_orderevent WHERE order_id = ANY(%(ids)s) GROUP BY order_id
+"""
 _SET_ASIDE: LiteralString = """
 WITH stopped AS (
     UPDATE orders_order SET due_at = NULL, drives = 0
@@ -103,6 +117,22 @@ def look_at(times: Mapping[int, datetime], *, alone: bool = False) -> int:
     if not times:
         return 0
     return sql.count(_LOOK_AT, {"ids": list(times), "times": list(times.values()), "alone": alone})
+
+
+def drive_again(ids: Collection[int]) -> int:
+    """The worker that had these orders is gone: they are due at once, and the drive counts. Returns how many."""
+    return sql.count(_DRIVE_AGAIN, {"ids": list(ids)}) if ids else 0
+
+
+def hand_back(ids: Collection[int], at: datetime) -> int:
+    """Nothing could be tried, because our own house was down: they are due at that time, and the drive does not
+    count. Returns how many."""
+    return sql.count(_HAND_BACK, {"ids": list(ids), "at": at}) if ids else 0
+
+
+def standing_since(ids: Collection[int]) -> dict[int, datetime]:
+    """When each order came to the point at which it stands: the time of its last event. A replay is one."""
+    return dict(sql.rows(_STANDING_SINCE, {"ids": list(ids)})) if ids else {}
 
 
 def set_aside(ids: Collection[int], detail: str) -> list[int]:

@@ -19,6 +19,10 @@ VISIBILITY_TIMEOUT = 3600  # seconds
 app = Celery("stampede")
 app.conf.update(
     broker_url=settings.BROKER_URL,
+    # Kombu's, but what is no message at all becomes a dead letter instead of the worker's end.
+    broker_transport="workers.envelopes:Transport",
+    # What Celery would give up with a line in the log is written down before it is acknowledged.
+    worker_consumer="workers.consuming:Consumer",
     # A worker that starts before the broker, or loses it, waits for it for as long as it takes.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
@@ -40,6 +44,8 @@ app.conf.update(
     task_acks_late=True,
     # A task that failed is acknowledged too: what failed is written in the database, not left in the queue.
     task_acks_on_failure_or_timeout=True,
+    # What hangs is killed with its process. Steps of orders say their own, which goes with their lease (workers.steps).
+    task_time_limit=1_800,
     # A task that kills its worker would come back for ever; the database counts drives, the broker cannot.
     task_reject_on_worker_lost=False,
     # One message ahead for each process: a batch waits in the queue, where any worker can take it.
@@ -73,7 +79,7 @@ app.conf.update(
     # Logging is Django's.
     worker_hijack_root_logger=False,
     timezone="UTC",
-    imports=["workers.tasks", "workers.audit.task"],
+    imports=["workers.tasks", "workers.audit.task", "workers.failing", "workers.lost"],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
     beat_schedule={
         "look through the books": {

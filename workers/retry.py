@@ -54,17 +54,37 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class Backoff:
     """Exponential backoff with full jitter, as in AWS' "Exponential Backoff And Jitter": a random time up to
-    `base` × 2^(attempt - 1) seconds, at most `ceiling`. Given up after `attempts` failures in a row, or when the order
-    has stood at this point for longer than `deadline`, whichever comes first.
+    `base` × 2^(attempt - 1) seconds, at most `ceiling`."""
+
+    base: float
+    ceiling: float
+
+    def longest(self, attempt: int) -> float:
+        """The longest wait in seconds after the so-manieth failure in a row."""
+        return float(min(self.ceiling, self.base * 2 ** min(attempt - 1, 30)))
+
+    def draw(self, attempt: int) -> timedelta:
+        return timedelta(seconds=random.uniform(0, self.longest(attempt)))  # noqa: S311 (jitter is no secret)
+
+
+class HousePolicy(Backoff):
+    """How long to wait for our own database or broker before looking again: for as long as it takes."""
+
+    def wait(self, attempt: int) -> Wait:
+        return Wait(timezone.now() + self.draw(attempt))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy(Backoff):
+    """Backoff that ends: given up after `attempts` failures in a row, or when the order has stood at this point for
+    longer than `deadline`, whichever comes first.
 
     A provider that names a time (Retry-After) is not asked before it; more than `longest_named` seconds it may not
     ask for, or a slip of its clock would park an order for a year.
     """
 
-    base: float
-    ceiling: float
     attempts: int
     deadline: timedelta
     longest_named: float = 3_600.0
@@ -78,25 +98,17 @@ class RetryPolicy:
             case Kind.BROKEN:
                 return GiveUp("it would fail again")
             case Kind.HOUSE:
-                return Wait(now + _jitter(HOUSE.longest(attempt)))
+                return HOUSE.wait(attempt)
         if attempt >= self.attempts:
             return GiveUp(f"failed {attempt} times")
         if self.is_too_late(since):
             return GiveUp(f"not done within {self.deadline}")
         named = error.retry_after if isinstance(error, Transient) and error.retry_after else 0.0
-        return Retry(now + timedelta(seconds=min(named, self.longest_named)) + _jitter(self.longest(attempt)))
-
-    def longest(self, attempt: int) -> float:
-        """The longest wait in seconds after the so-manieth failure in a row."""
-        return float(min(self.ceiling, self.base * 2 ** min(attempt - 1, 30)))
+        return Retry(now + timedelta(seconds=min(named, self.longest_named)) + self.draw(attempt))
 
     def is_too_late(self, since: datetime | None) -> bool:
         """Whether an order that stands here since then has waited for long enough."""
         return since is not None and timezone.now() - since >= self.deadline
-
-
-def _jitter(longest: float) -> timedelta:
-    return timedelta(seconds=random.uniform(0, longest))  # noqa: S311 (jitter is no secret)
 
 
 # Money is asked after for a day, and so is the carrier; what tells the customer something soon goes stale. Short
@@ -108,8 +120,7 @@ POLICIES: dict[QueueName, RetryPolicy] = {
     QueueName.EMAIL: RetryPolicy(base=2, ceiling=900, attempts=60, deadline=timedelta(hours=6)),
     QueueName.SMS: RetryPolicy(base=2, ceiling=900, attempts=30, deadline=timedelta(hours=3)),
 }
-# How long to wait for our own database or broker before looking again; only these two numbers count.
-HOUSE = RetryPolicy(base=0.5, ceiling=5, attempts=1, deadline=timedelta.max)
+HOUSE = HousePolicy(base=0.5, ceiling=5)
 
 
 def policy_of(task: str) -> RetryPolicy:

@@ -1,7 +1,9 @@
-"""What the relay asks of Valkey itself: how much waits in the queues, and whether it forgot everything."""
+"""What the relay asks of Valkey itself: how much waits in the queues, for whom, and whether it forgot everything."""
 
-from collections.abc import Collection
+import base64
+from collections.abc import Collection, Iterable
 
+import orjson
 import redis
 from django.conf import settings
 
@@ -26,6 +28,15 @@ class Broker:
         *lengths, remembers = pipe.execute()
         return dict(zip(QueueName, lengths, strict=True)), bool(remembers)
 
+    def orders_waiting(self, queues: Iterable[QueueName]) -> set[int]:
+        """The orders of which a message still waits in one of these queues. Raises redis.RedisError."""
+        pipe = self._redis.pipeline(transaction=False)
+        for name in queues:
+            pipe.lrange(name.value, 0, -1)
+        return {
+            order_id for messages in pipe.execute() for message in messages for order_id in _orders(message)
+        }
+
     def remember(self) -> None:
         self._redis.set(_REMEMBERS, "1")
 
@@ -35,3 +46,12 @@ class Broker:
 
 def waiting(lengths: dict[QueueName, int], queues: Collection[QueueName]) -> int:
     return sum(lengths[name] for name in queues)
+
+
+def _orders(message: bytes) -> list[int]:
+    """The orders that a step's message speaks of, as Celery writes it (protocol 2); none if it is no step's."""
+    try:
+        args = orjson.loads(base64.b64decode(orjson.loads(message)["body"]))[0]
+        return [order_id for order_id in args[0] if isinstance(order_id, int)]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return []

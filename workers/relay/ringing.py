@@ -18,8 +18,9 @@ from orders import driving
 from orders.crashpoints import Point, reached
 from orders.facts import Facts, facts_of
 from orders.states import OrderStatus, PaymentMethod
-from workers import deadletters
+from workers import breakers, deadletters
 from workers.deadletters.rolling import Replays
+from workers.parking import park
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.relay.broker import Broker, waiting
 from workers.relay.claiming import Due, any_due, claim_documents, claim_orders, take_all_back, take_back
@@ -42,6 +43,7 @@ DOCUMENTS_A_BATCH = 50
 DOCUMENT_LEASE = timedelta(minutes=5)
 QUIET = 2.0  # seconds without a due order after which PDFs are made; until then they are made for who asks
 POSTPONE = timedelta(seconds=2)
+TRIALS = 0.2  # seconds between looks at the breakers
 
 
 class Poison(Exception):
@@ -57,11 +59,15 @@ class Relay:
         self._broker_away = False
         self._turns = -1
         self._last_due = 0.0
+        self._next_trials = 0.0
 
     def turn(self) -> float:
         """Do one look; returns how many seconds to wait before the next. Raises Django's OperationalError."""
         self._turns += 1
         self._replays.turn()
+        if monotonic() >= self._next_trials:
+            breakers.turn()
+            self._next_trials = monotonic() + TRIALS
         if not any_due() and self._turns % QUIET_TURNS:
             return POLL
         try:
@@ -78,24 +84,25 @@ class Relay:
         due = claim_orders(CLAIM)
         if due:
             reached(Point.RELAY_AFTER_CLAIM, [order.order_id for order in due])
-            self._ring(due, lengths)
+            self._ring(due)
             self._last_due = monotonic()
         elif not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
             self._ring_documents()
         return LINGER if len(due) >= BUSY else POLL
 
-    def _ring(self, due: list[Due], lengths: dict[QueueName, int]) -> None:
+    def _ring(self, due: list[Due]) -> None:
         due = self._without_poison(due)
         batches = list(_batches(due))
+        shut = breakers.shut()
         rung = 0
         try:
             for plan, batch in batches:
                 ids = [order.order_id for order in batch]
                 if not plan:
                     driving.close(ids)
-                elif batch[0].drives > 1 and _may_still_wait(plan, lengths):
-                    take_back(ids, POSTPONE)
-                else:
+                elif all(breakers.PROVIDER_OF.get(step) in shut for step in _first(plan)):
+                    park(_first(plan)[0], ids)
+                elif ids := self._without_waiting(plan, batch):
                     reached(Point.RELAY_BEFORE_PUBLISH, ids)
                     canvas(plan, ids).apply_async()
                     reached(Point.RELAY_AFTER_PUBLISH, ids)
@@ -103,6 +110,17 @@ class Relay:
         except (BrokerError, RedisError) as error:
             self._broker_is(there=False, why=error)
             take_back([order.order_id for _, batch in batches[rung:] for order in batch])
+
+    def _without_waiting(self, plan: Plan, batch: list[Due]) -> list[int]:
+        """Those of the batch that are to be rung: not who was driven before and whose message has simply not had its
+        turn, because nobody serves its queue. Such a drive does not count. Raises redis.RedisError."""
+        ids = [order.order_id for order in batch]
+        if batch[0].drives == 1:
+            return ids
+        queues = {QueueName(step.value.partition(".")[0]) for step in _first(plan)}
+        waiting_still = self._broker.orders_waiting(queues).intersection(ids)
+        take_back(waiting_still, POSTPONE)
+        return [order_id for order_id in ids if order_id not in waiting_still]
 
     def _ring_documents(self) -> None:
         ids = [document_id for document_id, _ in claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE)]
@@ -117,9 +135,8 @@ class Relay:
             if order.drives > MAX_DRIVES:
                 [facts] = facts_of([order.order_id])
                 plan = remaining(facts)
-                first = plan[0] if plan else Step.CLOSE
                 deadletters.bury(
-                    first[0] if isinstance(first, tuple) else first,
+                    _first(plan)[0] if plan else Step.CLOSE,
                     {
                         order.order_id: Poison(
                             f"driven {MAX_DRIVES} times, and no worker came back with an answer"
@@ -160,7 +177,6 @@ def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
             yield plan, orders[start : start + limit]
 
 
-def _may_still_wait(plan: Plan, lengths: dict[QueueName, int]) -> bool:
-    """Whether the message of an earlier drive may simply not have had its turn, because nobody serves its queue."""
-    first = plan[0] if isinstance(plan[0], tuple) else (plan[0],)
-    return any(lengths[QueueName(step.value.partition(".")[0])] for step in first)
+def _first(plan: Plan) -> tuple[Step, ...]:
+    """The steps that a plan begins with, side by side."""
+    return plan[0] if isinstance(plan[0], tuple) else (plan[0],)

@@ -1,0 +1,45 @@
+"""A worker process that dies is missed at once, by its own main process: its orders are driven again in milliseconds.
+
+Without this they would wait for their lease to run out (orders.driving.LEASE), and so would all who were in one batch
+with an order that kills its worker. The drive counts, so the guilty one is found and set apart (workers.relay). When
+the main process dies too, or the database is away at this moment, the lease is what is left.
+"""
+
+import logging
+from typing import Any
+
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import task_failure
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from orders import driving
+from workers.steps import StepTask, describe
+
+log = logging.getLogger(__name__)
+
+# The dead process's transaction may hold the rows for a moment more; the main process must not stand still for long.
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '3s'"
+
+
+@task_failure.connect
+def miss(sender: Any = None, exception: BaseException | None = None, args: Any = (), **_: Any) -> None:
+    """Celery says, in the main process, that a child was killed: by the system, a crash, or for taking too long."""
+    if not isinstance(sender, StepTask) or not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    ids: list[int] = args[0]
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(_LOCK_TIMEOUT)
+            again = driving.drive_again(ids)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning(
+            "%s lost its process with %s; they wait for their leases: %s", sender.name, describe(ids), error
+        )
+    else:
+        log.warning(
+            "%s lost its process with %s; %d of them are driven again.", sender.name, describe(ids), again
+        )
+    finally:
+        # Children are forked from this process, and must not inherit a connection.
+        connection.close()

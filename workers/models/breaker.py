@@ -1,0 +1,55 @@
+"""The circuit breakers, a row a provider: whether its door is open is known to all workers alike, and survives them.
+
+How the columns move is decided in workers.breakers.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Provider(models.TextChoices):
+    """Whom outside a step needs."""
+
+    PAYMENTS = "payments", "Payment provider"
+    CARRIER = "carrier", "Carrier"
+    MAIL = "mail", "Mail server"
+    SMS = "sms", "SMS gateway"
+
+
+class Breaker(models.Model):
+    """A provider without a row has never failed: its breaker is closed."""
+
+    class State(models.TextChoices):
+        CLOSED = "closed", "Closed: calls go through"
+        OPEN = "open", "Open: its orders are parked"
+        HALF_OPEN = "half_open", "Half open: a few are let through"
+
+    provider = models.CharField(max_length=10, choices=Provider.choices, primary_key=True)
+    state = models.CharField(max_length=10, choices=State.choices, db_default=State.CLOSED)
+    turn = models.IntegerField(
+        db_default=0, help_text="Counts changes of state: what was asked in an earlier turn decides nothing."
+    )
+    failures = models.IntegerField(db_default=0, help_text="Failures in a row.")
+    last_error = models.CharField(max_length=300, blank=True, db_default="")
+
+    since = models.DateTimeField(db_default=Now(), help_text="When the door was last shut, or opened again.")
+    times_opened = models.IntegerField(db_default=0)
+
+    # While it is not closed.
+    failed_trials = models.IntegerField(db_default=0, help_text="Since it opened.")
+    next_trial_at = models.DateTimeField(null=True, blank=True)
+    stage = models.SmallIntegerField(db_default=0, help_text="How far the trickle has grown.")
+    permits = models.IntegerField(db_default=0, help_text="Orders that may still go through in this stage.")
+    to_wake = models.IntegerField(
+        db_default=0, help_text="Parked orders that the relay is to wake for this stage."
+    )
+    parked_until = models.DateTimeField(
+        null=True, blank=True, help_text="The `due_at` of every order that is parked here, and of no other."
+    )
+
+    class Meta:
+        ordering = ["provider"]
+        verbose_name = "circuit breaker"
+
+    def __str__(self) -> str:
+        return f"{self.get_provider_display()}: {self.state}"
