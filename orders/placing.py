@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import LiteralString
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from orders import sql
+from orders.database import died
 from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.models.order import number_of
@@ -124,11 +125,10 @@ def place(draft: OrderDraft, *, wait: bool) -> Placed:
     """
     try:
         return _place(draft, wait=wait)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError) as error:
         # The kept connection had died with the server it led to. The key makes a second try harmless.
-        if connection.in_atomic_block or connection.is_usable():
+        if not died(error):
             raise
-        connection.close()
         return _place(draft, wait=wait)
 
 

@@ -1,11 +1,20 @@
-"""Whether this web process can serve: it can when the database answers."""
+"""How this web process is: whether it lives, and whether it can serve.
+
+A process that lives and cannot serve, because the database is away, must be left alone: it recovers by itself, and a
+restart would only make more work. So whoever restarts what is dead asks /livez; whoever sends visitors asks /healthz.
+"""
 
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 
 
+def livez(_request: HttpRequest) -> JsonResponse:
+    """200 {"ok": true} from a process that answers at all; nobody else is asked."""
+    return JsonResponse({"ok": True})
+
+
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """200 {"ok": true}, or 503 when the database does not answer."""
+    """200 {"ok": true} from a process that can serve, or 503 when the database does not answer it."""
     try:
         healthy = _database_answers()
         if not healthy:
@@ -16,7 +25,9 @@ def healthz(_request: HttpRequest) -> JsonResponse:
         healthy = False
     if healthy:
         return JsonResponse({"ok": True})
-    return JsonResponse({"ok": False, "reason": "The database does not answer."}, status=503)
+    return JsonResponse(
+        {"ok": False, "reason": "The database does not answer."}, status=503, headers={"Retry-After": "5"}
+    )
 
 
 def _database_answers() -> bool:

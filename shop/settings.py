@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "shop.outage.OutageMiddleware",
 ]
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
@@ -77,19 +78,23 @@ TEMPLATES = [
     },
 ]
 
+_database = dj_database_url.parse(ENVIRONMENT.database_url)
 DATABASES = {
     "default": {
-        **dj_database_url.parse(ENVIRONMENT.database_url),
+        **_database,
+        "ENGINE": "orders.database",
         # A connection lives as long as its thread: a new one for each request costs more than the request itself.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             # A server that died must be noticed within seconds, not when TCP gives up.
-            "connect_timeout": 5,
+            "connect_timeout": 3,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,  # milliseconds
             # orders.sql keeps its statements prepared; the ORM's own go on without.
             "prepare_threshold": 2,
+            **_database.get("OPTIONS", {}),  # what DATABASE_URL asks for, such as ?sslmode=require
         },
     }
 }
@@ -144,7 +149,7 @@ SESSION_COOKIE_HTTPONLY = True
 # nginx in front says how the visitor came; nobody else reaches the web process.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.secure
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the health check speaks plain HTTP inside the house
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]  # health checks speak plain HTTP inside the house
 SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.secure
 

@@ -3,12 +3,13 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from shop.health import healthz
+from shop.health import healthz, livez
 
 admin.autodiscover()
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz),
+    path("livez", livez),
     path("admin/", admin.site.urls),
     path("api/", include("shop.api.urls")),
     path("webhooks/", include("shop.webhooks.urls")),

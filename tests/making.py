@@ -54,12 +54,16 @@ def stock(**levels: int) -> None:
     inventory.stock_to(levels)
 
 
-def at_once(work: Callable[[int], T], times: int) -> list[T | Exception]:
-    """Run `work(number)` in so many threads that all start together; returns results or errors in their order."""
+def at_once(work: Callable[[int], T], times: int, *, connected: bool = True) -> list[T | Exception]:
+    """Run `work(number)` in so many threads that all start together; returns results or errors in their order.
+
+    `connected`: each thread has its connection to the database before it starts.
+    """
     start = threading.Barrier(times)
 
     def one(number: int) -> T | Exception:
-        connection.ensure_connection()
+        if connected:
+            connection.ensure_connection()
         start.wait(timeout=30)
         try:
             return work(number)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import UnsupportedMediaType
@@ -19,6 +19,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from orders.database import died
 from shop.api.problems import MALFORMED, Problem
 
 # 1,000 lines with the longest SKUs and an address take some 90 KB.
@@ -47,10 +48,9 @@ class ApiView(APIView):
             handler = handler or self.http_method_not_allowed
             try:
                 answer = handler(wrapped, *args, **kwargs)
-            except (OperationalError, InterfaceError):
-                if connection.in_atomic_block or connection.is_usable():
+            except (OperationalError, InterfaceError) as error:
+                if not died(error):
                     raise
-                connection.close()
                 answer = handler(wrapped, *args, **kwargs)
         except Exception as error:
             answer = self.handle_exception(error)

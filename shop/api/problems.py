@@ -184,7 +184,7 @@ def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     return broken(request, error)
 
 
-def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """The database did not answer: nothing is wrong with the request, so it may come again."""
     logger.warning("%s %s: the database did not answer: %s", request.method, request.path, error)
     problem = Problem(

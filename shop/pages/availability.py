@@ -1,25 +1,22 @@
-"""What a shopper sees while the database is away: a page that says so and when to come back, never a stack
-trace."""
+"""A second try for pages whose database connection died under them; nobody notices a restart of the database."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from shop.pages import errors
+from orders.database import died
 
 View = Callable[..., HttpResponse]
 
 
 def open_while_possible(view: View) -> View:
-    """Answer 503 with Retry-After when the database cannot be reached.
+    """Run the view once more when its kept connection turns out to be dead; what fails then is shop.outage's.
 
-    A connection is kept as long as its thread, so after a restart of the database each thread holds a dead
-    one: that is not the database being away, and the view is run once more on a new connection. Every page of
-    the shop may be run twice: an order has its key, a cart is in its cookie, cancelling what is cancelled
-    changes nothing.
+    Every page of the shop may be run twice: an order has its key, a cart is in its cookie, cancelling what is
+    cancelled changes nothing.
     """
 
     @wraps(view)
@@ -27,13 +24,8 @@ def open_while_possible(view: View) -> View:
         try:
             return view(request, *arguments, **named)
         except (OperationalError, InterfaceError) as error:
-            first = error
-        if connection.in_atomic_block or connection.is_usable():
-            return errors.unavailable(request, first)
-        connection.close()
-        try:
+            if not died(error):
+                raise
             return view(request, *arguments, **named)
-        except (OperationalError, InterfaceError) as error:
-            return errors.unavailable(request, error)
 
     return guarded

@@ -1,13 +1,12 @@
 """Pages for when something went wrong. They ask nothing of the database, so that they also stand when it is
 down."""
 
-import logging
+import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-RETRY_AFTER = 5  # seconds
-_log = logging.getLogger(__name__)
+from shop import outage
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
@@ -23,13 +22,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Django calls this while it handles the error. A database that went away outside of a view, when a session was to
+    be written, is no mistake of ours."""
+    error = sys.exc_info()[1]
+    if error is not None and outage.is_outage(error):
+        return outage.unavailable(request, error)
     return render(request, "shop/errors/500.html", status=500)
-
-
-def unavailable(request: HttpRequest, reason: Exception) -> HttpResponse:
-    """503: the database cannot be reached; `reason` goes to the log, the visitor is asked to come back
-    soon."""
-    _log.error("%s %s answered 503, the database is away: %s", request.method, request.path, reason)
-    response = render(request, "shop/errors/503.html", {"retry_after": RETRY_AFTER}, status=503)
-    response["Retry-After"] = str(RETRY_AFTER)
-    return response

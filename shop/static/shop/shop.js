@@ -69,7 +69,10 @@
     if (event.target.id === "live") return;
     const said = document.createElement("span");
     said.className = "notice notice-error";
-    said.textContent = "That did not reach us. Please try again in a moment.";
+    said.textContent =
+      event.detail.xhr?.status === 503
+        ? "The shop has to catch its breath. Your cart is safe: please try again in a few seconds."
+        : "That did not reach us. Please try again in a moment.";
     document.getElementById("trouble").replaceChildren(said);
   };
   document.addEventListener("htmx:responseError", trouble);

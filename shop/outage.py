@@ -1,0 +1,59 @@
+"""What is answered while the database is away: 503, when to come back, and what became of what was asked for.
+
+Nothing here asks the database. Programs get a problem, people a page, and htmx, which shows neither, a sentence. A page
+that was asked for tries again by itself; a form that was sent is held ready to be sent again, by a button and not by
+itself, with what was typed into it. The cart is in its cookie, which no such answer touches.
+"""
+
+import logging
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from shop.api import problems
+
+RETRY_AFTER = 5  # seconds, for people; programs are told in shop.api.problems
+_FOR_PROGRAMS = ("/api/", "/webhooks/")
+# The desk's forms hold passwords and decisions: they are not repeated for anybody.
+_NOT_REPEATED = "/admin/"
+
+_log = logging.getLogger(__name__)
+
+
+class OutageMiddleware:
+    """Turns a database that does not answer a view into 503, wherever in the shop that is."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return unavailable(request, error) if is_outage(error) else None
+
+
+def is_outage(error: BaseException | None) -> bool:
+    return isinstance(error, (OperationalError, InterfaceError))
+
+
+def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """503 for whoever asked; the reason goes to the log."""
+    if request.path.startswith(_FOR_PROGRAMS):
+        return problems.unavailable(request, error)
+    _log.error("%s %s answered 503, the database is away: %s", request.method, request.path, error)
+    if "HX-Request" in request.headers:
+        response = HttpResponse("The shop does not answer at the moment. Please try again.", status=503)
+    else:
+        response = render(request, "shop/errors/503.html", _page(request), status=503)
+    response["Retry-After"] = str(RETRY_AFTER)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(request: HttpRequest) -> dict[str, object]:
+    repeatable = request.method == "POST" and not request.path.startswith(_NOT_REPEATED)
+    sent = [(name, value) for name, values in request.POST.lists() for value in values] if repeatable else []
+    return {"retry_after": RETRY_AFTER, "sent": sent, "is_order": request.path == "/checkout/"}
