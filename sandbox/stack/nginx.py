@@ -15,6 +15,7 @@ from sandbox.stack.ports import HOST
 from sandbox.stack.program import Program, StackError, Stage
 
 TEMPLATE = ROOT / "deploy/nginx.conf.template"
+AWAY = ROOT / "deploy/away"  # what it says when nobody behind it answers
 
 
 def nginx(stack: Stack) -> Program:
@@ -29,6 +30,7 @@ def nginx(stack: Stack) -> Program:
             "NGINX_WEB": f"{HOST}:{stack.ports.web}",
             "NGINX_LIVE": f"{HOST}:{stack.ports.live}",
             "NGINX_TEMP": str(temporary),
+            "NGINX_AWAY": str(AWAY),
         }
         configuration.write_text(render(TEMPLATE.read_text(), values))
 

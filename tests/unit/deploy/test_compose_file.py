@@ -80,7 +80,7 @@ def test_mounted_files_and_volumes_exist() -> None:
     for service in SERVICES.values():
         for mount in service.get("volumes", []):
             if mount.startswith("."):
-                assert composition.path_of(mount).is_file()
+                assert composition.path_of(mount).exists()
             else:
                 assert mount.partition(":")[0] in composition.raw()["volumes"]
 

@@ -1,0 +1,106 @@
+"""nginx by itself: what it says when nobody behind it answers, and when a body is too large."""
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sandbox.stack.nginx import AWAY, TEMPLATE, binary, render
+from sandbox.stack.ports import Ports
+from tests.waiting import wait_for
+
+Ask = Callable[..., tuple[http.client.HTTPResponse, str]]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, behind: int) -> Iterator[Ask]:
+    """`ask("GET", "/")`: a request to an nginx that runs, and whose web and live processes are at `behind`."""
+    port = Ports.free().shop
+    values = {
+        "NGINX_USER": "user root root;" if tmp_path.owner() == "root" else "",
+        "NGINX_LISTEN": f"127.0.0.1:{port}",
+        "NGINX_WEB": f"127.0.0.1:{behind}",
+        "NGINX_LIVE": f"127.0.0.1:{behind}",
+        "NGINX_TEMP": str(tmp_path),
+        "NGINX_AWAY": str(AWAY),
+    }
+    impatient = re.sub(
+        r"proxy_read_timeout \w+;", "proxy_read_timeout 1s;", render(TEMPLATE.read_text(), values)
+    )
+    (tmp_path / "nginx.conf").write_text(impatient)
+    process = subprocess.Popen([binary(), "-e", "stderr", "-p", tmp_path, "-c", tmp_path / "nginx.conf"])
+
+    def _ask(
+        method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[http.client.HTTPResponse, str]:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request(method, path, body, {"Connection": "close", **headers})
+            answer = connection.getresponse()
+            return answer, answer.read().decode()
+
+    def listens() -> bool | None:
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0 or None
+
+    wait_for(listens, "nginx to listen")
+    yield _ask
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(params=["refuses", "hangs"])
+def behind(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The port of a web process that is not there, or that takes connections and never answers."""
+    if request.param == "refuses":
+        yield Ports.free().web
+        return
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield silent.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/products/"),
+        ("POST", "/api/orders/"),
+        ("POST", "/webhooks/payments/"),
+        ("GET", "/live/orders/x"),
+    ],
+)
+def test_programs_get_a_problem(ask: Ask, method: str, path: str) -> None:
+    answer, body = ask(method, path)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = json.loads(body)
+    assert found["status"] == 503
+    assert found["type"] == "/api/problems/temporarily-unavailable/"
+
+
+def test_a_page_tries_again_by_itself_and_a_form_never(ask: Ask) -> None:
+    for method, again in (("GET", True), ("POST", False)):
+        answer, body = ask(method, "/checkout/", b"ticket=x" if method == "POST" else None)
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.headers["Content-Type"] == "text/html"
+        assert "Set-Cookie" not in answer.headers
+        assert "Your cart is safe" in body
+        assert ('http-equiv="refresh"' in body) is again
+        assert ("one checkout makes one order" in body) is not again
+
+
+def test_a_body_that_is_too_large_is_a_problem_for_programs(ask: Ask) -> None:
+    answer, body = ask("POST", "/api/orders/", **{"Content-Length": str(25 * 1024 * 1024 + 1)})
+    assert answer.status == 413
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "Retry-After" not in answer.headers
+    assert json.loads(body)["status"] == 413
+
+
+def test_what_nginx_says_has_no_address_of_its_own(ask: Ask) -> None:
+    assert ask("GET", "/nginx-says/page.html")[0].status == 404
