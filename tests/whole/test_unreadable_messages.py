@@ -1,0 +1,116 @@
+"""Messages that no task can be made of become dead letters; the workers live on, and so do the orders."""
+
+import base64
+import json
+import uuid
+from contextlib import suppress
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from sandbox.stack.environment import MARKER
+from tests.conftest import House
+from tests.waiting import wait_for
+
+QUEUE = "sms"  # served by the pool that serves e-mail too
+
+
+def message(
+    body: bytes, *, task: str | None = "sms.send", kind: str = "application/json", **headers: Any
+) -> bytes:
+    """A message as Celery puts it into a list of Valkey."""
+    return json.dumps(
+        {
+            "body": base64.b64encode(body).decode(),
+            "content-encoding": "utf-8",
+            "content-type": kind,
+            "headers": {**({"task": task, "id": str(uuid.uuid4())} if task else {}), **headers},
+            "properties": {
+                "body_encoding": "base64",
+                "delivery_info": {"exchange": "", "routing_key": QUEUE},
+                "delivery_tag": str(uuid.uuid4()),
+            },
+        }
+    ).encode()
+
+
+NO_ORDERS = b"[[[]], {}, {}]"
+UNREADABLE = {
+    "no envelope": (b"rubbish", "unreadable"),
+    "not even text": (b"\xff\xfe\x00", "unreadable"),
+    "JSON, but no envelope": (b"17", "unreadable"),
+    "an envelope without its tag": (b'{"body": "W10=", "headers": {}, "properties": {}}', "unreadable"),
+    "a body that is no JSON": (message(b"{"), "sms.send"),
+    "a pickle": (message(b"cos\nsystem\n.", kind="application/x-python-serialize"), "sms.send"),
+    "JSON, but no arguments": (message(b'{"a": 1}'), "sms.send"),
+    "a number": (message(b"17"), "sms.send"),
+    "no task": (message(b'{"a": 1}', task=None), "unreadable"),
+    "an unknown task": (message(NO_ORDERS, task="sms.sing"), "sms.sing"),
+    "too many arguments": (message(b"[[[1], 2, 3], {}, {}]"), "sms.send"),
+}
+
+
+def workers(house: House) -> set[int]:
+    """The main processes of this house's Celery nodes."""
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if (
+                process.environ().get(MARKER) == str(house.stack.layout.base)
+                and "worker" in process.cmdline()
+            ):
+                found.add(process.pid)
+    return found
+
+
+def letters(house: House) -> list[tuple[Any, ...]]:
+    return house.sql("SELECT id, task, subject, payload, error_class FROM workers_deadletter ORDER BY id")
+
+
+@pytest.fixture
+def broker(stack: House) -> Any:
+    with redis.Redis.from_url(stack.broker_url) as client:
+        yield client
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_it_becomes_a_dead_letter_and_no_worker_dies(stack: House, broker: redis.Redis, what: str) -> None:
+    raw, task = UNREADABLE[what]
+    before = {letter[0] for letter in letters(stack)}
+    broker.lpush(QUEUE, raw)
+    _, named, subject, payload, error = wait_for(
+        lambda: next((letter for letter in letters(stack) if letter[0] not in before), None),
+        "its dead letter",
+    )
+    assert (named, subject) == (task, f"A message in the queue {QUEUE}")
+    assert payload
+    assert error
+    wait_for(lambda: None if broker.hlen("unacked") else True, "the message to be acknowledged")
+
+
+def test_orders_go_on_beside_them(stack: House, broker: redis.Redis) -> None:
+    before = workers(stack)
+    assert before
+    for raw, _ in UNREADABLE.values():
+        broker.lpush(QUEUE, raw)
+    stack.ended(stack.place()["token"], "completed")
+    assert workers(stack) == before
+
+
+def test_while_the_database_is_away_the_message_stays_with_the_broker(
+    stack: House, broker: redis.Redis
+) -> None:
+    before = {letter[0] for letter in letters(stack)}
+    with stack.without("postgres"):
+        broker.lpush(QUEUE, b"unreadable in the dark")
+        wait_for(lambda: None if broker.llen(QUEUE) else True, "a worker to take it")
+        assert broker.hlen("unacked") >= 1
+    wait_for(
+        lambda: next(
+            (one for one in letters(stack) if one[0] not in before and one[3] == "unreadable in the dark"),
+            None,
+        ),
+        "its dead letter",
+    )
