@@ -13,7 +13,9 @@ from celery.signals import task_failure
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from orders import driving
+from workers import deadletters
 from workers.steps import StepTask, describe
+from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ def miss(sender: Any = None, exception: BaseException | None = None, args: Any =
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(_LOCK_TIMEOUT)
+            deadletters.note_attempts(Step(sender.name), dict.fromkeys(ids, exception))
             again = driving.drive_again(ids)
     except (DatabaseError, InterfaceError) as error:
         log.warning(

@@ -93,6 +93,7 @@ def _work(step: Step, work: Callable[[Collection[int]], Outcome | list[int]], id
     except Exception as error:
         log.exception("%s failed for %s", step.value, describe(ids))
         if len(admission.passing) > 1:
+            deadletters.note_attempts(step, dict.fromkeys(admission.passing, error))
             driving.look_at(dict.fromkeys(admission.passing, timezone.now()), alone=True)
         else:
             deadletters.bury(step, dict.fromkeys(admission.passing, error))
@@ -126,6 +127,9 @@ def _leave_batch(step: Step, failed: Collection[Failure]) -> None:
             given_up[failure.order_id] = failure.error
         else:
             retries[failure.order_id] = decision.at
+    deadletters.note_attempts(
+        step, {failure.order_id: failure.error for failure in failed if failure.order_id in retries}
+    )
     driving.look_at(retries, alone=True)
     if given_up:
         deadletters.bury(step, given_up)

@@ -33,7 +33,7 @@ def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False
         )
         for order_id in sorted(errors):
             if channel is None:
-                driving.set_aside([order_id], f"{step.value}: {errors[order_id]}")
+                driving.set_aside([order_id], f"{step.value}: {_words(errors[order_id])}")
             else:
                 give_up(order_id, channel)
         if channel is not None:
@@ -52,9 +52,9 @@ def bury_message(task: str, queue: str, payload: str, error: BaseException) -> N
 
     The orders it may have spoken of need no replay: the relay drives them again by itself.
     """
-    letter = _letter(task[:200], error, stops_order=False)
-    letter.subject = f"A message in the queue {queue}"[:200]
-    letter.payload = payload[:_PAYLOAD].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    letter = _letter(_storable(task)[:200], error, stops_order=False)
+    letter.subject = _storable(f"A message in the queue {queue}")[:200]
+    letter.payload = _storable(payload[:_PAYLOAD])
     letter.save()
 
 
@@ -62,7 +62,7 @@ def note_attempts(step: Step, errors: Mapping[int, BaseException]) -> None:
     """Write down failed tries that will be repeated; a dead letter that comes of them shows them with their times."""
     FailedAttempt.objects.bulk_create(
         FailedAttempt(
-            order_id=order_id, task=step.value, error_class=name_of(error), message=str(error)[:300]
+            order_id=order_id, task=step.value, error_class=name_of(error), message=_words(error)[:300]
         )
         for order_id, error in errors.items()
     )
@@ -73,9 +73,18 @@ def _letter(task: str, error: BaseException, *, stops_order: bool, order_id: int
         order_id=order_id,
         task=task,
         error_class=name_of(error),
-        message=str(error),
-        traceback="".join(traceback.format_exception(error)),
+        message=_words(error),
+        traceback=_storable("".join(traceback.format_exception(error))),
         fingerprint=fingerprint(task, error),
         code_version=CODE_VERSION,
         stops_order=stops_order,
     )
+
+
+def _words(error: BaseException) -> str:
+    return _storable(str(error))
+
+
+def _storable(text: str) -> str:
+    """The text without what PostgreSQL refuses: what cannot be written down must not hide that something failed."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Max, Min, QuerySet
 
 from orders.models.order import number_of
-from workers.models import DeadLetter, Replay
+from workers.models import DeadLetter, FailedAttempt, Replay
 
 RUNNING = (Replay.State.CANARY, Replay.State.ROLLING)
 
@@ -81,3 +81,13 @@ def groups(letters: QuerySet[DeadLetter], limit: int | None = None) -> list[Grou
         DeadLetter.objects.filter(pk__in=[group["sample"] for group in found]).values_list("pk", "message")
     )
     return [Group(**group, message=messages[group["sample"]]) for group in found]
+
+
+def attempts(letter: DeadLetter) -> QuerySet[FailedAttempt]:
+    """The failed tries that led to this letter, oldest first; the last one is the letter itself."""
+    before = DeadLetter.objects.filter(order=letter.order_id, task=letter.task, pk__lt=letter.pk)
+    since = before.aggregate(latest=Max("created_at"))["latest"]
+    found = FailedAttempt.objects.filter(
+        order=letter.order_id, task=letter.task, at__lte=letter.created_at
+    ).order_by("id")
+    return found.filter(at__gt=since) if since else found

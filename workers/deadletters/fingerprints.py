@@ -17,7 +17,7 @@ _VARYING = (
     (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE), "<uuid>"),
     (re.compile(r"[\w.+-]+@\w[\w-]*(?:\.[\w-]+)*"), "<address>"),
     (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\b(?=\w*\d)\w{12,}\b"), "<id>"),
+    (re.compile(r"\b(?=\w*\d)(?=\w*[^\W\d])\w{12,}\b"), "<id>"),
     (re.compile(r"\d+(?:[.,:]\d+)*"), "#"),
 )
 
