@@ -11,6 +11,7 @@ from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
 from shop import collector
+from workers import deadletters
 from workers.celery import app
 from workers.planning import plan_by_key
 from workers.steps import StepTask, perform
@@ -81,4 +82,5 @@ def close(self: Task, ids: list[int]) -> list[int]:
 
 @app.task(name="documents.render")
 def render_documents(ids: list[int]) -> None:
-    printing.print_documents(ids)
+    if given_up := printing.print_documents(ids):
+        deadletters.bury_documents(given_up)

@@ -41,31 +41,40 @@ _PRINTED: LiteralString = """
 UPDATE orders_document d SET file = step.file, due_at = NULL, drives = 0
 FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id = step.id
 """
-_LEAVE: LiteralString = "UPDATE orders_document SET due_at = NULL WHERE id = ANY(%(ids)s)"
+_LEAVE: LiteralString = (
+    "UPDATE orders_document SET due_at = NULL WHERE order_id = ANY(%(orders)s) AND file = ''"
+)
 
 # A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
 _compiling = Lock()
 
 
-def print_documents(ids: Collection[int]) -> None:
+class NeverBack(Exception):
+    """Whoever was to make the PDF never came back with an answer."""
+
+
+def print_documents(ids: Collection[int]) -> dict[int, Exception]:
     """Make the PDFs of these documents. One that fails keeps its lease and is tried again when it runs out.
 
-    After MAX_DRIVES of them it is no longer due, also when no worker ever came back from it: the log says
-    why, the admin shows it, and the next person who asks for it tries once more.
+    Returns those that were tried MAX_DRIVES times, also when no worker ever came back from it, as order ids with
+    what hindered them: they are to be left to a person, and `leave` sees to it that they are no longer due.
     """
     documents = _documents(ids)
-    worn_out = [one.pk for one in documents if one.drives > MAX_DRIVES]
-    errors = _print([one for one in documents if one.pk not in worn_out])
-    worn_out += [
-        document.pk for document in documents if document.pk in errors and document.drives == MAX_DRIVES
-    ]
-    if worn_out:
-        log.error(
-            "Given up after %d tries: the PDFs of documents %s. Ask for one to try again.",
-            MAX_DRIVES,
-            worn_out,
-        )
-        sql.count(_LEAVE, {"ids": worn_out})
+    given_up: dict[int, Exception] = {
+        one.order_id: NeverBack(f"driven {one.drives - 1} times, and no worker came back with its PDF")
+        for one in documents
+        if one.drives > MAX_DRIVES
+    }
+    errors = _print([one for one in documents if one.drives <= MAX_DRIVES])
+    given_up |= {
+        one.order_id: errors[one.pk] for one in documents if one.pk in errors and one.drives == MAX_DRIVES
+    }
+    return given_up
+
+
+def leave(orders: Collection[int]) -> None:
+    """Make no more PDFs for these orders until somebody asks for one."""
+    sql.count(_LEAVE, {"orders": list(orders)})
 
 
 def pdf(document: Document) -> Path:

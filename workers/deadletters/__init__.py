@@ -5,7 +5,7 @@ resolved it; the same failure has the same fingerprint, so that a bug that broke
 the desk and one decision.
 """
 
-from workers.deadletters.burying import SIDE_DISHES, bury, bury_document, bury_message, note_attempts
+from workers.deadletters.burying import SIDE_DISHES, bury, bury_documents, bury_message, note_attempts
 from workers.deadletters.replaying import replay
 
-__all__ = ["SIDE_DISHES", "bury", "bury_document", "bury_message", "note_attempts", "replay"]
+__all__ = ["SIDE_DISHES", "bury", "bury_documents", "bury_message", "note_attempts", "replay"]

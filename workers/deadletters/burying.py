@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from orders import driving
+from orders.invoices import printing
 from orders.models import Notification
 from orders.notifications.telling import give_up
 from shop.version import CODE_VERSION
@@ -40,11 +41,14 @@ def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False
             driving.make_due(errors)
 
 
-def bury_document(errors: Mapping[int, BaseException]) -> None:
-    """Write a dead letter for each order whose invoice could not be printed; nobody waits for it."""
-    DeadLetter.objects.bulk_create(
-        _letter(DOCUMENTS, error, order_id=order_id, stops_order=False) for order_id, error in errors.items()
-    )
+def bury_documents(errors: Mapping[int, BaseException]) -> None:
+    """Write a dead letter for each order whose invoice could not be printed, and try no more; nobody waits for it."""
+    with transaction.atomic():
+        DeadLetter.objects.bulk_create(
+            _letter(DOCUMENTS, error, order_id=order_id, stops_order=False)
+            for order_id, error in errors.items()
+        )
+        printing.leave(errors)
 
 
 def bury_message(task: str, queue: str, payload: str, error: BaseException) -> None:

@@ -1,6 +1,5 @@
 """PDFs: archival, whole or not there, made by whoever comes first, and one that fails leaves the others alone."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,8 @@ from orders.invoices import issuing, pdf, printing
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.states import OrderStatus
+from workers.models import DeadLetter
+from workers.tasks import render_documents
 
 pytestmark = pytest.mark.django_db
 
@@ -153,24 +154,24 @@ def test_one_that_fails_keeps_its_lease_and_leaves_the_others_alone(blocked: lis
         pdf(second)
 
 
-def test_after_three_drives_it_is_left_to_a_person(
-    blocked: list[Document], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_after_three_drives_it_is_left_to_a_person(blocked: list[Document]) -> None:
     Document.objects.filter(pk=blocked[1].pk).update(drives=printing.MAX_DRIVES)
-    with caplog.at_level(logging.ERROR):
-        printing.print_documents([blocked[1].pk])
+    render_documents([document.pk for document in blocked])
     left = Document.objects.get(pk=blocked[1].pk)
     assert left.due_at is None
     assert not left.file
-    assert f"after {printing.MAX_DRIVES} tries" in caplog.text
+    letter = DeadLetter.objects.get()
+    assert (letter.order_id, letter.task, letter.stops_order) == (left.order_id, "documents.render", False)
+    assert "directory" in letter.message
 
 
 def test_one_that_no_worker_ever_came_back_from_is_not_tried_again() -> None:
     [document] = invoices()
     Document.objects.filter(pk=document.pk).update(drives=printing.MAX_DRIVES + 1)
-    printing.print_documents([document.pk])
+    render_documents([document.pk])
     document.refresh_from_db()
     assert (document.due_at, document.file) == (None, "")
+    assert "no worker came back" in DeadLetter.objects.get().message
     assert pdf(document).is_file()
 
 

@@ -189,8 +189,10 @@ def test_groups_tell_how_many_since_when_and_an_example() -> None:
 
 def test_a_printing_that_was_given_up_is_replayed() -> None:
     order = place_order()
-    document = Document.objects.create(order=order, kind="invoice", serial=1, seller="Us", due_at=None)
-    deadletters.bury_document({order.pk: RuntimeError("no font")})
+    document = Document.objects.create(order=order, kind="invoice", serial=1, seller="Us")
+    deadletters.bury_documents({order.pk: RuntimeError("no font")})
+    document.refresh_from_db()
+    assert document.due_at is None
     assert not LETTERS.get().stops_order
     assert deadletters.replay(LETTERS.all(), "ada") == 1
     document.refresh_from_db()
