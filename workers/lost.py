@@ -8,19 +8,40 @@ the main process dies too, or the database is away at this moment, the lease is 
 import logging
 from typing import Any
 
+from celery import bootsteps
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure
+from celery.worker.components import Pool
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from orders import driving
 from workers import deadletters
+from workers.celery import app
 from workers.steps import StepTask, describe
 from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
+# Seconds between looks at the children.
+_LOOK = 0.1
 # The dead process's transaction may hold the rows for a moment more; the main process must not stand still for long.
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '3s'"
+
+
+class LookAfterChildren(bootsteps.StartStopStep):
+    """Have a main process look after its children all the time.
+
+    Celery is woken when a child's pipe closes, which is a moment before the child can be buried. Who looks in that
+    moment finds it alive, and Celery looks again only five seconds later.
+    """
+
+    requires = (Pool,)
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+        hub.call_repeatedly(_LOOK, worker.pool.maintain_pool)
+
+
+app.steps["worker"].add(LookAfterChildren)
 
 
 @task_failure.connect

@@ -104,7 +104,7 @@ class Relay:
                     park(_first(plan)[0], ids)
                 elif ids := self._without_waiting(plan, batch):
                     reached(Point.RELAY_BEFORE_PUBLISH, ids)
-                    canvas(plan, ids).apply_async()
+                    canvas(_for_suspects(plan) if batch[0].drives > 1 else plan, ids).apply_async()
                     reached(Point.RELAY_AFTER_PUBLISH, ids)
                 rung += 1
         except (BrokerError, RedisError) as error:
@@ -180,3 +180,9 @@ def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
 def _first(plan: Plan) -> tuple[Step, ...]:
     """The steps that a plan begins with, side by side."""
     return plan[0] if isinstance(plan[0], tuple) else (plan[0],)
+
+
+def _for_suspects(plan: Plan) -> Plan:
+    """Those whose worker died go in small batches, which cost much an order: only as far as the next step, after which
+    the innocent are looked at again (workers.steps) and go on in company."""
+    return plan if isinstance(plan[0], tuple) else plan[:1]
