@@ -9,7 +9,13 @@ import aiohttp
 from bench.house import House
 
 _PAGE = 5_000
-_READ = {"payments": "PAYMENTS_URL", "mailbox": "MAILBOX_URL"}  # provider -> the setting with its address
+_READ = ("payments", "mailbox")
+_ADDRESS = {  # provider -> the setting with its address
+    "payments": "PAYMENTS_URL",
+    "sms": "SMS_URL",
+    "carrier": "CARRIER_URL",
+    "mailbox": "MAILBOX_URL",
+}
 
 Positions: TypeAlias = Mapping[str, int]
 
@@ -40,6 +46,11 @@ async def ends(house: House) -> dict[str, int]:
     return {name: (await _read(house, name, 0))[1] for name in _READ}
 
 
+async def entries(house: House, provider: str) -> list[dict[str, Any]]:
+    """All that a provider ever did, by its own ledger."""
+    return (await _read(house, provider, 0))[0]
+
+
 async def of_unlucky(house: House, unlucky: Sequence[Unlucky], after: Positions) -> Found:
     """Look each of them up in what the ledgers hold beyond these positions."""
     mails, _ = await _read(house, "mailbox", after["mailbox"])
@@ -57,13 +68,13 @@ async def of_unlucky(house: House, unlucky: Sequence[Unlucky], after: Positions)
 
 async def _read(house: House, provider: str, after: int) -> tuple[list[dict[str, Any]], int]:
     """The entries of a ledger after a position, and where it ends."""
-    entries: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     async with aiohttp.ClientSession(raise_for_status=True) as session:
         while True:
-            url = f"{house[_READ[provider]]}/ledger?after={after}&limit={_PAGE}"
+            url = f"{house[_ADDRESS[provider]]}/ledger?after={after}&limit={_PAGE}"
             async with session.get(url) as response:
                 page = await response.json()
-            entries += page["entries"]
+            found += page["entries"]
             after = page["next"]
             if len(page["entries"]) < _PAGE:
-                return entries, after
+                return found, after

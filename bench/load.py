@@ -39,8 +39,8 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of it: the order's number, or "" and the reason why not. `ms` from when the customer wanted
-    it.
+    """What became of it: the order's number and token, or "" and the reason why not. `ms` from when the customer
+    wanted it.
     """
 
     key: str
@@ -48,6 +48,7 @@ class Answer:
     reason: str
     ms: float
     tries: int
+    token: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -92,7 +93,9 @@ class Customers:
                 reason = NO_ANSWER
             else:
                 if status == 201:
-                    return Answer(purchase.key, answer["number"], "", _ms_since(began), tries)
+                    return Answer(
+                        purchase.key, answer["number"], "", _ms_since(began), tries, answer.get("token", "")
+                    )
                 reason = reason_of(status, answer)
                 if status not in _LATER:
                     return Answer(purchase.key, "", reason, _ms_since(began), tries)

@@ -34,6 +34,14 @@ class Faults:
     throttle_rate: float = 0.0
     #: Share of calls whose work is done and committed, and whose connection is then cut instead of answered.
     lose_answer_rate: float = 0.0
+    #: Share of calls whose work is done and committed, and whose answer is held back for late_answer_s.
+    late_answer_rate: float = 0.0
+    #: How long a late answer is held back, in seconds: longer than most callers wait.
+    late_answer_s: float = 12.0
+    #: Share of webhooks that are sent a second time, as if the first answer had not been heard.
+    webhook_repeat_rate: float = 0.0
+    #: How much later than it happened a webhook is sent, in seconds.
+    webhook_delay_s: float = 0.0
     #: Nobody home: connections are cut without a word (SMTP: the port is closed).
     down: bool = False
     #: How long pm_sandbox_timeout holds back the first answer, in seconds.
@@ -68,7 +76,14 @@ class Faults:
         for name, value in checked.items():
             setattr(self, name, value)
         self.active = self.down or any(
-            (self.latency_ms, self.jitter_ms, self.error_rate, self.throttle_rate, self.lose_answer_rate)
+            (
+                self.latency_ms,
+                self.jitter_ms,
+                self.error_rate,
+                self.throttle_rate,
+                self.lose_answer_rate,
+                self.late_answer_rate,
+            )
         )
 
     def delay(self) -> float:

@@ -172,6 +172,8 @@ class Provider:
                     500, f"Something went wrong at {self.name}; nothing was done.", type="api_error"
                 ).response()
             response = await handle(request)
+            if strikes(faults.late_answer_rate):
+                await asyncio.sleep(faults.late_answer_s)
             return _cut(request) if strikes(faults.lose_answer_rate) else response
 
         return guarded

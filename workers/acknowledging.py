@@ -11,7 +11,7 @@ from celery.worker.request import Request
 from orders.crashpoints import Point, reached
 
 
-class StepRequest(Request):
+class StepRequest(Request):  # type: ignore[misc]  # Celery ships no types
     def acknowledge(self) -> None:
         orders: Any = self.args[0] if self.args else ()
         reached(Point.TASK_BEFORE_ACK, orders)

@@ -26,7 +26,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--webhook-all",
         action="store_true",
-        help="tell of every event, not only of those that happened outside an API call",
+        default=bool(os.environ.get("SANDBOX_WEBHOOK_ALL")),
+        help="tell of every event, not only of those that happened outside an API call"
+        " (default: whether SANDBOX_WEBHOOK_ALL is set)",
     )
     parser.add_argument(
         "--public-url",
@@ -46,10 +48,11 @@ async def serve(options: argparse.Namespace) -> None:
     """Run the provider until it is told to stop."""
     ledger = Ledger(options.ledger, intents.SCHEMA + webhooks.SCHEMA)
     try:
+        faults = Faults.from_environment()
         payments = Payments(
             ledger,
-            Faults.from_environment(),
-            Webhooks(ledger, options.webhook_url, options.webhook_secret),
+            faults,
+            Webhooks(ledger, options.webhook_url, options.webhook_secret, faults),
             options.public_url,
             options.webhook_all,
         )

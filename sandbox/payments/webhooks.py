@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from sandbox.faults import Faults, strikes
 from sandbox.ids import new_id
 from sandbox.ledger import Ledger
 
@@ -47,10 +48,11 @@ ANSWER_WITHIN = 10.0
 class Webhooks:
     """The queue, and the task that empties it."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str) -> None:
+    def __init__(self, ledger: Ledger, url: str, secret: str, faults: Faults | None = None) -> None:
         self._ledger = ledger
         self._url = url
         self._secret = secret.encode()
+        self._faults = faults or Faults()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -77,9 +79,11 @@ class Webhooks:
             "created": int(time.time()),
             "data": {"object": subject},
         }
-        self._ledger.db.execute(
-            "INSERT INTO webhooks (body, due_at) VALUES (?, ?)", (orjson.dumps(body), time.time())
-        )
+        due_at = time.time() + self._faults.webhook_delay_s
+        for _ in range(2 if strikes(self._faults.webhook_repeat_rate) else 1):
+            self._ledger.db.execute(
+                "INSERT INTO webhooks (body, due_at) VALUES (?, ?)", (orjson.dumps(body), due_at)
+            )
         self._news.set()
 
     async def _run(self) -> None:

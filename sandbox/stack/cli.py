@@ -161,6 +161,18 @@ def bench(context: typer.Context) -> None:
     _become(sys.executable, "-P", "-m", "bench", *context.args)
 
 
+@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
+def chaos(context: typer.Context) -> None:
+    """[--orders N] [--kills K] [--seed S] [--only POINT] [--json FILE]  Kill every part of a house of its own."""
+    _become(sys.executable, "-P", "-m", "bench.chaos", *context.args)
+
+
+@app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
+def mutants(context: typer.Context) -> None:
+    """[NAME …] [--json FILE]  Break the shop on purpose, in a copy: does the suite bite?"""
+    _become(sys.executable, "-P", "-m", "bench.chaos.mutants", *context.args)
+
+
 @app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
 def test(context: typer.Context) -> None:
     """[pytest arguments]  The tests; they start servers of their own and need no stack."""

@@ -124,6 +124,19 @@ def test_a_lost_answer_is_found_again_by_its_key(payments: Peer) -> None:
     assert len(payments.entries()) == 1
 
 
+def test_a_late_answer_has_done_its_work_and_leaves_the_key_free(payments: Peer) -> None:
+    payments.faults(late_answer_rate=1, late_answer_s=3)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(payments.post, INTENTS, intent(), "k")
+        until(lambda: payments.entries(), "the work to be done")
+        assert not waiting.done()
+        payments.faults(late_answer_rate=0)
+        assert payments.post(INTENTS, intent(), "k").replayed
+        assert not waiting.done()
+        assert waiting.result().status == 200
+    assert len(payments.entries()) == 1
+
+
 def test_bad_keys_and_bodies_are_refused(sms: Peer) -> None:
     assert sms.post("/v1/messages", {"to": "+447700900123", "body": "Hi"}, "k" * 256).status == 400
     for body in (b"{", b"[]", b"17"):

@@ -78,3 +78,12 @@ def test_an_event_outlives_the_process(start: StartPeer, receiver: Callable[...,
     payments.options = ("--webhook-url", door.url, "--webhook-secret", SECRET)
     payments.start()
     assert door.events.get(timeout=WITHIN)["data"]["object"]["id"] == ident
+
+
+def test_an_event_may_be_sent_twice_and_late(start: StartPeer, receiver: Callable[..., Receiver]) -> None:
+    door = receiver(SECRET)
+    payments = start("payments", "--webhook-url", door.url, "--webhook-secret", SECRET)
+    payments.faults(webhook_repeat_rate=1, webhook_delay_s=0.3)
+    authenticate(payments, "complete")
+    first, second = (door.events.get(timeout=WITHIN) for _ in range(2))
+    assert first == second

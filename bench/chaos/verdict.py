@@ -1,0 +1,88 @@
+"""What came of it, by two witnesses who know nothing of the workers: what the customers were told, and what the
+providers say they did.
+
+    lost        a customer was told 201, and the order is not in the books, or has not ended
+    doubled     captured twice, a parcel sent twice, or a message delivered twice
+    oversold    pieces of a product that were sold or promised beyond what ever came in
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import LiteralString
+
+from bench.books import Books
+from bench.house import House
+from bench.ledgers import entries
+from bench.load import Answer
+
+_ORDERS: LiteralString = """
+SELECT o.idempotency_key, o.id, o.status, extract(epoch FROM o.placed_at)::float8,
+       extract(epoch FROM o.ended_at)::float8
+FROM orders_order o WHERE o.idempotency_key LIKE %(keys)s
+"""
+_OVERSOLD: LiteralString = """
+SELECT coalesce(sum(gone.quantity - s.stocked), 0)::int FROM orders_stockitem s JOIN (
+    SELECT sku, sum(CASE kind WHEN 'reserved' THEN quantity WHEN 'released' THEN -quantity ELSE 0 END) AS quantity
+    FROM orders_stockmovement GROUP BY sku) AS gone ON gone.sku = s.sku
+WHERE gone.quantity > s.stocked
+"""
+# How the shop writes an order's number; from outside of it, as everybody who reads one has to know it.
+_NUMBER = "S-{}"
+_NUMBERS_BEGIN = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An order in the books: when it was placed and when it ended, by the database's clock."""
+
+    order_id: int
+    status: str
+    placed_at: float
+    ended_at: float | None
+
+    @property
+    def number(self) -> str:
+        return _NUMBER.format(self.order_id + _NUMBERS_BEGIN)
+
+
+@dataclass
+class Verdict:
+    orders: dict[str, Ended]  # by idempotency key
+    lost: dict[int, str] = field(default_factory=dict)  # order id, or a negative number where there is none
+    doubled: dict[int, str] = field(default_factory=dict)
+    oversold: int = 0
+
+    @property
+    def by_id(self) -> dict[int, Ended]:
+        return {order.order_id: order for order in self.orders.values()}
+
+
+async def judge(house: House, books: Books, answers: Mapping[str, Answer]) -> Verdict:
+    """Compare what was told with what is there; to be called when nothing is under way any more."""
+    rows = await books.rows(_ORDERS)
+    verdict = Verdict({key: Ended(*rest) for key, *rest in rows})
+    for missing, (key, answer) in enumerate(answers.items(), start=1):
+        if not answer.accepted:
+            continue
+        order = verdict.orders.get(key)
+        if order is None:
+            verdict.lost[-missing] = f"{answer.number} was accepted and is not in the books"
+        elif order.ended_at is None:
+            verdict.lost[order.order_id] = (
+                f"{answer.number} was accepted, is {order.status} and has not ended"
+            )
+    ids = {order.number: order.order_id for order in verdict.orders.values()}
+    captured = Counter(one["order"] for one in await entries(house, "payments") if one["kind"] == "captured")
+    parcels = Counter(one["order"] for one in await entries(house, "carrier"))
+    for what, counts in (("captured", captured), ("sent as a parcel", parcels)):
+        for number, count in counts.items():
+            if count > 1 and number in ids:
+                verdict.doubled[ids[number]] = f"{number} was {what} {count} times"
+    for provider in ("sms", "mailbox"):
+        told = Counter((one["order"], one["key"]) for one in await entries(house, provider) if one["key"])
+        for (number, _), count in told.items():
+            if count > 1 and number in ids:
+                verdict.doubled[ids[number]] = f"{number} was told the same {count} times by {provider}"
+    [(verdict.oversold,)] = await books.rows(_OVERSOLD)
+    return verdict
