@@ -13,8 +13,8 @@ from typing import LiteralString
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from orders import sql
-from orders.database import died
 from orders.crashpoints import Point, reached
+from orders.database import died
 from orders.links import order_url
 from orders.models.order import number_of
 from orders.money import tax_within

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from pytest_django import Settings
 
 from sandbox.stack import life
 from sandbox.stack.environment import Stack
+from sandbox.stack.layout import ROOT
 from sandbox.stack.ports import next_free_base
 from sandbox.stack.processes import programs
 from sandbox.stack.program import Program
@@ -71,6 +73,31 @@ class House:
             yield
         finally:
             self.start(name)
+
+    def pid(self, name: str) -> int:
+        """The process of this name; 0 while it does not run."""
+        with self._supervisor() as supervisor:
+            return supervisor.states()[name].pid
+
+    def processes(self) -> dict[str, set[tuple[int, float]]]:
+        """Every process of the house and its children by the program's name: (pid, when it was started)."""
+        with self._supervisor() as supervisor:
+            running = {name: psutil.Process(state.pid) for name, state in supervisor.states().items()}
+        return {
+            name: {(one.pid, one.create_time()) for one in (process, *process.children(recursive=True))}
+            for name, process in running.items()
+        }
+
+    def audit(self) -> None:
+        """The books are clean, or the test fails with what is wrong."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "audit"],
+            cwd=ROOT,
+            env=self.stack.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def ledger(self, provider: str, order: str) -> list[dict[str, Any]]:
         """What a provider did for an order, by its number."""

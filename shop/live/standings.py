@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 
 from orders.states import END_STATES, OrderStatus
+
+T = TypeVar("T")
 
 TIMEOUT = 5.0  # seconds
 
@@ -21,6 +25,17 @@ class Standing:
     ended: bool
 
 
+class _Connection(psycopg.AsyncConnection[Any]):
+    """Gives up by itself on a server that says nothing; cancelled from outside, it would first ask the server to end
+    the statement, and wait for that too."""
+
+    async def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        try:
+            return await super().wait(gen, interval, timeout or TIMEOUT)
+        except psycopg.errors._WaitTimeout:
+            raise TimeoutError(f"no answer for {TIMEOUT:.0f} s") from None
+
+
 class Standings:
     """Look-ups one after the other on one connection, which is made at the first and again whenever it was
     lost.
@@ -31,13 +46,15 @@ class Standings:
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
-        self._connection: psycopg.AsyncConnection | None = None
+        self._connection: _Connection | None = None
         self._turn = asyncio.Lock()
 
     async def of(self, tokens: Collection[str]) -> dict[str, Standing]:
         """How the orders with these tokens stand; unknown ones are absent. Raises psycopg.Error or
         TimeoutError."""
-        async with self._turn:
+        async with asyncio.timeout(TIMEOUT):  # behind a database that hangs nobody queues for longer
+            await self._turn.acquire()
+        try:
             kept = self._connection is not None
             try:
                 rows = await self._ask(tokens)
@@ -45,6 +62,8 @@ class Standings:
                 if not kept:
                     raise
                 rows = await self._ask(tokens)  # the kept connection was dead: on a new one
+        finally:
+            self._turn.release()
         return {
             token: Standing(OrderStatus(status), at_rest and status in END_STATES)
             for token, status, at_rest in rows
@@ -52,13 +71,15 @@ class Standings:
 
     async def _ask(self, tokens: Collection[str]) -> list[tuple[str, str, bool]]:
         try:
-            async with asyncio.timeout(TIMEOUT):
-                if self._connection is None:
-                    self._connection = await psycopg.AsyncConnection.connect(
-                        self._database_url, autocommit=True, application_name="stampede-live"
-                    )
-                answer = await self._connection.execute(_STANDINGS, [list(tokens)])
-                return await answer.fetchall()
+            if self._connection is None:
+                self._connection = await _Connection.connect(
+                    self._database_url,
+                    autocommit=True,
+                    application_name="stampede-live",
+                    connect_timeout=int(TIMEOUT),
+                )
+            answer = await self._connection.execute(_STANDINGS, [list(tokens)])
+            return await answer.fetchall()
         except BaseException:
             # Whatever went wrong, its answer must not be read as that of the next question.
             await self.close()

@@ -1,6 +1,8 @@
 """GET /live/orders/<token>: told at once of every change, to the end, and through the loss of Valkey."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -10,7 +12,9 @@ from django.db import connection
 from orders import driving
 from orders.models import Order
 from orders.states import OrderStatus
-from sandbox.stack.servers import Server
+from sandbox.stack.servers import Server, Servers
+from shop.live.standings import TIMEOUT
+from tests.freezing import frozen
 from tests.integration.live.conftest import Live, Stream, until
 from tests.making import place_order
 
@@ -187,6 +191,23 @@ def test_without_a_database_a_stream_is_asked_to_come_again(live: Live, order: O
             cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
+
+
+def test_while_the_database_hangs_nobody_queues_for_longer_than_one_look(
+    live: Live, order: Order, house: Servers
+) -> None:
+    def open_stream(_: int) -> tuple[int, float]:
+        began = time.monotonic()
+        with live.watch(order.token) as stream:
+            return stream.status, time.monotonic() - began
+
+    with live.watch(order.token) as kept:
+        assert kept.event() == ("changed", "order.placed")
+        with frozen(house["postgres"].pid), ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(open_stream, range(6)))
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < 3 * TIMEOUT
+    assert open_stream(0)[0] == 200
 
 
 def test_open_streams_do_not_hold_up_a_stop(live: Live, order: Order) -> None:
