@@ -42,13 +42,17 @@ def name_of(error: BaseException) -> str:
 
 
 def _way(error: BaseException) -> list[str]:
-    """The functions of ours that it came through; one that calls itself counts once."""
+    """The functions of ours that it came through; one that calls itself counts once.
+
+    What stands around a step (workers) is left out, unless there is nothing else: where it begins, the task's name
+    says, and a rehearsal begins elsewhere.
+    """
     way: list[str] = []
     for frame in traceback.extract_tb(error.__traceback__):
         place = f"{where}:{frame.name}" if (where := _ours(frame.filename)) else ""
         if place and place not in way[-1:]:
             way.append(place)
-    return way
+    return [place for place in way if not place.startswith("workers/")] or way
 
 
 def _ours(filename: str) -> str:

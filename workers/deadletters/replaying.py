@@ -35,7 +35,7 @@ def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Repl
         others = DeadLetter.objects.filter(order__in=orders, stops_order=True).exclude(pk__in=chosen)
         found += lock_open(others)
         resolve(found, DeadLetterAction.Kind.REPLAYED, by, why=why, under=under)
-        _reopen(found)
+        reopen(found)
         OrderEvent.objects.bulk_create(
             OrderEvent(order_id=order_id, kind=EventKind.REPLAYED, detail=f"by {by}") for order_id in orders
         )
@@ -61,7 +61,7 @@ def resolve(
     )
 
 
-def _reopen(letters: Collection[DeadLetter]) -> None:
+def reopen(letters: Collection[DeadLetter]) -> None:
     """What was given up without stopping its order is wanted again."""
     for step, channel in SIDE_DISHES.items():
         orders = _orders(letters, step.value)
