@@ -30,6 +30,7 @@ class EventKind(TextChoices):
     PAYMENT_DECLINED = "order.payment_declined", "Payment declined"
     CANCELLED = "order.cancelled", "Order cancelled"
     REFUNDED = "order.refunded", "Order refunded"
+    PARTLY_REFUNDED = "order.partly_refunded", "Part of it refunded"
     DEAD_LETTERED = "order.dead_lettered", "Set aside for a person"
     REPLAYED = "order.replayed", "Taken up again"
 

@@ -36,6 +36,9 @@ class Payment(models.Model):
     )
     captured_minor = models.BigIntegerField(db_default=0)
     refunded_minor = models.BigIntegerField(db_default=0)
+    promised_minor = models.BigIntegerField(
+        db_default=0, help_text="Refunds of the completed order, those that are still to be made included."
+    )
     reason = models.CharField(
         max_length=300, blank=True, db_default="", help_text="Why it was declined or failed."
     )
@@ -56,6 +59,10 @@ class Payment(models.Model):
                     refunded_minor__lte=models.F("captured_minor"),
                 ),
                 name="payment_within_bounds",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(promised_minor__gte=0, promised_minor__lte=models.F("captured_minor")),
+                name="payment_promised_within_captured",
             ),
         ]
         indexes = [models.Index(name="payment_by_reference", fields=["reference"])]

@@ -1,11 +1,13 @@
 """Charging orders: ask the provider for a batch at once, then write what it answered.
 
 1. In one transaction: lock the orders, mark their payments as asked. From here on nobody knows whether money moved.
-2. With no lock held: a payment never asked before is authorised and captured in one call. One that was asked before
-   (a worker died, a call timed out, the buyer had to confirm) is looked up first, by its key, and only charged when
-   the provider never heard of it.
+2. With no lock held: a payment is authorised and captured in one call. One that was asked before and is known by the
+   provider's reference (the buyer had to confirm) is looked up. One that was asked without an answer (a worker died, a
+   call timed out) is asked again with the same key: within a day that is every provider's own way of telling what
+   became of it, and later it is looked for before anything is charged.
 3. In one transaction: write each answer, move each order that still waits for it. An order that was cancelled
    meanwhile keeps its answer and is made due, so that the money goes back (orders.payments.refunding).
+4. Look into the inbox: a report that came while we asked waits there for the answer (orders.payments.inbox).
 """
 
 from collections.abc import Collection, Mapping
@@ -25,7 +27,8 @@ from orders.models import Payment
 from orders.models.order import number_of
 from orders.outside.failures import Failure, Outcome, ProviderError
 from orders.outside.http import client, each
-from orders.payments.gateway import Charge, Intent, gateway
+from orders.payments import inbox
+from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway
 from orders.states import FAILED_STATES, OrderStatus
 
 CHARGEABLE = (OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT)
@@ -43,7 +46,7 @@ UPDATE orders_payment p
 SET status = CASE p.status WHEN 'pending' THEN 'requested' ELSE p.status END, requested_at = now(), updated_at = now()
 FROM asked WHERE asked.id = p.id
 RETURNING p.order_id, p.key, p.token, p.amount_minor, p.currency, p.reference, asked.status <> 'pending', p.hold_until,
-          asked.token
+          asked.token, p.created_at
 """
 _ANSWER: LiteralString = """
 UPDATE orders_payment p
@@ -73,6 +76,7 @@ class _Ask:
     reference: str
     asked_before: bool
     hold_until: datetime | None
+    begun_at: datetime
 
 
 def charge(ids: Collection[int]) -> Outcome:
@@ -98,6 +102,7 @@ def charge(ids: Collection[int]) -> Outcome:
         failed = note_failures(errors)
         reached(Point.CHARGE_BEFORE_COMMIT, ids)
     reached(Point.CHARGE_AFTER_COMMIT, ids)
+    inbox.catch_up([ask.order_id for ask in asks], [intent.reference for intent in intents.values()])
     return Outcome(paid, failed)
 
 
@@ -107,8 +112,8 @@ def charge_key(key: UUID) -> str:
 
 async def _call(ask: _Ask) -> Intent:
     provider = gateway()
-    if ask.asked_before:
-        found = await provider.find(key=ask.charge.key, reference=ask.reference)
+    if ask.asked_before and (ask.reference or ask.begun_at < timezone.now() - KEYS_LIVE):
+        found = await provider.find(key=ask.charge.key, reference=ask.reference, since=ask.begun_at)
         if found and found.status == "authorised":
             return await provider.capture(
                 found.reference, ask.charge.amount_minor, key=ask.charge.key.replace("-charge", "-capture")
@@ -175,8 +180,8 @@ def note_failures(errors: Mapping[int, ProviderError]) -> list[Failure]:
     return [Failure(order_id, errors[order_id], attempts) for order_id, attempts in counted.items()]
 
 
-def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str]) -> _Ask:
-    order_id, key, token, amount, currency, reference, asked_before, hold_until, order_token = row
+def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str, datetime]) -> _Ask:
+    order_id, key, token, amount, currency, reference, asked_before, hold_until, order_token, begun_at = row
     return _Ask(
         charge=Charge(
             key=charge_key(key),
@@ -190,6 +195,7 @@ def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str]) 
         reference=reference,
         asked_before=asked_before,
         hold_until=hold_until,
+        begun_at=begun_at,
     )
 
 

@@ -1,24 +1,24 @@
 """Where the payment provider reports what happened outside a call of ours, such as a buyer's bank confirming.
 
-The report is a doorbell and nothing else: it names an order, the order is made due, and the charge step asks
-the provider how the payment stands. So it does not matter whether a report is lost, doubled, late or out of
-order, and what it claims is never believed.
+Only who sent it is looked at here: signature and age. Then the report goes into the inbox (orders.payments.inbox), and
+with it the doorbell of its order. Whichever gateway charges now, reports of every one whose secret is set are taken: a
+shop that moves from one to the other still hears of what it charged before.
 """
 
 import logging
 import time
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from orders import driving
-from orders.models import Payment
 from orders.models.order import id_of
+from orders.payments import inbox
 from shop.api import problems
 from shop.webhooks.signature import BadSignature, verify
 
@@ -36,8 +36,7 @@ def payments(request: HttpRequest) -> HttpResponse:
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
         return problems.response(request, 413, f"The body is larger than {MAX_BODY:,} bytes.")
     try:
-        signature = request.headers.get("Stripe-Signature", "")
-        verify(signature, request.body, settings.PAYMENTS_WEBHOOK_SECRET, time.time())
+        gateway = _sender(request.headers.get("Stripe-Signature", ""), request.body)
     except BadSignature as reason:
         logger.warning("A payment webhook from %s was refused: %s", request.META.get("REMOTE_ADDR"), reason)
         return problems.of(request, problems.Problem(problems.BAD_SIGNATURE, str(reason)))
@@ -45,32 +44,68 @@ def payments(request: HttpRequest) -> HttpResponse:
         event = orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
         return problems.of(request, problems.Problem(problems.MALFORMED, f"The body is not JSON: {error}."))
+    report = _report(gateway, event, request.body)
     try:
-        _ring(event)
+        known = inbox.ring(inbox.keep(report))
     except DatabaseError as error:
         # No 200 for a report that reached nobody: the provider comes again.
         connection.close()
         return problems.unavailable(request, error)
+    if not known:
+        logger.warning(
+            "A payment webhook (%s) is about a payment that we do not know: %s",
+            report.kind,
+            report.reference,
+        )
     return JsonResponse({"received": True})
 
 
-def _ring(event: Any) -> None:
-    """Make the order that the event is about due. It is found by the provider's id, or by our order number: a
-    bank may be quicker than the commit in which we note the provider's id."""
-    intent = _at(event, "data", "object")
-    reference, number = _at(intent, "id"), _at(intent, "metadata", "order")
-    which = Q(pk__in=[])
-    if isinstance(reference, str) and reference and reference.isprintable():
-        which |= Q(reference=reference)
-    if isinstance(number, str) and (order_id := id_of(number)) is not None:
-        which |= Q(order_id=order_id)
-    due = list(Payment.objects.filter(which).values_list("order_id", flat=True))
-    if due:
-        driving.make_due(due)
-    else:
-        logger.warning(
-            "A payment webhook (%s) is about a payment that we do not know: %s", _at(event, "type"), reference
-        )
+def _sender(header: str, body: bytes) -> str:
+    """The gateway whose secret signed the body, lately; raises BadSignature."""
+    secrets = _secrets()
+    for last, (gateway, secret) in enumerate(secrets.items(), start=1):
+        try:
+            verify(header, body, secret, time.time())
+            return gateway
+        except BadSignature:
+            if last == len(secrets):
+                raise
+    raise BadSignature("No payment gateway has a webhook secret here.")
+
+
+def _secrets() -> dict[str, str]:
+    """Secrets by gateway; the one that charges now comes last, so that its reason is told."""
+    ours = "sandbox" if settings.PAYMENT_GATEWAY == "stripe" else settings.PAYMENT_GATEWAY
+    found = {ours: settings.PAYMENTS_WEBHOOK_SECRET, "stripe": settings.STRIPE_WEBHOOK_SECRET}
+    return {
+        gateway: secret
+        for gateway, secret in sorted(found.items(), key=lambda one: one[0] == settings.PAYMENT_GATEWAY)
+        if secret
+    }
+
+
+def _report(gateway: str, event: Any, body: bytes) -> inbox.Report:
+    """What finds the order of a report: the provider's id of the charge, and our order number, for a bank may be
+    quicker than the commit in which we note the provider's id. Reports about a refund or a dispute name the charge in
+    `payment_intent`. One without an id of its own is known by its bytes."""
+    subject = _at(event, "data", "object")
+    number, created = _text(_at(subject, "metadata", "order")), _at(event, "created")
+    return inbox.Report(
+        gateway=gateway[:100],
+        event_id=_text(_at(event, "id")) or f"sha256:{sha256(body).hexdigest()}",
+        kind=_text(_at(event, "type"))[:100],
+        reference=_text(_at(subject, "payment_intent")) or _text(_at(subject, "id")),
+        order_id=id_of(number),
+        body=body.decode(),
+        happened_at=datetime.fromtimestamp(created, UTC)
+        if isinstance(created, int) and 0 < created < 1 << 34
+        else None,
+    )
+
+
+def _text(value: Any) -> str:
+    """A short printable text, "" for anything else."""
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= 255 else ""
 
 
 def _at(value: Any, *names: str) -> Any:

@@ -1,0 +1,133 @@
+"""The inbox of the payment provider's reports: each is kept once, and applied once when its time has come.
+
+A report is a doorbell. Nothing that it claims is believed: the order that it is about is made due, and whoever drives
+the order asks the provider. So it does not matter whether a report is doubled, late or out of order. What matters is
+that none is lost, and that is the table's work:
+
+- kept before the provider hears "received", once by its own id, however often it is delivered;
+- **early** ones wait. One that comes while the charge is in the air, or before any row of ours knows the provider's
+  id, has nothing to ring for: the charge looks into the inbox after it has written its answer (`catch_up`). Each of the
+  two commits before it looks for the other, so at least one of them sees both;
+- what stays is looked at every minute (`sweep`), for a process may die between keeping and ringing;
+- one that is about no order of ours is kept all the same, and people see it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+from django.db import transaction
+
+from orders import driving, sql
+from orders.locking import lock_orders
+from orders.states import FAILED_STATES, OrderStatus
+
+# How long a report that nobody can place is tried again by itself; it stays after that, and a person looks.
+PATIENCE = timedelta(days=1)
+
+_KEEP: LiteralString = """
+INSERT INTO orders_providerevent (gateway, event_id, kind, reference, order_id, body, happened_at)
+VALUES (%(gateway)s, %(event_id)s, %(kind)s, %(reference)s::text,
+        coalesce((SELECT order_id FROM orders_payment WHERE reference = %(reference)s::text AND reference <> ''
+                  ORDER BY id LIMIT 1),
+                 (SELECT id FROM orders_order WHERE id = %(order_id)s::bigint)),
+        %(body)s, %(happened_at)s)
+ON CONFLICT (gateway, event_id) DO UPDATE
+SET times = orders_providerevent.times + 1, last_received_at = now()
+RETURNING id
+"""
+_PLACE: LiteralString = """
+UPDATE orders_providerevent e SET order_id = p.order_id FROM orders_payment p
+WHERE e.applied_at IS NULL AND e.order_id IS NULL AND e.reference <> '' AND p.reference = e.reference AND (
+    e.id = ANY(%(events)s) OR e.reference = ANY(%(references)s) OR e.received_at > now() - %(patience)s)
+"""
+_WAITING: LiteralString = """
+SELECT id, order_id FROM orders_providerevent
+WHERE applied_at IS NULL AND order_id IS NOT NULL AND (
+    id = ANY(%(events)s) OR order_id = ANY(%(orders)s) OR received_at > now() - %(patience)s)
+ORDER BY id LIMIT 5000
+"""
+# What a report can mean for its order. In the air: asked, and whoever asked has not written the answer yet.
+_STANDING: LiteralString = """
+SELECT o.id,
+       p.status = 'requested' AND o.drives > 0 AND o.due_at > now(),
+       p.status IN ('requested', 'requires_action', 'authorised')
+           OR p.status = 'captured' AND o.status = ANY(%(failed)s)
+FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id WHERE o.id = ANY(%(ids)s)
+"""
+_APPLIED: LiteralString = """
+UPDATE orders_providerevent SET applied_at = now() WHERE id = ANY(%(ids)s) AND applied_at IS NULL
+"""
+_NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a provider reported: the parts that find its order, and all of it as it came."""
+
+    gateway: str
+    event_id: str
+    kind: str
+    reference: str
+    order_id: int | None
+    body: str
+    happened_at: datetime | None
+
+
+def keep(report: Report) -> int:
+    """Keep a report; returns its id in the inbox, which is the same however often it comes."""
+    [(kept,)] = sql.rows(
+        _KEEP,
+        {
+            "gateway": report.gateway,
+            "event_id": report.event_id,
+            "kind": report.kind,
+            "reference": report.reference,
+            "order_id": report.order_id,
+            "body": report.body,
+            "happened_at": report.happened_at,
+        },
+    )
+    return int(kept)
+
+
+def ring(event: int) -> bool:
+    """Apply a report that was kept; False while nobody knows which order it is about."""
+    _apply(events=[event])
+    return bool(
+        sql.rows("SELECT FROM orders_providerevent WHERE id = %(id)s AND order_id IS NOT NULL", {"id": event})
+    )
+
+
+def catch_up(orders: Collection[int], references: Collection[str]) -> int:
+    """Apply what came while these orders' charges were in the air. To be called after their answers are committed."""
+    return _apply(orders=orders, references=references)
+
+
+def sweep() -> int:
+    """Apply all that can be placed by now; returns how many were."""
+    return _apply(patience=PATIENCE)
+
+
+def _apply(
+    *,
+    events: Collection[int] = (),
+    orders: Collection[int] = (),
+    references: Collection[str] = (),
+    patience: timedelta = _NO_TIME,
+) -> int:
+    """1. Find the orders of reports that had none. 2. Lock the orders. 3. Ring for those to which a report can mean
+    something; leave those whose charge is in the air to whoever writes its answer; the rest is applied."""
+    with transaction.atomic():
+        chosen = {"events": list(events), "patience": patience}
+        sql.count(_PLACE, {**chosen, "references": [reference for reference in references if reference]})
+        waiting = dict(sql.rows(_WAITING, {**chosen, "orders": list(orders)}))
+        if not waiting:
+            return 0
+        ids = lock_orders(set(waiting.values()), tuple(OrderStatus))
+        standing = sql.rows(_STANDING, {"ids": ids, "failed": [status.value for status in FAILED_STATES]})
+        in_the_air = {order_id for order_id, flying, _ in standing if flying}
+        driving.make_due([order_id for order_id, flying, open_ in standing if open_ and not flying])
+        applied = [event for event, order_id in waiting.items() if order_id not in in_the_air]
+        return sql.count(_APPLIED, {"ids": applied})
