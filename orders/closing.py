@@ -28,6 +28,7 @@ SELECT o.id FROM orders_order o
 WHERE o.id = ANY(%(ids)s)
   AND NOT EXISTS (SELECT FROM orders_payment p WHERE p.order_id = o.id AND o.status <> 'completed'
                   AND p.status NOT IN ('pending', 'declined', 'voided', 'refunded'))
+  AND NOT EXISTS (SELECT FROM orders_refund r WHERE r.order_id = o.id AND r.status = 'requested')
   AND NOT EXISTS (SELECT FROM orders_stockmovement m WHERE m.order_id = o.id AND m.kind = 'reserved'
                   AND NOT EXISTS (SELECT FROM orders_stockmovement r WHERE r.order_id = m.order_id
                                   AND r.sku = m.sku AND r.kind IN ('released', 'sold')))

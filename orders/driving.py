@@ -38,6 +38,9 @@ _MAKE_DUE: LiteralString = """
 UPDATE orders_order SET due_at = now(), drives = 0 WHERE id IN (
     SELECT id FROM orders_order WHERE id = ANY(%(ids)s) AND status = ANY(%(only)s) ORDER BY id FOR NO KEY UPDATE)
 """
+_REOPEN: LiteralString = """
+UPDATE orders_order SET due_at = now(), drives = 0, ended_at = NULL WHERE id = ANY(%(ids)s) AND status = %(status)s
+"""
 _LOOK_AT: LiteralString = """
 UPDATE orders_order o SET due_at = step.at, drives = 0, alone = o.alone OR %(alone)s
 FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS step (id, at)
@@ -107,6 +110,11 @@ def advance(
 def make_due(ids: Collection[int], *, only: Collection[OrderStatus] = tuple(OrderStatus)) -> int:
     """Have the relay look at these orders at once: a webhook's doorbell, a replay, a compensation."""
     return sql.count(_MAKE_DUE, {"ids": list(ids), "only": [status.value for status in only]}) if ids else 0
+
+
+def reopen(ids: Collection[int], status: OrderStatus) -> int:
+    """There is something left to do for orders that had ended, in the state they are in. Returns how many."""
+    return sql.count(_REOPEN, {"ids": list(ids), "status": status.value})
 
 
 def look_at(times: Mapping[int, datetime], *, alone: bool = False) -> int:

@@ -21,6 +21,7 @@ class Facts:
     shipped: bool = False
     holds_stock: bool = False
     holds_money: bool = False
+    owes_refund: bool = False
 
 
 _FACTS: LiteralString = """
@@ -41,7 +42,8 @@ SELECT o.id, o.status, o.payment_method,
     EXISTS (SELECT FROM orders_shipment s WHERE s.order_id = o.id AND s.status = 'booked'),
     EXISTS (SELECT FROM held WHERE held.order_id = o.id),
     EXISTS (SELECT FROM orders_payment p WHERE p.order_id = o.id
-                                           AND p.status NOT IN ('pending', 'declined', 'voided', 'refunded'))
+                                           AND p.status NOT IN ('pending', 'declined', 'voided', 'refunded')),
+    EXISTS (SELECT FROM orders_refund r WHERE r.order_id = o.id AND r.status = 'requested')
 FROM orders_order o WHERE o.id = ANY(%(ids)s) ORDER BY o.id
 """
 

@@ -64,6 +64,15 @@ SELECT sku, stocked, stocked, 0, 0 FROM wanted
 ON CONFLICT (sku) DO UPDATE
 SET stocked = excluded.stocked, on_hand = orders_stockitem.on_hand + excluded.stocked - orders_stockitem.stocked
 """
+_TAKE_IN: LiteralString = """
+WITH came AS (
+    SELECT * FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS one (sku, quantity)
+), moved AS (
+    INSERT INTO orders_stockmovement (sku, kind, quantity) SELECT sku, 'stocked', quantity FROM came
+)
+UPDATE orders_stockitem s SET stocked = stocked + came.quantity, on_hand = on_hand + came.quantity
+FROM came WHERE s.sku = came.sku
+"""
 _ON_HAND: LiteralString = "SELECT sku, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
 _GONE: LiteralString = "SELECT sku, reserved + sold FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
 
@@ -169,6 +178,13 @@ def _all_changed(changed: int, totals: Mapping[str, int]) -> None:
 def on_hand(skus: Iterable[str]) -> dict[str, int]:
     """Pieces free to sell at this moment, by SKU; an SKU that was never stocked is absent."""
     return dict(sql.rows(_ON_HAND, {"skus": list(skus)}))
+
+
+def take_in(pieces: Mapping[str, int]) -> None:
+    """So many more pieces came in, such as those that a buyer sent back: they were sold and stay so in the ledger, and
+    are stocked once more. Called within the transaction that says why."""
+    lock_stock(pieces)
+    _all_changed(sql.count(_TAKE_IN, {"skus": list(pieces), "quantities": list(pieces.values())}), pieces)
 
 
 def stock_to(levels: Mapping[str, int]) -> None:

@@ -41,7 +41,8 @@ def remaining(facts: Facts) -> Plan:
     if facts.status in FAILED_STATES or facts.status == OrderStatus.REFUNDED:
         return _clearing_up(facts)
     if facts.status == OrderStatus.COMPLETED:
-        return _untold(facts)  # a message that was given up and is replayed
+        # A part of it that was promised back, a message that was given up and is replayed
+        return (Step.GIVE_BACK, *(_untold(facts) or (Step.CLOSE,))) if facts.owes_refund else _untold(facts)
     undone = _undone(facts)
     fulfil: Plan = (undone, Step.COMPLETE) if undone else (Step.COMPLETE,)
     if facts.status == OrderStatus.PAID:
@@ -61,7 +62,7 @@ def _clearing_up(facts: Facts) -> Plan:
     plan: list[Step | tuple[Step, ...]] = []
     if facts.holds_stock and facts.status != OrderStatus.REFUNDED:
         plan.append(Step.RELEASE)
-    if facts.holds_money:
+    if facts.holds_money or facts.owes_refund:
         plan.append(Step.GIVE_BACK)
     return (*plan, *(_untold(facts) or (Step.CLOSE,)))
 

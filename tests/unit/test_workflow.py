@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.facts import Facts
-from orders.states import FAILED_STATES, OrderStatus, PaymentMethod
+from orders.states import END_STATES, FAILED_STATES, OrderStatus, PaymentMethod
 from workers.workflow import Plan, Step, canvas, remaining
 
 FACTS = st.builds(
@@ -18,6 +18,7 @@ FACTS = st.builds(
     shipped=st.booleans(),
     holds_stock=st.booleans(),
     holds_money=st.booleans(),
+    owes_refund=st.booleans(),
 )
 
 
@@ -48,6 +49,18 @@ def test_a_cancelled_order_is_cleared_up() -> None:
     assert remaining(facts) == (Step.RELEASE, Step.GIVE_BACK, (Step.EMAIL, Step.SMS), Step.CLOSE)
 
 
+def test_a_completed_order_gives_back_what_it_promised() -> None:
+    facts = Facts(1, OrderStatus.COMPLETED, PaymentMethod.CARD, emailed=True, texted=True, owes_refund=True)
+    assert remaining(facts) == (Step.GIVE_BACK, Step.CLOSE)
+
+
+@given(FACTS)
+def test_a_promise_is_kept_before_the_order_ends(facts: Facts) -> None:
+    if facts.owes_refund and facts.status in END_STATES:
+        assert Step.GIVE_BACK in steps(remaining(facts))
+        assert steps(remaining(facts))[-1] == Step.CLOSE
+
+
 @given(FACTS)
 def test_what_is_done_is_not_done_again(facts: Facts) -> None:
     left = steps(remaining(facts))
@@ -57,7 +70,7 @@ def test_what_is_done_is_not_done_again(facts: Facts) -> None:
         (facts.texted, Step.SMS),
         (facts.invoiced, Step.INVOICE),
         (facts.shipped, Step.SHIP),
-        (not facts.holds_money, Step.GIVE_BACK),
+        (not facts.holds_money and not facts.owes_refund, Step.GIVE_BACK),
     ):
         assert not (done and step in left)
 

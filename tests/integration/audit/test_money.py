@@ -1,6 +1,10 @@
 """Nobody pays twice, and the books agree with the provider to the penny."""
 
+from orders import closing
+from orders.models import Order
 from orders.money import format as written
+from orders.payments import refunding
+from orders.refunds import refund
 from tests.integration.audit.conftest import Shop, ask, charge, corrupt, tell
 
 
@@ -113,3 +117,57 @@ def test_a_refunded_order_that_got_nothing_back(shop: Shop) -> None:
     assert shop.only_problem("money") == (
         f"Order {shop.number('completed')} is refunded, but of {total(shop)} captured only £0.00 was given back."
     )
+
+
+def refunded(shop: Shop, sku: str | None = None) -> Order:
+    """The completed order, with a piece of this article refunded, or the whole of it."""
+    order = shop.order("completed")
+    pieces = None if sku is None else {order.lines.get(sku=sku).pk: 1}
+    refund(order.pk, pieces, key="form", reason="", by="ada", restock=True)
+    refunding.give_back([order.pk])
+    tell([order.pk])
+    assert closing.close([order.pk]) == [order.pk]
+    return order
+
+
+def test_refunds_in_part_and_whole_balance(shop: Shop) -> None:
+    refunded(shop, "MUG")
+    assert shop.problems() == {}
+    order = shop.order("completed")
+    refund(order.pk, None, key="rest", reason="", by="ada", restock=False)
+    refunding.give_back([order.pk])
+    tell([order.pk])
+    closing.close([order.pk])
+    assert shop.problems() == {}
+
+
+def test_a_refund_in_part_that_our_books_forgot(shop: Shop) -> None:
+    order = refunded(shop, "MUG")
+    corrupt("UPDATE orders_payment SET refunded_minor = 0 WHERE order_id = %s", order.pk)
+    problems = shop.problems_of("money")
+    assert any(
+        "is refunded £0.00 in our books, and £12.50 at the payment provider" in one for one in problems
+    )
+    assert any("is completed and comes to" in one for one in problems)
+
+
+def test_a_promise_that_nobody_keeps(shop: Shop) -> None:
+    order = shop.order("completed")
+    refund(order.pk, {order.lines.get(sku="MUG").pk: 1}, key="form", reason="", by="ada", restock=False)
+    assert shop.problems() == {}  # it is due
+    corrupt("UPDATE orders_order SET due_at = NULL, ended_at = now() WHERE id = %s", order.pk)
+    assert shop.only_problem("money") == (
+        f"Order {order.number} was promised £12.50 back, and nobody is making that refund."
+    )
+
+
+def test_promises_that_do_not_add_up(shop: Shop) -> None:
+    order = refunded(shop, "MUG")
+    corrupt("UPDATE orders_payment SET promised_minor = 0 WHERE order_id = %s", order.pk)
+    assert "has £12.50 in its refunds" in shop.only_problem("money")
+
+
+def test_more_pieces_refunded_than_bought(shop: Shop) -> None:
+    order = refunded(shop, "MUG")
+    corrupt("UPDATE orders_refundline SET quantity = 3 WHERE line_id = %s", order.lines.get(sku="MUG").pk)
+    assert shop.only_problem("money") == (f"Order {order.number} had 2 of MUG, but 3 of it were refunded.")

@@ -52,9 +52,31 @@ SELECT o.id, 'is ' || o.status || ' and comes to {}, but its payment is '
        o.currency, o.total_minor, coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0)
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id
 WHERE o.payment_method = 'card' AND o.status IN ('paid', 'completed')
-  AND (p.status IS DISTINCT FROM 'captured' OR p.captured_minor <> o.total_minor OR p.refunded_minor <> 0)
+  AND (p.status IS DISTINCT FROM 'captured' OR p.captured_minor <> o.total_minor
+       OR p.refunded_minor <> (SELECT coalesce(sum(r.amount_minor), 0) FROM orders_refund r
+                               WHERE r.order_id = o.id AND r.status = 'made'))
 ORDER BY o.id
 """
+# What was promised of completed orders (orders.refunds) adds up, is within what was captured, and is kept.
+_PROMISED: LiteralString = """
+SELECT o.id, 'has {} in its refunds, but its payment of {} says that {} was promised.', o.currency, r.promised,
+       coalesce(p.captured_minor, 0), coalesce(p.promised_minor, 0)
+FROM (SELECT order_id, sum(amount_minor)::bigint AS promised FROM orders_refund GROUP BY order_id) AS r
+JOIN orders_order o ON o.id = r.order_id LEFT JOIN orders_payment p ON p.order_id = o.id
+WHERE r.promised IS DISTINCT FROM p.promised_minor OR r.promised > p.captured_minor ORDER BY o.id
+"""
+_PIECES: LiteralString = """
+SELECT l.order_id, 'had ' || l.quantity || ' of ' || l.sku || ', but ' || sum(r.quantity) || ' of it were refunded.'
+FROM orders_refundline r JOIN orders_orderline l ON l.id = r.line_id
+GROUP BY l.id HAVING sum(r.quantity) > l.quantity ORDER BY l.order_id
+"""
+_NOT_KEPT: LiteralString = (
+    """
+SELECT o.id, 'was promised {} back, and nobody is making that refund.', o.currency, r.amount_minor
+FROM orders_refund r JOIN orders_order o ON o.id = r.order_id WHERE r.status = 'requested' AND """
+    + SETTLED
+    + "ORDER BY o.id"
+)
 _NOT_GIVEN_BACK: LiteralString = (
     """
 SELECT o.id, 'is refunded, but of {} captured only {} was given back.', p.currency, p.captured_minor, p.refunded_minor
@@ -96,6 +118,9 @@ CHECK = Check(
         Rule(_OTHER_CURRENCY, (PAYMENTS,)),
         Rule(_NOT_PAID),
         Rule(_NOT_GIVEN_BACK),
+        Rule(_PROMISED),
+        Rule(_PIECES),
+        Rule(_NOT_KEPT),
         Rule(_WRONG_PAYMENT),
         Rule(_WRONG_TOTAL),
     ),

@@ -31,7 +31,9 @@ FROM audit_ledger l
 LEFT JOIN orders_order o ON o.id = l.order_id
 LEFT JOIN ours ON ours.provider = l.provider AND ours.key = l.row_key AND ours.order_id = l.order_id
 LEFT JOIN calls ON calls.provider = l.provider AND calls.kind = l.kind
-               AND (calls.purpose = l.purpose OR calls.purpose IS NULL)
+               -- A completed order's refunds are numbered: refund-17, and refund-17-1 after a refusal.
+               AND (calls.purpose IS NULL
+                    OR calls.purpose = regexp_replace(l.purpose, '^refund-[0-9]+(-[0-9]+)?$', 'refund'))
 WHERE NOT l.late AND (o.id IS NULL OR ours.key IS NULL OR calls.provider IS NULL)
 ORDER BY l.provider, l.ref
 """

@@ -1,0 +1,142 @@
+"""Refunding a completed order, whole or by line: what is left to give back, and the promise to do so.
+
+The promise is made here, under the order's lock: a row, the sum of all promises on the payment, the pieces back on the
+shelf if they came back, and the order due. Giving the money back follows (orders.payments.refunding), retried and
+dead-lettered as every step is. What gives back all that is left ends the order as refunded; less leaves it completed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import LiteralString
+
+from django.db import transaction
+
+from orders import driving, sql
+from orders.inventory import take_in
+from orders.locking import lock_orders
+from orders.models import Order, OrderEvent, Refund, RefundLine
+from orders.money import format
+from orders.states import EventKind, OrderStatus, PaymentMethod
+
+_LINES: LiteralString = """
+SELECT l.id, l.sku, l.name, l.quantity, l.unit_price_minor,
+       l.quantity - coalesce((SELECT sum(quantity) FROM orders_refundline r WHERE r.line_id = l.id), 0)
+FROM orders_orderline l WHERE l.order_id = %(order_id)s ORDER BY l.position
+"""
+_LEFT: LiteralString = """
+SELECT captured_minor - promised_minor FROM orders_payment WHERE order_id = %(order_id)s AND status = 'captured'
+"""
+_PROMISE: LiteralString = """
+UPDATE orders_payment SET promised_minor = promised_minor + %(amount)s, updated_at = now()
+WHERE order_id = %(order_id)s AND status = 'captured' AND promised_minor + %(amount)s <= captured_minor
+"""
+
+
+class NotRefundable(Exception):
+    """Nothing was refunded; the message says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an order with the pieces of it that were not refunded yet. Prices in minor units."""
+
+    id: int
+    sku: str
+    name: str
+    ordered: int
+    unit_price_minor: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refundable:
+    """What can still be refunded of an order: an amount in minor units, and pieces by line."""
+
+    amount_minor: int
+    lines: list[Line]
+
+
+def refundable(order: Order) -> Refundable:
+    """What is left to refund; raises NotRefundable when that is nothing. `refund` itself decides."""
+    if order.status != OrderStatus.COMPLETED:
+        raise NotRefundable(
+            f"Order {order.number} is {order.get_status_display().lower()}: only a completed order can be refunded."
+        )
+    if order.payment_method == PaymentMethod.COD:
+        raise NotRefundable(
+            f"Order {order.number} was paid at the door: give the money back as it came, no card was charged."
+        )
+    left = sql.rows(_LEFT, {"order_id": order.pk})
+    if not left or left[0][0] <= 0:
+        raise NotRefundable(f"Nothing is left to refund of order {order.number}.")
+    return Refundable(left[0][0], [Line(*row) for row in sql.rows(_LINES, {"order_id": order.pk})])
+
+
+def refund(
+    order_id: int, pieces: Mapping[int, int] | None, *, key: str, reason: str, by: str, restock: bool
+) -> Refund:
+    """Promise the buyer the price of these pieces (a quantity by the line's id), or all that is left when None.
+
+    `key` is the request's own: the same again is the same refund. Raises NotRefundable.
+    """
+    with transaction.atomic():
+        lock_orders([order_id], tuple(OrderStatus))
+        if before := Refund.objects.filter(request_key=key, order_id=order_id).first():
+            return before
+        order = Order.objects.get(pk=order_id)
+        left = refundable(order)
+        chosen = _chosen(left, pieces)
+        amount = (
+            left.amount_minor
+            if pieces is None
+            else sum(line.unit_price_minor * quantity for line, quantity in chosen)
+        )
+        if not sql.count(_PROMISE, {"order_id": order_id, "amount": amount}):
+            raise NotRefundable(
+                f"These pieces come to {format(amount, order.currency)}, but only "
+                f"{format(left.amount_minor, order.currency)} of order {order.number} is left. Refund what is left."
+            )
+        made = Refund.objects.create(
+            order=order,
+            request_key=key,
+            amount_minor=amount,
+            whole=amount == left.amount_minor,
+            restock=restock,
+            reason=reason[:300],
+            requested_by=by[:150],
+        )
+        RefundLine.objects.bulk_create(
+            RefundLine(refund=made, line_id=line.id, quantity=quantity) for line, quantity in chosen
+        )
+        if restock:
+            take_in({line.sku: quantity for line, quantity in chosen})
+        _tell(made, order, chosen)
+    return made
+
+
+def _chosen(left: Refundable, pieces: Mapping[int, int] | None) -> list[tuple[Line, int]]:
+    if pieces is None:
+        return [(line, line.left) for line in left.lines if line.left]
+    lines = {line.id: line for line in left.lines}
+    for line_id, quantity in pieces.items():
+        line = lines.get(line_id)
+        if line is None:
+            raise NotRefundable("One of the lines is not of this order. Open the order's page again.")
+        if not 0 <= quantity <= line.left:
+            raise NotRefundable(
+                f"{quantity} of {line.sku} cannot be refunded: {line.left} of {line.ordered} are left."
+            )
+    chosen = [(lines[line_id], quantity) for line_id, quantity in pieces.items() if quantity]
+    if not chosen:
+        raise NotRefundable("Nothing was chosen: say how many pieces of which line.")
+    return chosen
+
+
+def _tell(made: Refund, order: Order, chosen: list[tuple[Line, int]]) -> None:
+    what = ", ".join(f"{quantity} × {line.sku}" for line, quantity in chosen)
+    detail = f"{format(made.amount_minor, order.currency)}: {what}"[:300]
+    if made.whole:
+        driving.advance({order.pk: detail}, [OrderStatus.COMPLETED], OrderStatus.REFUNDED, then="now")
+    else:
+        OrderEvent.objects.create(order=order, kind=EventKind.PARTLY_REFUNDED, detail=detail)
+        driving.reopen([order.pk], OrderStatus.COMPLETED)
