@@ -1,0 +1,352 @@
+"""Parking: while a provider is away its orders wait without being tried or counted, and its return wakes them all."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from orders import driving, inventory
+from orders.models import Notification, Order, Payment
+from orders.notifications import email
+from orders.outside.failures import Failure, NotNow, Outcome, Transient
+from orders.payments import charging
+from orders.states import OrderStatus
+from tests.making import at_once, ledger, place_order, stock
+from tests.waiting import wait_for
+from workers import breakers
+from workers.breakers import gate
+from workers.breakers.rules import FAILURES_IN_A_ROW, TRICKLE, State
+from workers.models import Breaker, DeadLetter, Provider
+from workers.parking import park
+from workers.queues import QueueName
+from workers.relay.claiming import claim_orders
+from workers.relay.ringing import Relay
+from workers.retry import POLICIES
+from workers.steps import perform
+from workers.tasks import charge, send_email, send_sms
+from workers.workflow import Step
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def set_down(url: str, down: bool) -> None:
+    request = urllib.request.Request(  # noqa: S310 (our own URL)
+        f"{url}/faults", json.dumps({"down": down}).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request).close()  # noqa: S310
+
+
+@pytest.fixture(autouse=True)
+def _all_closed() -> None:
+    """The migration gives every provider a row; a test begins without any."""
+    Breaker.objects.all().delete()
+
+
+@pytest.fixture
+def without_payments() -> Iterator[None]:
+    set_down(settings.PAYMENTS_URL, True)
+    yield
+    set_down(settings.PAYMENTS_URL, False)
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(settings.BROKER_URL)
+    client.flushall()
+    client.set("stampede:remembers", "1")
+    yield client
+    client.flushall()
+    client.close()
+
+
+def reserved(count: int) -> list[int]:
+    """Orders on their way to be charged, as a relay has claimed them."""
+    stock(KETTLE=1_000)
+    ids = [place_order().pk for _ in range(count)]
+    inventory.reserve(ids)  # which gives them their lease
+    return ids
+
+
+def run_charge(
+    ids: Collection[int], work: Callable[[Collection[int]], Outcome] = charging.charge
+) -> list[int]:
+    return perform(charge, Step.CHARGE, work, list(ids))
+
+
+def opened(provider: Provider = Provider.PAYMENTS) -> Breaker:
+    """A breaker that has just opened."""
+    now = timezone.now()
+    return Breaker.objects.create(
+        provider=provider,
+        state=State.OPEN,
+        turn=1,
+        failures=FAILURES_IN_A_ROW,
+        next_trial_at=now + timedelta(seconds=10),
+        parked_until=now + timedelta(minutes=15),
+    )
+
+
+def attempts() -> set[int]:
+    return set(Payment.objects.values_list("attempts", flat=True))
+
+
+def claimed() -> list[int]:
+    """The orders that are due to be charged, as a relay takes them."""
+    return [order.order_id for order in claim_orders(1_000) if order.status == OrderStatus.RESERVED]
+
+
+def due() -> list[int]:
+    return list(Order.objects.filter(due_at__lte=timezone.now()).values_list("pk", flat=True))
+
+
+def away(ids: Collection[int]) -> Outcome:
+    """What a step makes of a batch while its provider is away, its failures counted."""
+    counted = Payment.objects.filter(order_id__in=ids)
+    with transaction.atomic():
+        charging.note_failures(dict.fromkeys(ids, Transient("connection refused")))
+    return Outcome(
+        [], [Failure(one.order_id, Transient("connection refused"), one.attempts) for one in counted]
+    )
+
+
+def test_a_provider_that_is_away_parks_its_orders_and_burns_no_further_attempt(
+    without_payments: None, broker: redis.Redis
+) -> None:
+    ids = reserved(20)
+    run_charge(ids)
+    breaker = Breaker.objects.get()
+    assert breaker.state == State.OPEN
+    assert "no connection" in breaker.last_error
+    parked = Order.objects.filter(due_at=breaker.parked_until, drives=0, alone=False)
+    assert parked.count() == 20
+    assert attempts() == {1}
+
+    late = reserved(5)
+    run_charge([*ids, *late])
+    driving.make_due(ids)
+    Relay().turn()
+    assert broker.llen(QueueName.PAYMENT.value) == 0
+    assert parked.count() == 25
+    assert attempts() == {0, 1}
+    [standing] = [one for one in breakers.standing() if one.state != State.CLOSED]
+    assert (standing.name, standing.parked) == ("Payment provider", 25)
+
+
+def test_its_return_lets_a_few_through_and_then_everybody() -> None:
+    ids = reserved(130)
+    set_down(settings.PAYMENTS_URL, True)
+    try:
+        run_charge(ids)
+        Breaker.objects.update(next_trial_at=timezone.now())
+        breakers.turn()
+        [trial] = claimed()
+        run_charge([trial])  # still away
+    finally:
+        set_down(settings.PAYMENTS_URL, False)
+    assert due() == []
+    assert attempts() == {1}  # the trial that failed was not counted
+
+    Breaker.objects.update(next_trial_at=timezone.now())
+    let_through = []
+    while Breaker.objects.get().state != State.CLOSED:
+        breakers.turn()
+        passing = claimed()
+        let_through.append(len(passing))
+        run_charge(passing)
+    assert tuple(let_through) == TRICKLE
+    breakers.turn()
+    breakers.turn()
+    assert Breaker.objects.get().parked_until is None
+    rest = claimed()
+    assert len(rest) == 130 - sum(TRICKLE)
+    run_charge(rest)
+    assert Payment.objects.filter(status=Payment.Status.CAPTURED).count() == 130
+    keys = [entry["key"] for entry in ledger("payments") if entry["kind"] == "captured"]
+    assert len(keys) == len(set(keys))
+
+
+def test_who_was_asking_when_the_door_was_shut_burns_no_attempt() -> None:
+    ids = reserved(10)
+
+    def shut_meanwhile(batch: Collection[int]) -> Outcome:
+        opened()
+        return away(batch)
+
+    run_charge(ids, shut_meanwhile)
+    assert attempts() == {0}
+    assert Order.objects.filter(due_at=Breaker.objects.get().parked_until).count() == 10
+
+
+def test_an_answer_to_an_earlier_question_opens_no_door() -> None:
+    [order_id] = reserved(1)
+    Breaker.objects.create(provider=Provider.PAYMENTS, failures=1)
+
+    def half_open_meanwhile(batch: Collection[int]) -> Outcome:
+        Breaker.objects.update(state=State.HALF_OPEN, turn=2, permits=1, next_trial_at=timezone.now())
+        return Outcome(list(batch), [])
+
+    run_charge([order_id], half_open_meanwhile)
+    assert Breaker.objects.get().state == State.HALF_OPEN
+
+
+def test_what_is_said_of_one_order_shuts_no_door() -> None:
+    ids = reserved(30)
+    for order_id in ids:
+        in_use = Outcome([], [Failure(order_id, NotNow("the key is in use"), 1)])
+        run_charge([order_id], lambda _, outcome=in_use: outcome)  # type: ignore[misc]
+    assert not Breaker.objects.exclude(state=State.CLOSED).exists()
+
+
+def overlapping_permits() -> int:
+    """How many pass of two who ask for the one permit, the second while the first has not committed."""
+    Breaker.objects.create(provider=Provider.PAYMENTS, state=State.HALF_OPEN, turn=2, permits=1)
+    taken = threading.Event()
+
+    def ask(number: int) -> int:
+        if number:
+            taken.wait(30)
+            return len(breakers.admit(Step.CHARGE, [2]).passing)
+        with transaction.atomic():
+            mine = len(breakers.admit(Step.CHARGE, [1]).passing)
+            taken.set()
+            wait_for(lambda: waiting() or None, "the second to wait")
+        return mine
+
+    answers = at_once(ask, 2)
+    return sum(answer for answer in answers if isinstance(answer, int))
+
+
+def waiting() -> int:
+    """How many connections to our database wait for a row at this moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_one_permit_lets_one_through() -> None:
+    assert overlapping_permits() == 1
+
+
+def test_without_its_lock_it_lets_two_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "_TAKE_PERMITS", gate._TAKE_PERMITS.replace("FOR NO KEY UPDATE", ""))
+    assert overlapping_permits() == 2
+
+
+def parked_while_the_door_opens() -> bool:
+    """One parks an order and is held up; meanwhile the door opens and wakes everybody. Whether the order is due."""
+    order_id = reserved(1)[0]
+    breaker = opened()
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Order.objects.select_for_update().get(pk=order_id)
+            held.set()
+            release.wait(30)
+
+    def open_door() -> None:
+        Breaker.objects.filter(pk=breaker.pk).update(state=State.CLOSED, turn=2)
+        breakers.turn()
+
+    def in_thread(work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        holding = pool.submit(in_thread, hold)
+        held.wait(30)
+        parking = pool.submit(in_thread, lambda: park(Step.CHARGE, [order_id]))
+        wait_for(lambda: waiting() or None, "the one who parks to be held up")
+        opening = pool.submit(in_thread, open_door)
+        wait_for(lambda: opening.done() or waiting() == 2 or None, "the door to open, or to wait")
+        release.set()
+        for one in (holding, parking, opening):
+            one.result(30)
+    return order_id in due()
+
+
+def test_nobody_is_parked_at_a_door_that_has_just_opened() -> None:
+    assert parked_while_the_door_opens()
+
+
+def test_without_the_share_lock_somebody_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "_PARK", gate._PARK.replace("FOR SHARE", ""))
+    assert not parked_while_the_door_opens()
+
+
+def test_a_side_dish_that_waits_holds_up_neither_a_retry_nor_a_cancellation() -> None:
+    retried, cancelled = reserved(2)
+    opened(Provider.SMS)
+    soon = timezone.now() + timedelta(seconds=3)
+    driving.look_at({retried: soon})
+    driving.make_due([cancelled])
+    perform(send_sms, Step.SMS, lambda _: Outcome([], []), [retried, cancelled])
+    assert Order.objects.get(pk=retried).due_at == soon
+    assert due() == [cancelled]
+
+
+def test_a_side_dish_is_given_up_when_its_server_is_away_for_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was never tried: its letter says so, and the order goes on without it."""
+    [order_id] = reserved(1)
+    Order.objects.update(status="paid")
+    opened(Provider.MAIL)
+    park(Step.EMAIL, [order_id])
+    assert not DeadLetter.objects.exists()
+    policy = POLICIES[QueueName.EMAIL]
+    monkeypatch.setitem(POLICIES, QueueName.EMAIL, replace(policy, deadline=timedelta(0)))
+    perform(send_email, Step.EMAIL, email.mail, [order_id])
+    letter = DeadLetter.objects.get()
+    assert not letter.stops_order
+    assert letter.message.startswith("Mail server away")
+    assert Notification.objects.get().status == Notification.Status.FAILED
+    assert due() == [order_id]
+
+
+def test_orders_that_nobody_woke_look_for_themselves() -> None:
+    ids = reserved(3)
+    breaker = opened()
+    park(Step.CHARGE, ids)
+    upon_them = timezone.now() + timedelta(milliseconds=500)
+    Order.objects.update(due_at=upon_them)
+    Breaker.objects.update(parked_until=upon_them)
+    breakers.turn()
+    breaker.refresh_from_db()
+    assert breaker.parked_until
+    assert breaker.parked_until > upon_them
+    wait_for(lambda: due() or None, "their time")
+    park(Step.CHARGE, claimed())
+    assert set(Order.objects.values_list("due_at", flat=True)) == {breaker.parked_until}
+
+
+def test_people_see_how_the_breakers_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = reserved(2)
+    opened()
+    park(Step.CHARGE, ids)
+    call_command("breakers")
+    said = capsys.readouterr().out
+    assert "Payment provider" in said
+    assert "open" in said
+    call_command("breakers", "--json")
+    payments, *others = json.loads(capsys.readouterr().out)
+    assert (payments["provider"], payments["state"], payments["parked"]) == ("payments", "open", 2)
+    assert {other["state"] for other in others} == {"closed"}
+    order = Order.objects.get(pk=ids[0])
+    parked = breakers.parked_for(order.due_at)
+    assert parked
+    assert parked.provider == Provider.PAYMENTS
