@@ -37,7 +37,6 @@ def begin(
     chosen: str,
     by: str,
     rate: float = DEFAULT_RATE,
-    fingerprint: str = "",
 ) -> Replay | None:
     """Begin a replay of those of the letters that are open and in no other running one; None if there are none.
 
@@ -48,7 +47,7 @@ def begin(
             f"The rate is {rate:g} letters a second; it must be above 0 and at most {FASTEST:g}."
         )
     with transaction.atomic():
-        locked = [letter.pk for letter in lock_open(letters.filter(order__isnull=False))]
+        locked = {letter.pk: letter.fingerprint for letter in lock_open(letters.filter(order__isnull=False))}
         # Asked for after the lock, and not with it: what another click has begun meanwhile is seen only now.
         taken = DeadLetter.objects.filter(pk__in=locked, replay__state__in=RUNNING).values_list(
             "pk", flat=True
@@ -56,8 +55,13 @@ def begin(
         free = sorted(set(locked) - set(taken))
         if not free:
             return None
+        groups = {locked[letter] for letter in free}
         begun = Replay.objects.create(
-            chosen=chosen[:300], fingerprint=fingerprint, rate=rate, total=len(free), by=by
+            chosen=chosen[:300],
+            fingerprint=groups.pop() if len(groups) == 1 else "",
+            rate=rate,
+            total=len(free),
+            by=by,
         )
         DeadLetter.objects.filter(pk__in=free).update(replay=begun)
     return begun
