@@ -1,5 +1,5 @@
-"""The list of orders and an order's page. Nothing of an order is edited or deleted: two buttons ask for
-what may happen to it, cancelling and another look, and each goes the way that shoppers and relay go."""
+"""The list of orders and an order's page. Nothing of an order is edited or deleted: buttons ask for what may
+happen to it, cancelling, refunding and another look, and each goes the way that shoppers and relay go."""
 
 # ruff: noqa: ARG002 (the signatures are Django's)
 # Unfold has no types.
@@ -21,6 +21,7 @@ from orders.admin.confirming import confirming_page
 from orders.admin.desk import DeskAdmin, briefly
 from orders.admin.filters import DeadLetterFilter, StandingFilter
 from orders.admin.page import STATUS_COLOURS, order_page
+from orders.admin.refunding import refund_view
 from orders.cancelling import NotCancellable, cancel
 from orders.models import Order, OrderLine, Payment, StockItem
 from orders.models.order import id_of
@@ -91,6 +92,7 @@ class OrderAdmin(DeskAdmin):
         view = self.admin_site.admin_view
         return [
             path("<int:order_id>/cancel/", view(self.cancel_view), name="orders_order_cancel"),
+            path("<int:order_id>/refund/", view(self.refund_view), name="orders_order_refund"),
             path("<int:order_id>/drive/", view(self.drive_view), name="orders_order_drive"),
             *super().get_urls(),
         ]
@@ -110,6 +112,7 @@ class OrderAdmin(DeskAdmin):
             "opts": self.opts,
             "title": f"Order {order.number}",
             "may_change": self.has_change_permission(request, order),
+            "may_refund": request.user.has_perm("orders.add_refund"),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "orders/admin/order.html", context)
@@ -137,6 +140,12 @@ class OrderAdmin(DeskAdmin):
             self.log_change(request, order, "Cancelled.")
             messages.success(request, f"Order {order.number} is cancelled.")
         return HttpResponseRedirect(back)
+
+    def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponseBase:
+        order = self._order(request, order_id, to_change=True)
+        if not request.user.has_perm("orders.add_refund"):
+            raise PermissionDenied
+        return refund_view(self, request, order)
 
     def drive_view(self, request: HttpRequest, order_id: int) -> HttpResponseBase:
         order = self._order(request, order_id, to_change=True)

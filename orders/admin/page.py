@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.module_loading import import_string
 
 from orders.admin import standing
 from orders.admin.desk import precisely
@@ -30,7 +32,7 @@ Table = dict[str, Sequence[Any]]
 
 
 def order_page(order: Order) -> dict[str, Any]:
-    """The context of orders/admin/order.html; six statements, however many lines the order has."""
+    """The context of orders/admin/order.html; seven statements, however many lines the order has."""
     payment: Payment | None = getattr(order, "payment", None)
     shipment: Shipment | None = getattr(order, "shipment", None)
     return {
@@ -41,10 +43,15 @@ def order_page(order: Order) -> dict[str, Any]:
         "status_colour": STATUS_COLOURS.get(OrderStatus(order.status), ""),
         "standing": standing.told(order),
         "standing_colour": standing.COLOURS.get(standing.standing_of(order), ""),
+        "why": import_string(settings.ORDER_EXPLAINED_BY)(order),
         "cancellable": cancellable(order),
+        "refundable": order.status == OrderStatus.COMPLETED
+        and payment is not None
+        and payment.promised_minor < payment.captured_minor,
         "drivable": order.ended_at is None,
         "open_letters": order.dead_letters.filter(resolved_at=None),
         "lines": _lines(order),
+        "refunds": _refunds(order),
         "messages_sent": _notifications(order.notifications.all()),
         "documents": _documents(order, order.documents.all()),
         "timeline": _table(
@@ -74,6 +81,23 @@ def _lines(order: Order) -> Table:
                 amount(line.total_minor),
             )
             for line in order.lines.all()
+        ),
+    )
+
+
+def _refunds(order: Order) -> Table:
+    return _table(
+        ("When", "Amount", "Status", "Reason", "Who", "Goods"),
+        (
+            (
+                precisely(refund.requested_at),
+                format(refund.amount_minor, order.currency),
+                refund.get_status_display(),
+                refund.reason,
+                refund.requested_by,
+                "Back on the shelf" if refund.restock else "–",
+            )
+            for refund in order.refunds.all()
         ),
     )
 

@@ -151,7 +151,7 @@ def _open(held: Collection[int]) -> list[_Open]:
     for order_id, *promise in sql.rows(_PROMISED, {"ids": list(held)}):
         promises.setdefault(order_id, []).append(_Promise(*promise))
     found = sql.rows(_OPEN, {"ids": list(held), "promised": list(promises)})
-    return [_Open(*row, promises.get(row[0], [])) for row in found]
+    return [_Open(*(*row, promises.get(row[0], []))) for row in found]
 
 
 def _write(settled: dict[int, Intent]) -> None:
