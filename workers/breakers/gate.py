@@ -36,6 +36,7 @@ RETURNING held.taken, b.turn
 """
 # The share lock keeps the door as it is until the orders are parked: whoever opens it wakes them all (trickle.wake).
 # Somebody else may have set an earlier time for the order (a step at its side, a cancellation): that stays.
+# They come back in company, and are many: that some failed by themselves while the provider was going is no reason.
 _PARK: LiteralString = """
 WITH breaker AS MATERIALIZED (
     SELECT state, parked_until FROM workers_breaker WHERE provider = %(provider)s FOR SHARE
@@ -44,7 +45,7 @@ WITH breaker AS MATERIALIZED (
     WHERE id = ANY(%(ids)s) AND due_at IS NOT NULL AND EXISTS (SELECT FROM breaker) ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE orders_order o
-SET drives = 0,
+SET drives = 0, alone = false,
     due_at = CASE WHEN breaker.state = 'closed' THEN now()
                   WHEN held.drives = 0 THEN least(held.due_at, breaker.parked_until)
                   ELSE breaker.parked_until END

@@ -16,10 +16,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from orders import driving, inventory
-from orders.models import Notification, Order, Payment
-from orders.notifications import email
+from orders.models import Notification, Order, Payment, Shipment
+from orders.notifications import email, sms
 from orders.outside.failures import Failure, NotNow, Outcome, Transient
 from orders.payments import charging
+from orders.shipping import booking
 from orders.states import OrderStatus
 from tests.making import at_once, ledger, place_order, stock
 from tests.waiting import wait_for
@@ -316,6 +317,49 @@ def test_a_side_dish_is_given_up_when_its_server_is_away_for_too_long(
     assert letter.message.startswith("Mail server away")
     assert Notification.objects.get().status == Notification.Status.FAILED
     assert due() == [order_id]
+
+
+def test_who_failed_alone_while_the_provider_was_going_comes_back_in_company() -> None:
+    [order_id] = reserved(1)
+    opened()
+    Order.objects.update(alone=True)
+    park(Step.CHARGE, [order_id])
+    assert not Order.objects.get().alone
+
+
+@pytest.mark.parametrize("step", [Step.EMAIL, Step.SMS, Step.SHIP], ids=str)
+def test_every_provider_has_a_door(step: Step) -> None:
+    """It opens for good reason, and whoever failed at a shut one is forgiven."""
+    work, url = {
+        Step.EMAIL: (email.mail, settings.MAILBOX_URL),
+        Step.SMS: (sms.text, settings.SMS_URL),
+        Step.SHIP: (booking.book, settings.CARRIER_URL),
+    }[step]
+
+    def count() -> int:
+        row = Shipment.objects.get() if step == Step.SHIP else Notification.objects.get()
+        return row.attempts
+
+    [order_id] = reserved(1)
+    Order.objects.update(status=OrderStatus.PAID)
+    set_down(url, True)
+    try:
+        counts = []
+        for _ in range(2):
+            perform(charge, step, work, [order_id])
+            counts.append(count())
+        assert counts == [1, 2]
+        Breaker.objects.update(failures=FAILURES_IN_A_ROW - 1)
+        perform(charge, step, work, [order_id])
+        assert (Breaker.objects.get().state, count()) == (State.OPEN, 3)
+        perform(charge, step, work, [order_id])
+        Breaker.objects.update(state=State.HALF_OPEN, permits=1)
+        Order.objects.update(drives=1)
+        perform(charge, step, work, [order_id])
+        assert (Breaker.objects.get().failed_trials, count()) == (1, 3)
+    finally:
+        set_down(url, False)
+    assert Order.objects.get().due_at == Breaker.objects.get().parked_until
 
 
 def test_orders_that_nobody_woke_look_for_themselves() -> None:

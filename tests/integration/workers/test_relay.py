@@ -1,9 +1,11 @@
 """The relay: what is due is rung once, together with its like, and nothing is lost with the broker."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
+import orjson
 import pytest
 import redis
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders import driving, inventory
+from orders.facts import facts_of
 from orders.models import Order
 from orders.placing import place
 from orders.states import OrderStatus
@@ -22,6 +25,9 @@ from workers.queues import QueueName
 from workers.relay import claiming
 from workers.relay.claiming import claim_orders
 from workers.relay.ringing import MAX_DRIVES, QUIET_TURNS, Relay
+from workers.steps import perform
+from workers.tasks import reserve
+from workers.workflow import Step, canvas, remaining
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,6 +186,36 @@ def test_who_only_waits_for_a_worker_is_no_poison(broker: redis.Redis) -> None:
     assert lengths(broker) == {"inventory": 1}
     assert order.drives == 1
     assert not DeadLetter.objects.exists()
+
+
+def test_others_that_wait_hold_up_nobody_whose_worker_died(broker: redis.Redis) -> None:
+    """The queue is busy, but its messages speak of others: a dead worker's orders need not wait until it is empty."""
+    mine, other = place_order(), place_order()
+    claim_orders(10)
+    due_again(mine)
+    canvas(remaining(facts_of([other.pk])[0]), [other.pk]).apply_async()
+    Relay().turn()
+    assert lengths(broker) == {"inventory": 2}
+
+
+def test_who_was_beside_poison_goes_one_step_alone_and_then_in_company(broker: redis.Redis) -> None:
+    stock(KETTLE=5)
+    orders = [place_order() for _ in range(5)]
+    claim_orders(10)
+    due_again(*orders)
+    Relay().turn()
+    [message] = broker.lrange(QueueName.INVENTORY.value, 0, -1)
+    assert not orjson.loads(base64.b64decode(orjson.loads(message)["body"]))[2]["chain"]
+    perform(
+        reserve, Step.RESERVE, lambda ids: inventory.reserve(ids).reserved, [order.pk for order in orders]
+    )
+    for order in orders:
+        order.refresh_from_db()
+        assert order.status == OrderStatus.RESERVED
+        assert order.drives == 0
+    broker.delete(QueueName.INVENTORY.value)
+    Relay().turn()
+    assert lengths(broker) == {"payment": 1}
 
 
 def test_an_order_with_nothing_left_to_do_is_closed(broker: redis.Redis) -> None:

@@ -1,0 +1,109 @@
+"""A worker process that dies, or is killed for hanging, is missed at once; the lease is for when nobody can say so."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from orders.driving import LEASE
+from orders.models import Order
+from sandbox.stack.servers import Servers
+from tests.making import place_order
+from workers import lost
+from workers.relay.claiming import claim_orders
+from workers.retry import HOUSE
+from workers.steps import TIME_LIMIT, StepTask, perform
+from workers.tasks import charge, render_documents, reserve
+from workers.workflow import Step
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def under_way(count: int = 3) -> list[int]:
+    for _ in range(count):
+        place_order()
+    return [order.order_id for order in claim_orders(100)]
+
+
+def standing() -> list[tuple[bool, int]]:
+    """(whether it is due, drives) of every order."""
+    now = timezone.now()
+    return [(order.due_at is not None and order.due_at <= now, order.drives) for order in Order.objects.all()]
+
+
+@pytest.mark.parametrize("error", [WorkerLostError("signal 9"), TimeLimitExceeded(TIME_LIMIT)])
+def test_the_orders_of_a_lost_process_are_due_at_once_and_the_drive_counts(error: Exception) -> None:
+    ids = under_way()
+    lost.miss(sender=reserve, exception=error, args=[ids])
+    assert connection.connection is None  # children that are forked now inherit nothing
+    assert standing() == [(True, 1)] * 3
+    assert [order.drives for order in claim_orders(100)] == [2, 2, 2]
+
+
+def test_who_has_gone_on_without_the_process_is_left_alone() -> None:
+    ids = under_way()
+    later = timezone.now() + timedelta(hours=1)
+    Order.objects.filter(pk=ids[0]).update(drives=0, due_at=later)  # waits for its next try
+    Order.objects.filter(pk=ids[1]).update(drives=0, due_at=None)  # has ended
+    lost.miss(sender=reserve, exception=WorkerLostError(), args=[ids])
+    due_at = dict(Order.objects.values_list("pk", "due_at"))
+    assert (due_at[ids[0]], due_at[ids[1]]) == (later, None)
+
+
+@pytest.mark.parametrize(
+    ("sender", "error"), [(reserve, ValueError("a bug")), (render_documents, WorkerLostError("signal 9"))]
+)
+def test_other_failures_are_others_business(sender: Any, error: Exception) -> None:
+    ids = under_way()
+    lost.miss(sender=sender, exception=error, args=[ids])
+    assert standing() == [(False, 1)] * 3
+
+
+def test_without_a_database_the_lease_is_left(house: Servers, caplog: pytest.LogCaptureFixture) -> None:
+    ids = under_way()
+    connection.close()
+    house["postgres"].kill()
+    try:
+        lost.miss(sender=reserve, exception=WorkerLostError(), args=[ids])
+    finally:
+        house["postgres"].start()
+    assert "wait for their leases" in caplog.text
+    assert standing() == [(False, 1)] * 3
+
+
+def test_no_step_may_hang_for_ever() -> None:
+    """Yet no shorter than its lease: who is killed at its end is driven again, and not twice at once."""
+    assert isinstance(reserve, StepTask)
+    assert LEASE.total_seconds() < TIME_LIMIT == reserve.time_limit
+
+
+def test_while_the_house_is_down_no_drive_counts() -> None:
+    """Three times a database that was away would otherwise make poison of an order that did nothing."""
+    ids = under_way()
+
+    def away(batch: object) -> list[int]:
+        raise OperationalError("the database is restarting")
+
+    with pytest.raises(OperationalError):
+        perform(charge, Step.RESERVE, away, ids)
+    for order in Order.objects.all():
+        assert order.drives == 0
+        assert order.due_at
+        assert order.due_at <= timezone.now() + timedelta(seconds=HOUSE.longest(1))
+
+
+def test_orders_are_given_back_when_the_database_is_back(house: Servers) -> None:
+    ids = under_way()
+
+    def killed(batch: object) -> list[int]:
+        house["postgres"].kill()
+        house["postgres"].start(wait=False)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with pytest.raises(OperationalError):
+        perform(charge, Step.RESERVE, killed, ids)
+    house["postgres"].wait_healthy()
+    assert {order.drives for order in Order.objects.all()} == {0}

@@ -1,0 +1,114 @@
+"""Orders that kill their worker, and a provider that is away: their neighbours, and the house, go on."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orders.driving import LEASE
+from tests import poison
+from tests.conftest import House, running_house
+from tests.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house whose payment provider poisons the worker that charges one certain card."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAYMENT_GATEWAY", f"{poison.__name__}.PoisonousGateway")
+        with running_house(tmp_path_factory.mktemp("poisoned")) as made:
+            yield made
+
+
+def placed(house: House, count: int) -> list[int]:
+    """Place so many orders; returns their ids."""
+    numbers = [house.place()["number"] for _ in range(count)]
+    return [int(number.removeprefix("S-")) - 100_000 for number in numbers]
+
+
+def ended(house: House, ids: list[int]) -> list[tuple[str, float]]:
+    """Wait until all of them have ended; (state, seconds from placed to ended) each."""
+
+    def look() -> list[tuple[Any, ...]] | None:
+        rows = house.sql(
+            "SELECT status, extract(epoch FROM ended_at - placed_at)::float FROM orders_order"
+            " WHERE id = ANY(%s) AND ended_at IS NOT NULL",
+            ids,
+        )
+        return rows if len(rows) == len(ids) else None
+
+    return [(row[0], row[1]) for row in wait_for(look, f"{len(ids)} orders to end")]
+
+
+def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_for_a_lease(
+    house: House,
+) -> None:
+    with house.without("relay"):  # so that they are one batch
+        before = placed(house, 20)
+        token = house.place(card=poison.CARD)["token"]
+        after = placed(house, 20)
+    neighbours = ended(house, before + after)
+    assert {state for state, _ in neighbours} == {"completed"}
+
+    def letter() -> tuple[Any, ...] | None:
+        rows = house.sql(
+            "SELECT o.status, d.task, d.error_class, o.due_at, o.drives_total FROM workers_deadletter d"
+            " JOIN orders_order o ON o.id = d.order_id WHERE o.token = %s",
+            token,
+        )
+        return rows[0] if rows else None
+
+    status, task, error, due_at, drives = wait_for(letter, "the dead letter")
+    assert (status, task, due_at) == ("reserved", "payment.charge", None)
+    assert error.endswith("Poison")
+    assert drives - 1 == 3  # the fourth claim found it out
+    [(lost,)] = house.sql(
+        "SELECT extract(epoch FROM max(at) - min(at))::float FROM orders_orderevent e"
+        " JOIN orders_order o ON o.id = e.order_id WHERE o.token = %s",
+        token,
+    )
+    assert lost < LEASE.total_seconds()
+
+
+def faults(house: House, provider: str, **values: Any) -> None:
+    request = urllib.request.Request(  # noqa: S310 (our own URL)
+        f"{house.stack.url(provider)}/faults",
+        json.dumps(values).encode(),
+        {"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()  # noqa: S310
+
+
+def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it_is_back(
+    house: House,
+) -> None:
+    faults(house, "payments", down=True)
+    try:
+        ids = placed(house, 60)
+
+        def all_parked() -> bool | None:
+            [(parked,)] = house.sql(
+                "SELECT count(*) FROM orders_order o JOIN workers_breaker b ON b.parked_until = o.due_at"
+                " WHERE o.id = ANY(%s) AND b.provider = 'payments' AND o.drives = 0",
+                ids,
+            )
+            return parked >= len(ids) - 1 or None  # but for the one that is tried
+
+        wait_for(all_parked, "all of them to be parked")
+        tried = house.sql("SELECT sum(attempts) FROM orders_payment WHERE order_id = ANY(%s)", ids)
+
+        def trials() -> bool | None:
+            [(failed,)] = house.sql("SELECT failed_trials FROM workers_breaker WHERE provider = 'payments'")
+            return failed >= 2 or None
+
+        wait_for(trials, "two trials to fail")
+        wait_for(all_parked, "the trial to be parked again")
+        assert house.sql("SELECT sum(attempts) FROM orders_payment WHERE order_id = ANY(%s)", ids) == tried
+    finally:
+        faults(house, "payments", down=False)
+    assert {state for state, _ in ended(house, ids)} == {"completed"}
+    for order_id in ids:
+        [entry] = house.ledger("payments", f"S-{order_id + 100_000}")
+        assert entry["kind"] == "captured"
