@@ -24,6 +24,7 @@ from typing import Annotated
 
 import orjson
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from bench.cli import Json, command
@@ -33,7 +34,7 @@ from sandbox.stack.layout import ROOT, STACK
 from sandbox.stack.program import StackError
 
 PATCHES = ROOT / "tests" / "chaos" / "mutants"
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) \S+?::(\S+)(?: - (.*))?$", re.MULTILINE)
 _TESTS_FAILED = 1  # pytest's exit code; others mean that it did not come to testing
 # Of the stack, if there is one: a copy's tests start servers of their own.
 _NOT_HANDED_ON = ("DATABASE_URL", "BROKER_URL")
@@ -59,12 +60,13 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`by` are the tests that failed with the mutant and pass without."""
+    """`by` are the tests that failed with the mutant and pass without; `saying` what each said."""
 
     mutant: str
     breaks: str
     caught: bool
     by: list[str]
+    saying: list[str]
 
 
 def mutants() -> list[Mutant]:
@@ -106,8 +108,9 @@ def try_out(mutant: Mutant, folder: Path) -> Found:
         broken = _tests(mutant, folder)
     finally:
         _git(folder, "apply", "--reverse", str(mutant.patch))
-    by = [name.partition("::")[2] for name in _FAILED.findall(broken.stdout)]
-    return Found(mutant.name, mutant.breaks, broken.returncode == _TESTS_FAILED and bool(by), by)
+    failed = _FAILED.findall(broken.stdout)
+    by, saying = [name for name, _ in failed], [said for _, said in failed]
+    return Found(mutant.name, mutant.breaks, broken.returncode == _TESTS_FAILED and bool(by), by, saying)
 
 
 def _tests(mutant: Mutant, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -142,7 +145,9 @@ def tell(found: Sequence[Found]) -> None:
     table = Table("mutant", "what it breaks", "caught by", title="Mutants")
     for one in found:
         table.add_row(
-            one.mutant, one.breaks, "\n".join(one.by) if one.caught else "[bold red]NOT CAUGHT[/bold red]"
+            one.mutant,
+            one.breaks,
+            escape("\n".join(one.by)) if one.caught else "[bold red]NOT CAUGHT[/bold red]",
         )
     out.print(table, soft_wrap=False)
 

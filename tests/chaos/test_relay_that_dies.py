@@ -1,0 +1,78 @@
+"""A relay may die at any of its crash points: what it had claimed falls due again, and no event stays untold."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+from orders import driving
+from orders.crashpoints import Point
+from orders.models import Order, OrderEvent
+from tests.chaos.dying import dies
+from tests.making import place_order, stock
+from workers.queues import QueueName
+from workers.relay.feed import Feed
+from workers.relay.ringing import Relay
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LOOK = "from workers.relay.ringing import Relay\nRelay().turn()"
+TELL = "from workers.relay.feed import Feed\nFeed().turn()"
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """The broker of this run, empty but for the mark that it remembers."""
+    client = redis.Redis.from_url(settings.BROKER_URL)
+    client.flushall()
+    client.set("stampede:remembers", "1")
+    yield client
+    client.flushall()
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("point", "claimed", "rung"),
+    [
+        (Point.RELAY_BEFORE_CLAIM, False, 0),
+        (Point.RELAY_AFTER_CLAIM, True, 0),
+        (Point.RELAY_BEFORE_PUBLISH, True, 0),
+        (Point.RELAY_AFTER_PUBLISH, True, 1),
+    ],
+    ids=lambda value: value.value if isinstance(value, Point) else "",
+)
+def test_what_it_had_claimed_is_known_and_falls_due_again(
+    point: Point, claimed: bool, rung: int, broker: redis.Redis, tmp_path: Path
+) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    dies(tmp_path, point, LOOK)
+    order.refresh_from_db()
+    assert order.drives == claimed  # committed before anybody was told of it
+    assert order.due_at is not None
+    assert (order.due_at > timezone.now()) == claimed
+    assert order.due_at <= timezone.now() + driving.LEASE
+    assert broker.llen(QueueName.INVENTORY) == rung
+    broker.delete(QueueName.INVENTORY)
+    Order.objects.update(due_at=timezone.now() - timedelta(seconds=1))  # the lease has run out
+    Relay().turn()
+    assert broker.llen(QueueName.INVENTORY) == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "untold"),
+    [(Point.FEED_BEFORE_PUBLISH, 1), (Point.FEED_AFTER_PUBLISH, 1), (Point.FEED_AFTER_MARK, 0)],
+    ids=lambda value: value.value if isinstance(value, Point) else "",
+)
+def test_an_event_is_told_before_it_is_marked_as_told(
+    point: Point, untold: int, broker: redis.Redis, tmp_path: Path
+) -> None:
+    place_order()
+    dies(tmp_path, point, TELL)
+    assert OrderEvent.objects.filter(published_at=None).count() == untold
+    assert Feed().turn() == untold
+    assert not OrderEvent.objects.filter(published_at=None).exists()
