@@ -172,6 +172,8 @@ CARRIER_URL = ENVIRONMENT.carrier_url.rstrip("/")
 FLOWER_URL = ENVIRONMENT.flower_url
 MAILBOX_URL = ENVIRONMENT.mailbox_url
 UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
+# Who tells the desk in a sentence what an order is waiting for: whoever drives it, and that `orders` may not import.
+ORDER_EXPLAINED_BY = "workers.why.sentence"
 
 _email = dj_email_url.parse(ENVIRONMENT.email_url)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]

@@ -34,7 +34,7 @@ class Broker:
         for name in queues:
             pipe.lrange(name.value, 0, -1)
         return {
-            order_id for messages in pipe.execute() for message in messages for order_id in _orders(message)
+            order_id for messages in pipe.execute() for message in messages for order_id in orders_in(message)
         }
 
     def remember(self) -> None:
@@ -48,7 +48,7 @@ def waiting(lengths: dict[QueueName, int], queues: Collection[QueueName]) -> int
     return sum(lengths[name] for name in queues)
 
 
-def _orders(message: bytes) -> list[int]:
+def orders_in(message: bytes) -> list[int]:
     """The orders that a step's message speaks of, as Celery writes it (protocol 2); none if it is no step's."""
     try:
         args = orjson.loads(base64.b64decode(orjson.loads(message)["body"]))[0]

@@ -107,7 +107,7 @@ def test_the_page_shows_all_there_is(
     )
     deadletters.bury(Step.SMS, {order.pk: ConnectionError("gateway is away")})
     order = Order.objects.get(pk=order.pk)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         page = desk.get(page_of(order)).content.decode()
     for piece in (
         order.number,

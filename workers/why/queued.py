@@ -1,0 +1,64 @@
+"""Where in the broker an order's message is: it waits in a queue, a worker has it, or there is none."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+
+import orjson
+import redis
+from django.conf import settings
+
+from workers.queues import ORDER_QUEUES, QueueName
+from workers.relay.broker import orders_in
+
+# Whoever asks wants a sentence now; a broker that is away is something to say, too.
+_SECONDS = 1.0
+# Messages looked through in each queue, the eldest first: the relay lets no more than a few batches wait.
+_MOST = 500
+# Where kombu keeps what workers have taken and not acknowledged.
+_TAKEN = "unacked"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What the broker has of one order; `queue` None and `taken` False: nothing.
+
+    `ahead` counts the messages before the order's in its queue, `eldest` are the orders of the first of them, and
+    `waiting` counts all messages in all the queues that orders pass through.
+    """
+
+    queue: QueueName | None = None
+    ahead: int = 0
+    eldest: Collection[int] = ()
+    taken: bool = False
+    waiting: int = 0
+
+
+def find(order_id: int) -> Queued:
+    """Look for the order's message. Raises redis.RedisError when the broker does not answer."""
+    pipe = _client().pipeline(transaction=False)
+    for name in ORDER_QUEUES:
+        pipe.llen(name.value)
+        pipe.lrange(name.value, -_MOST, -1)  # who waits longest stands last
+    pipe.hvals(_TAKEN)
+    *answers, taken = pipe.execute()
+    lengths, queues = answers[::2], answers[1::2]
+    for name, messages in zip(ORDER_QUEUES, queues, strict=True):
+        for ahead, message in enumerate(reversed(messages)):
+            if order_id in orders_in(message):
+                return Queued(name, ahead, orders_in(messages[-1]), waiting=sum(lengths))
+    return Queued(taken=any(order_id in _taken(item) for item in taken), waiting=sum(lengths))
+
+
+def _taken(item: bytes) -> list[int]:
+    """Kombu keeps the message with its exchange and routing key."""
+    try:
+        message, *_ = orjson.loads(item)
+    except (ValueError, TypeError):
+        return []
+    return orders_in(orjson.dumps(message))
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.BROKER_URL, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
