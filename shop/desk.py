@@ -23,8 +23,20 @@ def unfold(*, flower_url: str, mailbox_url: str) -> dict[str, Any]:
             "items": [
                 _item("Overview", "dashboard", "index", _is_staff),
                 _item("Orders", "receipt_long", "orders_order_changelist", _may("orders.view_order")),
+                _item("Dead letters", "report", "workers_deadletter_groups", _may("workers.view_deadletter")),
+                _item("Breakers", "power", "workers_breaker_changelist", _may("workers.view_breaker")),
+            ],
+        },
+        {
+            "title": "Payments",
+            "separator": True,
+            "items": [
+                _item("Findings", "balance", "orders_finding_changelist", _may("orders.view_finding")),
                 _item(
-                    "Dead letters", "report", "workers_deadletter_changelist", _may("workers.view_deadletter")
+                    "Provider's reports",
+                    "inbox",
+                    "orders_providerevent_changelist",
+                    _may("orders.view_providerevent"),
                 ),
             ],
         },

@@ -8,16 +8,17 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Min
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from orders.admin.page import STATUS_COLOURS
 from orders.admin.standing import Standing, that_stand
 from orders.models import Document, Order
 from orders.states import OrderStatus
-from workers.models import DeadLetter
+from workers.deadletters.choosing import groups, open_letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +78,25 @@ def _statuses() -> list[Figure]:
 
 
 def _dead_letters() -> tuple[Figure, dict[str, Any]]:
-    address = reverse("admin:workers_deadletter_changelist")
-    still_open = DeadLetter.objects.filter(resolved_at=None)
-    groups = (
-        still_open.order_by()
-        .values("task", "error_class", "fingerprint")
-        .annotate(count=Count("pk"), latest=Max("created_at"), said=Max("message"))
-        .order_by("-count")[:10]
-    )
+    count = open_letters().count()
     rows = [
         (
-            group["task"],
-            group["error_class"].rpartition(".")[2],
-            group["said"][:120],
-            f"{group['count']:,}",
-            naturaltime(group["latest"]),
+            group.task,
+            format_html(
+                '<a class="text-link" href="{}">{}</a>',
+                reverse("admin:workers_deadletter_group", args=[group.fingerprint]),
+                group.error_class.rpartition(".")[2],
+            ),
+            group.message[:120],
+            f"{group.count:,}",
+            naturaltime(group.last),
         )
-        for group in groups
+        for group in groups(open_letters(), limit=10)
     ]
-    count = still_open.count()
     figure = Figure(
         "Open dead letters",
         f"{count:,}",
-        address,
+        reverse("admin:workers_deadletter_groups"),
         colour="danger" if count else "",
         note="need a person" if count else "nothing was given up",
     )
