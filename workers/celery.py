@@ -79,14 +79,24 @@ app.conf.update(
     # Logging is Django's.
     worker_hijack_root_logger=False,
     timezone="UTC",
-    imports=["workers.tasks", "workers.audit.task", "workers.failing", "workers.lost"],
+    imports=["workers.tasks", "workers.audit.task", "workers.failing", "workers.lost", "workers.reconciling"],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
     beat_schedule={
         "look through the books": {
             "task": "audit.books",
             "schedule": crontab(hour=3, minute=17),
             "options": {"expires": 6 * 3600},
-        }
+        },
+        "hold the payment provider's list against the books": {
+            "task": "audit.reconcile",
+            "schedule": crontab(hour=3, minute=47),
+            "options": {"expires": 6 * 3600},
+        },
+        "apply what came from the payment provider too early": {
+            "task": "payment.sweep_inbox",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
     },
 )
 # A worker keeps its connection to the database for so many tasks; Celery would open a new one for each, which costs

@@ -2,6 +2,7 @@
 stock level goes through the same functions as everything else, after a page that asks and by a POST."""
 
 from orders.admin.order import OrderAdmin
+from orders.admin.payments import FindingAdmin, ProviderEventAdmin
 from orders.admin.stock import StockItemAdmin, StockMovementAdmin
 
-__all__ = ["OrderAdmin", "StockItemAdmin", "StockMovementAdmin"]
+__all__ = ["FindingAdmin", "OrderAdmin", "ProviderEventAdmin", "StockItemAdmin", "StockMovementAdmin"]

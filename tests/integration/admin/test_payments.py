@@ -1,0 +1,80 @@
+"""Reports of the payment provider and the reconciler's findings at the desk: read, narrowed, and never edited."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from orders.models import Finding, ProviderEvent
+from tests.making import place_order, stock
+
+pytestmark = pytest.mark.django_db
+EVENTS, FINDINGS = "/admin/orders/providerevent/", "/admin/orders/finding/"
+
+
+def shown(desk: Client, path: str, **query: str) -> set[str]:
+    """The charges that a list shows."""
+    response = desk.get(path, query)
+    assert response.status_code == 200
+    return set(re.findall(r"pi_\w+", response.content.decode()))
+
+
+@pytest.fixture
+def events() -> list[ProviderEvent]:
+    """One applied, one that waits, one about no order of ours."""
+    stock(KETTLE=1)
+    order = place_order()
+    return ProviderEvent.objects.bulk_create(
+        ProviderEvent(
+            gateway="sandbox",
+            event_id=f"evt_{name}",
+            kind="charge.refunded",
+            reference=f"pi_{name}",
+            order=None if name == "nobody" else order,
+            body="{}",
+            applied_at=timezone.now() if name == "applied" else None,
+        )
+        for name in ("applied", "waiting", "nobody")
+    )
+
+
+def test_reports_are_narrowed_to_those_that_wait(desk: Client, events: list[ProviderEvent]) -> None:
+    assert shown(desk, EVENTS) == {"pi_applied", "pi_waiting", "pi_nobody"}
+    assert shown(desk, EVENTS, applied="no") == {"pi_waiting", "pi_nobody"}
+    assert shown(desk, EVENTS, applied="nobody") == {"pi_nobody"}
+    assert shown(desk, EVENTS, applied="yes") == {"pi_applied"}
+
+
+def test_reports_are_found_by_what_a_person_has_at_hand(desk: Client, events: list[ProviderEvent]) -> None:
+    assert events[0].order
+    assert shown(desk, EVENTS, q=events[0].order.number) == {"pi_applied", "pi_waiting"}
+    assert shown(desk, EVENTS, q="evt_nobody") == {"pi_nobody"}
+    assert shown(desk, EVENTS, q="pi_waiting") == {"pi_waiting"}
+
+
+def test_findings_are_shown_with_both_sides(desk: Client) -> None:
+    for reference, resolved in (("pi_open", None), ("pi_done", timezone.now())):
+        Finding.objects.create(
+            gateway="sandbox",
+            kind=Finding.Kind.UNKNOWN_CHARGE,
+            reference=reference,
+            currency="GBP",
+            ours_minor=0,
+            theirs_minor=500,
+            detail=f"£5.00 are captured for no order of ours ({reference}).",
+            resolved_at=resolved,
+        )
+    assert shown(desk, FINDINGS, open="yes") == {"pi_open"}
+    assert shown(desk, FINDINGS, open="no") == {"pi_done"}
+    page = desk.get(FINDINGS).content.decode()
+    assert "Captured without an order" in page
+    assert "£5.00" in page
+
+
+def test_neither_is_edited(desk: Client, events: list[ProviderEvent]) -> None:
+    page = f"{EVENTS}{events[0].pk}/change/"
+    assert desk.get(page).status_code == 200
+    assert desk.post(page, {"kind": "x"}).status_code == 403
+    assert desk.post(f"{EVENTS}{events[0].pk}/delete/", {"post": "yes"}).status_code == 403
+    assert desk.get(f"{EVENTS}add/").status_code == 403

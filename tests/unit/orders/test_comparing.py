@@ -1,0 +1,96 @@
+"""Comparing a charge with the books: whatever both say, what agrees is silent and what is under way is left alone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.models import Finding
+from orders.payments.charging import charge_key
+from orders.payments.comparing import SETTLE, UNDER_WAY, WITHOUT_GOODS, Books, Charge, Difference, compare
+from orders.payments.gateway import Intent
+from orders.states import END_STATES, OrderStatus
+
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=1)
+KEY = uuid4()
+
+money = st.integers(0, 3).map(lambda pounds: pounds * 100)
+intents = st.builds(
+    lambda status, captured, refunded: Intent(
+        "pi_1",
+        status,
+        captured if status == "captured" else 0,
+        min(refunded, captured) if status == "captured" else 0,
+    ),
+    st.sampled_from(["captured", "authorised", "requires_action", "declined", "voided"]),
+    money,
+    money,
+)
+charges = st.builds(
+    Charge, intents, st.just("GBP"), st.just(LONG_AGO), st.sampled_from([None, charge_key(KEY), "x"])
+)
+books = st.builds(
+    lambda status, driven, ended, reference, captured, refunded: Books(
+        1, status, driven, ended, "GBP", KEY, reference, captured, min(refunded, captured), 0, LONG_AGO
+    ),
+    st.sampled_from(OrderStatus),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["", "pi_1", "pi_2"]),
+    money,
+    money,
+)
+
+
+def settled(status: OrderStatus, captured: int, refunded: int) -> Books:
+    return Books(1, status, False, True, "GBP", KEY, "pi_1", captured, refunded, 0, LONG_AGO)
+
+
+@given(charges, books)
+def test_what_is_driven_or_young_is_left_alone(charge: Charge, ours: Books) -> None:
+    assert compare(charge, replace(ours, driven=True), NOW) == UNDER_WAY
+    assert compare(charge, replace(ours, changed_at=NOW - SETTLE / 2), NOW) == UNDER_WAY
+    assert compare(replace(charge, created_at=NOW - SETTLE / 2), ours, NOW) == UNDER_WAY
+    assert compare(replace(charge, created_at=NOW - SETTLE / 2), None, NOW) == UNDER_WAY
+
+
+@given(intents, st.sampled_from(sorted(END_STATES)))
+def test_silence_means_that_both_say_the_same(intent: Intent, status: OrderStatus) -> None:
+    charge = Charge(intent, "GBP", LONG_AGO, None)
+    if compare(charge, settled(status, intent.captured_minor, intent.refunded_minor), NOW) is None and (
+        status in WITHOUT_GOODS
+    ):
+        assert intent.captured_minor == intent.refunded_minor
+        assert intent.status not in ("authorised", "requires_action")
+
+
+@given(charges, books)
+def test_whatever_differs_by_a_penny_is_told(charge: Charge, ours: Books) -> None:
+    ours = replace(ours, driven=False, reference="pi_1")
+    same = (ours.captured_minor, ours.refunded_minor) == (
+        charge.intent.captured_minor,
+        charge.intent.refunded_minor,
+    )
+    found = compare(charge, ours, NOW)
+    if not same and ours.status not in WITHOUT_GOODS:
+        assert isinstance(found, Difference)
+    if found is None and ours.status not in WITHOUT_GOODS:
+        assert same
+
+
+@given(charges, books)
+def test_only_money_of_an_order_that_ended_without_goods_is_mended(charge: Charge, ours: Books) -> None:
+    found = compare(charge, ours, NOW)
+    if isinstance(found, Difference) and found.mends:
+        assert ours.status in WITHOUT_GOODS
+        assert ours.ended
+        assert found.kind in (Finding.Kind.CHARGE_HELD, Finding.Kind.REFUND_MISSING)
+
+
+@given(intents)
+def test_money_that_nobody_ordered_is_told_until_it_is_given_back(intent: Intent) -> None:
+    found = compare(Charge(intent, "GBP", LONG_AGO, None), None, NOW)
+    assert isinstance(found, Difference) == (intent.captured_minor > intent.refunded_minor)
