@@ -11,9 +11,9 @@ A second replay on the same shop finds the catalogue there and fills the shelves
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, LiteralString
+from typing import Annotated, Any, LiteralString
 
 import orjson
 import typer
@@ -23,13 +23,15 @@ from bench import shoppers
 from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
-from bench.load import Customers, OnAnswer, Purchase, closed_loop
+from bench.load import Customers, OnAnswer, Purchase, closed_loop, open_loop
 from bench.people import COUNTRIES, HOME, buyer
 from bench.run import Run
 from sandbox.stack.program import StackError
 from shop.catalogue.importing import sales, table
 from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.retail import Invoice, invoices
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 SHORT_EVERY = 20
 CUSTOMERS = 16  # orders under way at once
@@ -75,7 +77,21 @@ class Sift:
         return None if left else NOT_ON_SALE
 
 
-async def replay(run: Run, file: Path, *, customers: int, flush_every: float) -> None:
+async def replay(
+    run: Run,
+    file: Path,
+    *,
+    customers: int,
+    flush_every: float = 0.0,
+    limit: int | None = None,
+    per_second: float = 0.0,
+    beside: Work | None = None,
+    relieve: Work | None = None,
+) -> None:
+    """Replay the file, or the first `limit` of its orders: as fast as the customers can, or so many a second.
+
+    `beside` is done while they come, again and again until the last has its answer; then `relieve` once.
+    """
     note(f"Reading {file.name} and importing its catalogue …")
     try:
         found = await asyncio.to_thread(invoices, file)
@@ -84,19 +100,33 @@ async def replay(run: Run, file: Path, *, customers: int, flush_every: float) ->
     skus = sorted({sku for invoice in found for sku in invoice.items()})
     await _stock(run, file, skus)
     sift = Sift(run.key, await run.books.on_sale(skus))
-    purchases = sift.purchases(found)
+    purchases = sift.purchases(found)[:limit]
     run.figures.refused.update(sift.refused)
     rows = sum(len(invoice.rows) for invoice in found)
     run.more.update(invoices=len(found), lines=rows, refused_lines=dict(sift.lines.most_common()))
     note(f"{len(purchases):,} of {len(found):,} invoices are orders; placing them …")
 
     async def order(on_answer: OnAnswer) -> None:
+        doing = asyncio.create_task(_again_and_again(beside)) if beside else None
         async with Customers(run.house["SHOP_URL"], customers) as client:
-            await closed_loop(client, purchases, customers, on_answer)
+            if per_second:
+                await open_loop(client, purchases, per_second, on_answer)
+            else:
+                await closed_loop(client, purchases, customers, on_answer)
+        if doing:
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
+        if relieve:
+            await relieve()
 
     await run.carry(len(purchases), order, flush_every=flush_every)
     note("Proving the books …")
     run.audit()
+
+
+async def _again_and_again(work: Work) -> None:
+    while True:
+        await work()
 
 
 async def _stock(run: Run, file: Path, skus: list[str]) -> None:

@@ -33,6 +33,9 @@ class Point(StrEnum):
     PLACE_BEFORE_COMMIT = "place.before_commit"
     PLACE_AFTER_COMMIT = "place.after_commit"
 
+    WEBHOOK_BEFORE_COMMIT = "webhook.before_commit"
+    WEBHOOK_AFTER_COMMIT = "webhook.after_commit"
+
     RELAY_BEFORE_CLAIM = "relay.before_claim"
     RELAY_AFTER_CLAIM = "relay.after_claim"
     RELAY_BEFORE_PUBLISH = "relay.before_publish"

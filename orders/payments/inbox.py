@@ -20,6 +20,7 @@ from typing import LiteralString
 from django.db import transaction
 
 from orders import driving, sql
+from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.states import FAILED_STATES, OrderStatus
 
@@ -77,6 +78,8 @@ class Report:
 
 def keep(report: Report) -> int:
     """Keep a report; returns its id in the inbox, which is the same however often it comes."""
+    orders = [report.order_id] if report.order_id else []
+    reached(Point.WEBHOOK_BEFORE_COMMIT, orders)
     [(kept,)] = sql.rows(
         _KEEP,
         {
@@ -89,6 +92,7 @@ def keep(report: Report) -> int:
             "happened_at": report.happened_at,
         },
     )
+    reached(Point.WEBHOOK_AFTER_COMMIT, orders)
     return int(kept)
 
 

@@ -167,6 +167,12 @@ def chaos(context: typer.Context) -> None:
     _become(sys.executable, "-P", "-m", "bench.chaos", *context.args)
 
 
+@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
+def troubles(context: typer.Context) -> None:
+    """FILE [--trouble NAME] [--orders N] [--json FILE]  A replay while one thing goes wrong all the time."""
+    _become(sys.executable, "-P", "-m", "bench.chaos.troubles", *context.args)
+
+
 @app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
 def mutants(context: typer.Context) -> None:
     """[NAME …] [--json FILE]  Break the shop on purpose, in a copy: does the suite bite?"""

@@ -1,0 +1,158 @@
+"""`./dev troubles FILE`: a real retailer's orders, while one thing goes wrong all the time. Each trouble has a house
+of its own, and ends with the books proved.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import redis
+import typer
+import uvloop
+from redis.exceptions import RedisError
+from rich.table import Table
+
+from bench.chaos.house import POOL_NAMES, House, opened
+from bench.chaos.strikes import HANG_MS, let_go, set_faults
+from bench.cli import Json, command
+from bench.display import note
+from bench.replay import replay
+from bench.run import Run
+from sandbox.stack.console import out
+
+ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
+DOWN_SECONDS = 60.0
+
+
+class Trouble(StrEnum):
+    WIPED = "wiped"
+    DATABASE = "database"
+    PROVIDER = "provider"
+    LATE = "late"
+    POOLS = "pools"
+
+
+async def _wiped(house: House) -> None:
+    await asyncio.sleep(5)
+    await asyncio.to_thread(_flush, house)
+
+
+async def _database(house: House) -> None:
+    await asyncio.sleep(20)
+    house.signal(await asyncio.to_thread(house.main, "postgres"), signal.SIGKILL)
+
+
+async def _provider(house: House) -> None:
+    await asyncio.sleep(10)
+    await set_faults(house, "payments", {"down": True})
+    await asyncio.sleep(DOWN_SECONDS)
+    await set_faults(house, "payments", {"down": False})
+    await asyncio.Event().wait()  # once
+
+
+async def _late(house: House) -> None:
+    await set_faults(house, "payments", {"late_answer_rate": 0.1, "late_answer_s": HANG_MS / 1000})
+    await asyncio.Event().wait()  # until it is let go
+
+
+async def _pools(house: House) -> None:
+    await asyncio.sleep(15)
+    for name in POOL_NAMES:
+        for pid in (
+            await asyncio.to_thread(house.main, name),
+            *await asyncio.to_thread(house.children, name),
+        ):
+            if pid:
+                house.signal(pid, signal.SIGKILL)
+
+
+TROUBLES: dict[Trouble, tuple[str, Callable[[House], Awaitable[None]]]] = {
+    Trouble.WIPED: ("the broker is wiped every 5 s", _wiped),
+    Trouble.DATABASE: ("PostgreSQL is killed every 20 s", _database),
+    Trouble.PROVIDER: (f"the payment provider is down for {DOWN_SECONDS:.0f} s", _provider),
+    Trouble.LATE: ("of 10 % of the charges the answer comes after our time-out", _late),
+    Trouble.POOLS: ("all worker pools are killed at once every 15 s", _pools),
+}
+
+
+async def suffer(house: House, trouble: Trouble, file: Path, orders: int) -> Run:
+    """Replay so many orders of the file in this trouble, let go, wait for the last, and prove the books."""
+    run = Run(house.measured, "replay")
+    happened = 0
+
+    async def once() -> None:
+        nonlocal happened
+        happened += 1
+        await TROUBLES[trouble][1](house)
+
+    async def relieved() -> None:
+        await let_go(house)
+        await set_faults(house, "payments", {"down": False})
+
+    await replay(
+        run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, beside=once, relieve=relieved
+    )
+    run.more["trouble"] = {"name": trouble.value, "times": happened}
+    return run
+
+
+def _flush(house: House) -> None:
+    with suppress(RedisError), redis.Redis.from_url(house.stack.valkey.url, socket_timeout=5) as broker:
+        broker.flushall()
+
+
+def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
+    found = run.figures.as_json()
+    return {
+        "trouble": trouble.value,
+        "what": TROUBLES[trouble][0],
+        "accepted": found["accepted"],
+        "ended": found["ended"],
+        "post_p99_ms": found["post_ms"].get("p99"),
+        "to_completed_s": {
+            name: round(ms / 1000, 1)
+            for name, ms in found["to_completed_ms"].items()
+            if name in ("p50", "p99", "max")
+        },
+        "books_clean": bool(run.more.get("audit") and run.more["audit"]["clean"]),
+        "problems": run.problems,
+    }
+
+
+@command
+def main(
+    file: Annotated[Path, typer.Argument(help="A retailer's sales, such as online-retail-2011-11.csv.gz.")],
+    trouble: Annotated[list[Trouble] | None, typer.Option(help="Only this one. May be repeated.")] = None,
+    orders: Annotated[int, typer.Option(min=1, help="How many of the file's orders.")] = ORDERS,
+    json: Json = None,
+) -> int:
+    """Replay a retailer's orders while one thing goes wrong all the time; ends with the books proved."""
+    rows = []
+    for one in trouble or list(Trouble):
+        note(f"{TROUBLES[one][0]} …")
+        with opened() as house:
+            rows.append(_row(one, uvloop.run(suffer(house, one, file, orders))))
+    table = Table("trouble", "accepted", "ended", "to completed s", "books", title="A replay in trouble")
+    for row in rows:
+        table.add_row(
+            row["what"],
+            str(row["accepted"]),
+            str(row["ended"]),
+            str(row["to_completed_s"]),
+            "clean" if row["books_clean"] else "[bold red]WRONG[/bold red]",
+        )
+    out.print(table, soft_wrap=False)
+    for problem in [problem for row in rows for problem in row["problems"]]:
+        out.print(f"[bold red]{problem}[/bold red]")
+    if json:
+        json.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+    return 1 if any(row["problems"] for row in rows) else 0
+
+
+if __name__ == "__main__":
+    main()
