@@ -17,12 +17,13 @@ import aiohttp
 import redis
 from redis.exceptions import RedisError
 
-from bench.chaos.house import Hit, House
+from bench.chaos.house import POOL_NAMES, Hit, House
 from bench.chaos.plan import Strike, Way
 from bench.chaos.proxy import Fault, Proxy
 from orders.crashpoints import Point
 
-HIT_SECONDS = 15.0  # for a token to be taken; PDFs wait for a quiet moment
+HIT_SECONDS = 15.0  # for a token to be taken
+QUIET_HIT_SECONDS = 60.0  # the same where PDFs are made, which wait until no order is due
 LOOK_SECONDS = 0.02
 UP_SECONDS = 60.0  # for a killed program to run again
 HANG_MS = 12_000.0  # longer than the shop waits for an answer
@@ -52,6 +53,8 @@ _PROVIDER_FAULTS: dict[str, dict[str, Any]] = {
 }
 _NO_FAULTS = {name: 0 for faults in _PROVIDER_FAULTS.values() for name in faults}
 PROVIDER_SECONDS = 4.0
+# Points that a worker's main process comes by.
+_OF_MAIN = (Point.TASK_BEFORE_ACK, Point.TASK_AFTER_ACK)
 
 
 @dataclass
@@ -93,7 +96,8 @@ class Striker:
     async def _at_point(self, strike: Strike) -> Struck:
         point = Point(strike.target)
         self._house.arm(point, strike.action)
-        until = time.monotonic() + HIT_SECONDS
+        quiet = strike.target.startswith("documents.")
+        until = time.monotonic() + (QUIET_HIT_SECONDS if quiet else HIT_SECONDS)
         try:
             while time.monotonic() < until:
                 for hit in self._house.new_hits():
@@ -114,7 +118,7 @@ class Striker:
         if not victims or not main:
             return Struck(strike, time.time(), hit=False)
         victim = self._dice.choice(victims)
-        struck = Struck(strike, time.time(), f"{name} child" if child else name, orders)
+        struck = Struck(strike, time.time(), _process(name, child), orders)
         house.signal(victim, signal.SIGKILL)
         struck.back = await self._runs_again(name, main, victims if child else [])
         return struck
@@ -186,7 +190,13 @@ async def let_go(house: House) -> None:
 
 
 def _struck(strike: Strike, hit: Hit) -> Struck:
-    return Struck(strike, hit.at, hit.process, hit.orders)
+    child = hit.does != "kill-parent" and hit.point not in _OF_MAIN
+    return Struck(strike, hit.at, _process(hit.process, child), hit.orders)
+
+
+def _process(name: str, child: bool) -> str:
+    """Of the programs that have processes below them, which of the two."""
+    return f"{name} {'child' if child else 'main'}" if name in (*POOL_NAMES, "web") else name
 
 
 def _wipe(house: House) -> None:
