@@ -33,8 +33,8 @@ TIME_LIMIT = 30
 # How long a worker waits for its database, in seconds. It could do nothing else; afterwards the leases run out.
 HOUSE_PATIENCE = 15.0
 
-# After these an order has more to do: who was rung for one of them alone is looked at again.
-_LEADING_ON = (Step.RESERVE, Step.CHARGE, Step.RELEASE, Step.GIVE_BACK)
+# After these an order stands elsewhere and has more to do: who was rung for one of them alone is looked at again.
+LEADING_ON = (Step.RESERVE, Step.CHARGE)
 _FORGIVE = {
     Step.CHARGE: forgiving.forgive_payments,
     Step.GIVE_BACK: forgiving.forgive_payments,
@@ -74,7 +74,7 @@ def perform(
     reached(Point.TASK_BEGINS, ids)
     try:
         done = _work(step, work, ids)
-        if done and step in _LEADING_ON and not task.request.chain:
+        if done and step in LEADING_ON and not task.request.chain:
             driving.make_due(done)
     except OUR_HOUSE:
         _hand_back(ids)

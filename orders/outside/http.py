@@ -130,7 +130,8 @@ async def each(
 
     The session's connection limit bounds how many are in flight. In company nobody waits long for one: when half of
     the batch has been answered, the rest get as long again as that took, four times, and at least a second; whoever
-    is not answered by then is cut off as NotNow, leaves the batch and is asked about by itself.
+    is not answered by then is cut off, leaves the batch and is asked about by itself: as NotNow when somebody had a
+    real answer, as Transient when the provider answered nobody.
     """
     if len(items) == 1:
         return [await _caught(call(items[0]))]
@@ -147,7 +148,9 @@ async def each(
         task.cancel()
     if waiting:
         await asyncio.wait(waiting)
-    late = NotNow("no answer yet while the rest of the batch had theirs")
+    answers = [None if task.cancelled() else task.result() for task in tasks]
+    is_well = any(answer is not None and type(answer) is not Transient for answer in answers)
+    late = (NotNow if is_well else Transient)("no answer yet while the rest of the batch had theirs")
     return [late if task.cancelled() else task.result() for task in tasks]
 
 

@@ -101,8 +101,7 @@ def is_away(failure: Failure) -> bool:
 def report(admission: Admission, outcome: Outcome) -> Report:
     """Tell the breaker what came of the calls of those who passed."""
     away = [failure for failure in outcome.failed if is_away(failure)]
-    not_now = sum(isinstance(failure.error, NotNow) for failure in outcome.failed)
-    answered = len(admission.passing) - len(away) - not_now - len(outcome.untried)
+    answered = len(admission.passing) - len(away) - len(outcome.untried)
     calm = admission.state == State.CLOSED and not admission.failures
     if admission.provider is None or not admission.passing or (calm and not away):
         return Report()

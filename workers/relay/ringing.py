@@ -24,6 +24,7 @@ from workers.parking import park
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.relay.broker import Broker, waiting
 from workers.relay.claiming import Due, any_due, claim_documents, claim_orders, take_all_back, take_back
+from workers.steps import LEADING_ON
 from workers.tasks import render_documents
 from workers.workflow import Plan, Step, canvas, remaining
 
@@ -185,4 +186,4 @@ def _first(plan: Plan) -> tuple[Step, ...]:
 def _for_suspects(plan: Plan) -> Plan:
     """Those whose worker died go in small batches, which cost much an order: only as far as the next step, after which
     the innocent are looked at again (workers.steps) and go on in company."""
-    return plan if isinstance(plan[0], tuple) else plan[:1]
+    return plan[:1] if plan[0] in LEADING_ON else plan
