@@ -1,8 +1,9 @@
 """What is answered while the database is away: 503, when to come back, and what became of what was asked for.
 
 Nothing here asks the database. Programs get a problem, people a page, and htmx, which shows neither, a sentence. A page
-that was asked for tries again by itself; a form that was sent is held ready to be sent again, by a button and not by
-itself, with what was typed into it. The cart is in its cookie, which no such answer touches.
+that was asked for looks whether the shop is back, and then loads what was asked for. A form that was sent is held ready
+to be sent again, by a button and not by itself, with what was typed into it. The cart is in its cookie, which no such
+answer touches.
 """
 
 import logging
@@ -56,4 +57,4 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
 def _page(request: HttpRequest) -> dict[str, object]:
     repeatable = request.method == "POST" and not request.path.startswith(_NOT_REPEATED)
     sent = [(name, value) for name, values in request.POST.lists() for value in values] if repeatable else []
-    return {"retry_after": RETRY_AFTER, "sent": sent, "is_order": request.path == "/checkout/"}
+    return {"sent": sent, "is_order": request.path == "/checkout/"}

@@ -5,8 +5,10 @@ import json
 import re
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -83,14 +85,18 @@ def test_programs_get_a_problem(ask: Ask, method: str, path: str) -> None:
     assert found["type"] == "/api/problems/temporarily-unavailable/"
 
 
-def test_a_page_tries_again_by_itself_and_a_form_never(ask: Ask) -> None:
+def test_a_page_goes_on_by_itself_and_a_form_never(ask: Ask) -> None:
     for method, again in (("GET", True), ("POST", False)):
         answer, body = ask(method, "/checkout/", b"ticket=x" if method == "POST" else None)
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
         assert answer.headers["Content-Type"] == "text/html"
         assert "Set-Cookie" not in answer.headers
         assert "Your cart is safe" in body
-        assert ('http-equiv="refresh"' in body) is again
+        script = re.search(r"<script>(.*)</script>", body, re.DOTALL)
+        assert (script is not None) is again
+        if script:
+            digest = b64encode(sha256(script[1].encode()).digest()).decode()
+            assert f"'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
         assert ("one checkout makes one order" in body) is not again
 
 
