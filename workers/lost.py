@@ -55,14 +55,15 @@ def miss(sender: Any = None, exception: BaseException | None = None, args: Any =
             with connection.cursor() as cursor:
                 cursor.execute(_LOCK_TIMEOUT)
             deadletters.note_attempts(Step(sender.name), dict.fromkeys(ids, exception))
-            again = driving.drive_again(ids)
+            # Who hung until its time was up has been driven again already: its lease is shorter.
+            again = 0 if isinstance(exception, TimeLimitExceeded) else driving.drive_again(ids)
     except (DatabaseError, InterfaceError) as error:
         log.warning(
             "%s lost its process with %s; they wait for their leases: %s", sender.name, describe(ids), error
         )
     else:
         log.warning(
-            "%s lost its process with %s; %d of them are driven again.", sender.name, describe(ids), again
+            "%s lost its process with %s; %d of them are due at once.", sender.name, describe(ids), again
         )
     finally:
         # Children are forked from this process, and must not inherit a connection.

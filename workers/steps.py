@@ -27,8 +27,8 @@ from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
-# Longer than any batch may take (a refund is three calls in a row); what hangs for longer is killed with its process,
-# which must not stand idle, and its orders are driven again (workers.lost).
+# Longer than any batch may take (a refund is three calls in a row), and than the lease: what hangs for longer has been
+# rung for again, and is killed with its process, which must not stand in the way.
 TIME_LIMIT = 30
 # How long a worker waits for its database, in seconds. It could do nothing else; afterwards the leases run out.
 HOUSE_PATIENCE = 15.0

@@ -13,6 +13,7 @@ from orders.models import Order
 from sandbox.stack.servers import Servers
 from tests.making import place_order
 from workers import lost
+from workers.models import FailedAttempt
 from workers.relay.claiming import claim_orders
 from workers.retry import HOUSE
 from workers.steps import TIME_LIMIT, StepTask, perform
@@ -34,13 +35,21 @@ def standing() -> list[tuple[bool, int]]:
     return [(order.due_at is not None and order.due_at <= now, order.drives) for order in Order.objects.all()]
 
 
-@pytest.mark.parametrize("error", [WorkerLostError("signal 9"), TimeLimitExceeded(TIME_LIMIT)])
-def test_the_orders_of_a_lost_process_are_due_at_once_and_the_drive_counts(error: Exception) -> None:
+def test_the_orders_of_a_lost_process_are_due_at_once_and_the_drive_counts() -> None:
     ids = under_way()
-    lost.miss(sender=reserve, exception=error, args=[ids])
+    lost.miss(sender=reserve, exception=WorkerLostError("signal 9"), args=[ids])
     assert connection.connection is None  # children that are forked now inherit nothing
     assert standing() == [(True, 1)] * 3
     assert [order.drives for order in claim_orders(100)] == [2, 2, 2]
+
+
+def test_who_hung_until_its_time_was_up_has_been_driven_again_already() -> None:
+    """Driven twice at once it would be poison before its time."""
+    ids = under_way()
+    Order.objects.update(drives=2)  # the lease ran out, and the message waits behind the process that hangs
+    lost.miss(sender=reserve, exception=TimeLimitExceeded(TIME_LIMIT), args=[ids])
+    assert standing() == [(False, 2)] * 3
+    assert FailedAttempt.objects.count() == 3
 
 
 def test_who_has_gone_on_without_the_process_is_left_alone() -> None:
@@ -76,7 +85,7 @@ def test_without_a_database_the_lease_is_left(house: Servers, caplog: pytest.Log
 
 
 def test_no_step_may_hang_for_ever() -> None:
-    """Yet no shorter than its lease: who is killed at its end is driven again, and not twice at once."""
+    """Yet longer than its lease: who is killed for it has been driven again, and must not be once more."""
     assert isinstance(reserve, StepTask)
     assert LEASE.total_seconds() < TIME_LIMIT == reserve.time_limit
 
