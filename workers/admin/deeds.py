@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
-from workers.deadletters import replay, rolling
+from workers.deadletters import note, replay, rolling
 from workers.deadletters.discarding import discard
 from workers.models import DeadLetter
 
@@ -44,6 +44,10 @@ class CanaryForm(WhyForm):
         help_text="How fast the rest follow, once the first has gone through.",
     )
     field_order = ("rate", "why")
+
+
+class NoteForm(forms.Form):
+    why = forms.CharField(max_length=300, label="Note", widget=UnfoldAdminTextInputWidget)
 
 
 class DiscardForm(forms.Form):
@@ -111,6 +115,11 @@ def _discard(
         messages.warning(request, "Nothing to discard: somebody has resolved this already.")
 
 
+def _note(request: HttpRequest, letters: QuerySet[DeadLetter], said: Mapping[str, Any], _chosen: str) -> None:
+    count = note(letters.filter(resolved_at=None), request.user.get_username(), said["why"])
+    messages.success(request, f"Noted in the history of {count:,}.")
+
+
 DEEDS = {
     "replay": Deed(
         "Replay",
@@ -136,6 +145,13 @@ DEEDS = {
         DiscardForm,
         _discard,
         danger=True,
+    ),
+    "note": Deed(
+        "Note on",
+        "Keep it",
+        "Your words stand in the history, for whoever looks into this next. Nothing else changes.",
+        NoteForm,
+        _note,
     ),
 }
 

@@ -11,7 +11,6 @@ from django.utils.html import format_html
 from orders.admin import standing
 from orders.admin.desk import link_to_order, precisely
 from orders.facts import facts_of
-from workers.admin.deeds import DEEDS
 from workers.deadletters.choosing import RUNNING, Group, attempts, groups, open_letters
 from workers.models import DeadLetter, Replay
 from workers.workflow import remaining, steps
@@ -23,7 +22,8 @@ _COLOURS = {
     Replay.State.HALTED: "danger",
     Replay.State.DONE: "success",
 }
-_NAMES = {"canary": "Canary replay…", "replay": "Replay all at once…", "discard": "Discard…"}
+_NAMES = {"canary": "Canary replay…", "replay": "Replay all at once…", "discard": "Discard…", "note": "Note…"}
+_ONE = {"replay": "Replay…"}
 
 Links = list[tuple[str, str]]
 
@@ -79,7 +79,9 @@ def letter_page(letter: DeadLetter, *, may_do: bool) -> dict[str, Any]:
         .count()
     )
     plan = steps(remaining(facts_of([order.pk])[0])) if order else ()
-    deeds = (["replay"] if order else []) + ["discard"] if may_do and letter.resolved_at is None else []
+    deeds = (
+        (["replay"] if order else []) + ["discard", "note"] if may_do and letter.resolved_at is None else []
+    )
     return {
         "title": f"{letter.task}: {_short(letter.error_class)}",
         "letter": letter,
@@ -87,7 +89,7 @@ def letter_page(letter: DeadLetter, *, may_do: bool) -> dict[str, Any]:
         "group": reverse("admin:workers_deadletter_group", args=[letter.fingerprint]),
         "alike": f"{alike:,} more open of the same failure" if alike else "The same failure",
         "deeds": [
-            (f"{DEEDS[deed].button}…", reverse("admin:workers_deadletter_deed", args=[letter.pk, deed]))
+            (_ONE.get(deed, _NAMES[deed]), reverse("admin:workers_deadletter_deed", args=[letter.pk, deed]))
             for deed in deeds
         ],
         "order": order,

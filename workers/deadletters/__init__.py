@@ -6,6 +6,6 @@ the desk and one decision.
 """
 
 from workers.deadletters.burying import SIDE_DISHES, bury, bury_documents, bury_message, note_attempts
-from workers.deadletters.replaying import replay
+from workers.deadletters.replaying import note, replay
 
-__all__ = ["SIDE_DISHES", "bury", "bury_documents", "bury_message", "note_attempts", "replay"]
+__all__ = ["SIDE_DISHES", "bury", "bury_documents", "bury_message", "note", "note_attempts", "replay"]

@@ -43,6 +43,18 @@ def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Repl
     return len(chosen)
 
 
+def note(letters: QuerySet[DeadLetter], by: str, why: str) -> int:
+    """Write a sentence into the history of these letters, open or not; returns of how many. They stay as they are."""
+    if not why.strip():
+        raise ValueError("A note needs words.")
+    found = list(letters)
+    DeadLetterAction.objects.bulk_create(
+        DeadLetterAction(letter=letter, kind=DeadLetterAction.Kind.NOTED, by=by, why=why.strip()[:300])
+        for letter in found
+    )
+    return len(found)
+
+
 def resolve(
     letters: Collection[DeadLetter],
     kind: DeadLetterAction.Kind,

@@ -155,7 +155,6 @@ class Migration(migrations.Migration):
                             ("replayed", "Replayed"),
                             ("discarded", "Discarded"),
                             ("cancelled", "Order cancelled"),
-                            ("edited", "Order corrected"),
                             ("noted", "Noted"),
                         ],
                         max_length=10,

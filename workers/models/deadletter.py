@@ -67,7 +67,6 @@ class DeadLetterAction(models.Model):
         REPLAYED = "replayed", "Replayed"
         DISCARDED = "discarded", "Discarded"
         CANCELLED = "cancelled", "Order cancelled"
-        EDITED = "edited", "Order corrected"
         NOTED = "noted", "Noted"
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="actions")

@@ -182,6 +182,15 @@ def test_one_that_its_order_stands_still_for_goes_only_with_it(desk: Client) -> 
     assert Order.objects.get().status == "cancelled"
 
 
+def test_a_note_stands_in_the_history_and_changes_nothing_else(desk: Client) -> None:
+    letter = bury()
+    assert "This field is required" in desk.post(do(letter, "note"), {"why": ""}).content.decode()
+    desk.post(do_all(letter, "note"), {"why": "the carrier says: Tuesday"})
+    assert DeadLetter.objects.get().resolved_at is None
+    page = text(desk, reverse("admin:workers_deadletter_change", args=[letter.pk]))
+    assert "the carrier says: Tuesday" in page
+
+
 @pytest.mark.parametrize("deed", DEEDS)
 def test_many_are_dealt_with_after_a_page_that_asks(desk: Client, deed: str) -> None:
     letters = [bury(Step.SMS) for _ in range(3)]

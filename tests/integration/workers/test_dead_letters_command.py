@@ -154,6 +154,15 @@ def test_discarding_needs_a_reason_and_keeps_what_holds_up_an_order() -> None:
     assert kinds(Order.objects.get(dead_letters=stopping))[-1] == "order.cancelled"
 
 
+def test_a_note_is_kept() -> None:
+    letter = bury()
+    with pytest.raises(CommandError, match="needs words"):
+        run("note", letter.pk)
+    assert told("note", letter.pk, "--why", "asked the bank", "--by", "ada") == {"noted": 1}
+    assert "asked the bank" in run("show", letter.pk)
+    assert open_letters().exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

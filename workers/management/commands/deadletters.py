@@ -19,7 +19,7 @@ from rich.console import RenderableType
 
 from orders.models import Order
 from orders.models.order import id_of
-from workers.deadletters import replay, rolling, wording
+from workers.deadletters import note, replay, rolling, wording
 from workers.deadletters.choosing import RUNNING, Choice, groups, open_letters
 from workers.deadletters.discarding import discard
 from workers.deadletters.rehearsing import NotNow, rehearse
@@ -70,6 +70,9 @@ class Command(BaseCommand):
         )
         one = command("stop", self._stop, "Stop a canary replay; the letters it has not come to stay open.")
         one.add_argument("replay", type=int, help="its number, as `replays` shows it")
+        _person(one)
+        one = command("note", self._note, "Write a sentence into the history of letters: give it with --why.")
+        _filters(one)
         _person(one)
         one = command("discard", self._discard, "Throw letters away, for a reason.")
         _filters(one)
@@ -162,6 +165,13 @@ class Command(BaseCommand):
         self._say(options, asdict(result), "\n".join([*said, *result.kept]))
         if result.kept:
             sys.exit(1)
+
+    def _note(self, options: dict[str, Any]) -> None:
+        try:
+            count = note(_chosen(options), options["by"], options["why"])
+        except ValueError as problem:
+            raise CommandError(f"{problem} Give them with --why.") from problem
+        self._say(options, {"noted": count}, f"Noted in the history of {count:,}.")
 
     def _say(self, options: dict[str, Any], told: Any, shown: RenderableType) -> None:
         if options["json"]:
