@@ -25,7 +25,7 @@ from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models import Payment
 from orders.models.order import number_of
-from orders.outside.failures import Failure, Outcome, ProviderError
+from orders.outside.failures import Failure, Outcome, ProviderError, Refused
 from orders.outside.http import client, each
 from orders.payments import inbox
 from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway
@@ -106,6 +106,14 @@ def charge(ids: Collection[int]) -> Outcome:
     return Outcome(paid, failed)
 
 
+def unknown(reference: str) -> str:
+    """For people: a charge that was made once and that nobody knows now must neither be repeated nor forgotten."""
+    return (
+        f"The payment provider does not know {reference}, which it made for us. Was it charged through another gateway "
+        "than PAYMENT_GATEWAY names now? Set that one again until such orders have ended."
+    )
+
+
 def charge_key(key: UUID) -> str:
     return f"{key}-charge"
 
@@ -127,6 +135,8 @@ async def _call(ask: _Ask) -> Intent:
             return await provider.void(found.reference, key=ask.charge.key.replace("-charge", "-void"))
         if found:
             return found
+        if ask.reference:
+            raise Refused(unknown(ask.reference))
     return await provider.authorise(ask.charge, capture=True)
 
 

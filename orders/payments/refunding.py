@@ -23,7 +23,7 @@ from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.outside.failures import NotNow, Outcome, ProviderError, Refused
 from orders.outside.http import CALL_TIMEOUT, client, each
-from orders.payments.charging import charge_key, note_failures
+from orders.payments.charging import charge_key, note_failures, unknown
 from orders.payments.gateway import Intent, gateway
 from orders.states import OrderStatus
 
@@ -211,6 +211,8 @@ async def _release(payment: _Open) -> Intent:
         key=charge_key(payment.key), reference=payment.reference, since=payment.begun_at
     )
     if intent is None:
+        if payment.reference:
+            raise Refused(unknown(payment.reference))
         if payment.requested_at and timezone.now() < payment.requested_at + _NO_CALL_LIVES_LONGER:
             raise NotNow(
                 "the charge may still be on its way to the provider", _NO_CALL_LIVES_LONGER.total_seconds()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from orders import inventory
 from orders.cancelling import cancel
 from orders.models import Order, Payment
-from orders.outside.failures import Transient
+from orders.outside.failures import Refused, Transient
 from orders.payments import charging, refunding
 from orders.states import OrderStatus
 from sandbox.stack.servers import Servers
@@ -175,3 +175,17 @@ def test_a_charge_that_overlaps_a_cancellation_is_given_back() -> None:
         payment = Payment.objects.get(order=order)
         assert payment.captured_minor == payment.refunded_minor
         assert not charging.outstanding(payment)
+
+
+def test_a_charge_that_nobody_knows_any_more_is_neither_repeated_nor_forgotten() -> None:
+    """The shop has moved to another gateway, say: a person must look, whatever is to be done with the money."""
+    [waiting] = reserved("pm_card_threeDSecure2Required")
+    [cancelled] = reserved()
+    charging.charge([waiting.pk, cancelled.pk])
+    cancel(cancelled.token)
+    Payment.objects.update(reference="pi_of_another_gateway")
+    for step, order in ((charging.charge, waiting), (refunding.give_back, cancelled)):
+        [failure] = step([order.pk]).failed
+        assert isinstance(failure.error, Refused)
+        assert "does not know pi_of_another_gateway" in str(failure.error)
+    assert charging.outstanding(Payment.objects.get(order=cancelled))

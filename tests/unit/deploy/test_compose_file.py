@@ -85,7 +85,8 @@ def test_mounted_files_and_volumes_exist() -> None:
                 assert mount.partition(":")[0] in composition.raw()["volumes"]
 
 
-@pytest.mark.parametrize("secret", sorted(SECRETS))
+# What a payment gateway needs the shop itself asks for (test_payment_gateways.py): it depends on which one it is.
+@pytest.mark.parametrize("secret", sorted(SECRETS - {"PAYMENTS_WEBHOOK_SECRET"}))
 def test_it_does_not_start_without_a_secret(secret: str) -> None:
     with pytest.raises(KeyError, match=secret):
         composition.services({**composition.filled_in(), secret: ""})
