@@ -5,7 +5,10 @@ Named by PAYMENT_GATEWAY, SMS_GATEWAY and CARRIER_GATEWAY; only for measuring, a
 
 # ruff: noqa: ARG002 (what the protocols hand over, nobody here looks at)
 
-from orders.payments.gateway import Charge, Intent
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from orders.payments.gateway import Charge, Intent, Listed, Refunded
 from orders.shipping.carrier import Booking, Parcel
 
 SETTINGS = {
@@ -30,8 +33,16 @@ class Payments:
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None:
         return None
 
-    async def find(self, *, key: str, reference: str = "") -> Intent | None:
+    async def refunds(self, reference: str) -> list[Refunded]:
+        return []
+
+    async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
         return None
+
+    async def list(self, since: datetime) -> AsyncIterator[Listed]:
+        nothing: tuple[Listed, ...] = ()
+        for listed in nothing:
+            yield listed
 
 
 class Sms:
