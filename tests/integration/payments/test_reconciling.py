@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
 
@@ -14,6 +15,7 @@ from orders.models import Finding, Order, Payment, Refund
 from orders.outside.failures import Transient
 from orders.outside.http import client
 from orders.payments import comparing, reconciling, refunding
+from orders.payments.comparing import Charge
 from orders.payments.gateway import Listed
 from orders.payments.reconciling import Report, reconcile
 from orders.payments.sandbox import SandboxGateway
@@ -220,6 +222,44 @@ def test_a_list_that_cannot_be_read_resolves_nothing(house: Servers) -> None:
     finally:
         house["payments"].start()
     assert Finding.objects.get().resolved_at is None
+
+
+class Stale(FromNow):
+    """Its list was read before the last refunds were made."""
+
+    async def list(self, since: datetime) -> AsyncIterator[Listed]:
+        async for listed in super().list(since):
+            yield replace(listed, intent=replace(listed.intent, refunded_minor=0))
+
+
+def refunded_while_the_list_was_read() -> None:
+    order = completed()
+    line = order.lines.get(sku="MUG")
+    refund(order.pk, {line.pk: 1}, key="part", reason="", by="ada", restock=False)
+    refunding.give_back([order.pk])
+    closing.close([order.pk])
+
+
+def test_what_changed_while_the_list_was_read_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = Stale()
+    monkeypatch.setattr(reconciling, "gateway", lambda: stale)
+    refunded_while_the_list_was_read()
+    assert look().raised == []
+
+
+def test_without_the_second_reading_it_would_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = Stale()
+    monkeypatch.setattr(reconciling, "gateway", lambda: stale)
+
+    def believe(report: Report, charge: Charge, order_id: int | None) -> None:
+        [ours] = reconciling._books([order_id or 0], [])
+        difference = comparing.compare(charge, ours, timezone.now())
+        assert isinstance(difference, comparing.Difference)
+        reconciling._raise(difference)
+
+    monkeypatch.setattr(reconciling, "_make_sure", believe)
+    refunded_while_the_list_was_read()
+    assert kinds_found(look()) == [Kind.REFUND_MISSING]
 
 
 def run(*arguments: str) -> tuple[int, str]:
