@@ -32,7 +32,7 @@ Table = dict[str, Sequence[Any]]
 
 
 def order_page(order: Order) -> dict[str, Any]:
-    """The context of orders/admin/order.html; seven statements, however many lines the order has."""
+    """The context of orders/admin/order.html; eight statements, however many lines the order has."""
     payment: Payment | None = getattr(order, "payment", None)
     shipment: Shipment | None = getattr(order, "shipment", None)
     return {
@@ -50,6 +50,7 @@ def order_page(order: Order) -> dict[str, Any]:
         and payment.promised_minor < payment.captured_minor,
         "drivable": order.ended_at is None,
         "open_letters": order.dead_letters.filter(resolved_at=None),
+        "open_findings": order.findings.filter(resolved_at=None),
         "lines": _lines(order),
         "refunds": _refunds(order),
         "messages_sent": _notifications(order.notifications.all()),

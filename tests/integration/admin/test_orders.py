@@ -107,7 +107,7 @@ def test_the_page_shows_all_there_is(
     )
     deadletters.bury(Step.SMS, {order.pk: ConnectionError("gateway is away")})
     order = Order.objects.get(pk=order.pk)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         page = desk.get(page_of(order)).content.decode()
     for piece in (
         order.number,
@@ -129,7 +129,7 @@ def test_a_page_of_a_thousand_lines_asks_no_more_of_the_database(
     desk: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     order = place_order([(f"SKU-{number}", 1) for number in range(1_000)])
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert desk.get(page_of(order)).content.count(b"SKU-") == 1_000
 
 

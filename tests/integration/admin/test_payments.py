@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from orders.models import Finding, ProviderEvent
@@ -78,3 +79,22 @@ def test_neither_is_edited(desk: Client, events: list[ProviderEvent]) -> None:
     assert desk.post(page, {"kind": "x"}).status_code == 403
     assert desk.post(f"{EVENTS}{events[0].pk}/delete/", {"post": "yes"}).status_code == 403
     assert desk.get(f"{EVENTS}add/").status_code == 403
+
+
+def test_an_order_says_what_was_found_about_it(desk: Client) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    Finding.objects.create(
+        gateway="sandbox",
+        kind=Finding.Kind.REFUND_UNKNOWN,
+        reference="pi_1",
+        order=order,
+        currency="GBP",
+        ours_minor=0,
+        theirs_minor=100,
+        detail="It was made there by hand.",
+    )
+    page = reverse("admin:orders_order_change", args=[order.pk])
+    assert "It was made there by hand." in desk.get(page).content.decode()
+    Finding.objects.update(resolved_at=timezone.now())
+    assert "It was made there by hand." not in desk.get(page).content.decode()
