@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from time import monotonic
 
+from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -136,15 +137,12 @@ class Relay:
             if order.drives > MAX_DRIVES:
                 [facts] = facts_of([order.order_id])
                 plan = remaining(facts)
-                deadletters.bury(
-                    _first(plan)[0] if plan else Step.CLOSE,
-                    {
-                        order.order_id: Poison(
-                            f"driven {MAX_DRIVES} times, and no worker came back with an answer"
-                        )
-                    },
-                    stops=True,
-                )
+                found = Poison(f"driven {MAX_DRIVES} times, and no worker came back with an answer")
+                with transaction.atomic():
+                    take_back([order.order_id])  # this time it is not driven
+                    deadletters.bury(
+                        _first(plan)[0] if plan else Step.CLOSE, {order.order_id: found}, stops=True
+                    )
         return [order for order in due if order.drives <= MAX_DRIVES]
 
     def _recover_from_wipe(self) -> None:

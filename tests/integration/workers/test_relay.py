@@ -172,6 +172,7 @@ def test_whoever_breaks_its_batch_is_found_in_two_steps_and_set_apart(broker: re
     assert DeadLetter.objects.count() == 25
     orders[0].refresh_from_db()
     assert orders[0].due_at is None
+    assert orders[0].drives_total == MAX_DRIVES
     assert kinds(orders[0])[-1] == "order.dead_lettered"
 
 
