@@ -221,11 +221,13 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
     redirect = action.redirect_to_url if action and action.type == "redirect_to_url" else None
     error = answer.last_payment_error
     charge = answer.latest_charge
+    # Of a hold that was given up Stripe says that it was refunded, though nothing was ever captured.
+    returned = charge.amount_refunded if isinstance(charge, stripe.Charge) else 0
     return Intent(
         reference=answer.id,
         status=status,
         captured_minor=answer.amount_received,
-        refunded_minor=charge.amount_refunded if isinstance(charge, stripe.Charge) else 0,
+        refunded_minor=min(returned, answer.amount_received),
         action_url=(redirect.url if redirect else None) or "",
         reason=(error.message if error else None) or "",
     )
