@@ -22,7 +22,7 @@ from bench.chaos.crowd import Crowd
 from bench.chaos.house import House
 from bench.chaos.meddler import Meddler
 from bench.chaos.plan import Strike, Way
-from bench.chaos.strikes import Striker, Struck, let_go
+from bench.chaos.strikes import UP_SECONDS, Striker, Struck, let_go
 from bench.chaos.verdict import Ended, Verdict, judge
 from bench.display import note
 from bench.run import Run
@@ -218,6 +218,11 @@ def _problems(outcome: Outcome) -> list[str]:
     verdict = outcome.verdict
     found = [f"Lost: {what}." for what in verdict.lost.values()]
     found += [f"Doubled: {what}." for what in verdict.doubled.values()]
+    found += [
+        f"{one.process} was killed and did not run again within {UP_SECONDS:.0f} s."
+        for one in outcome.struck
+        if one.strike.way in (Way.KILL, Way.KILL_CHILD) and one.back is None
+    ]
     if verdict.oversold:
         found.append(f"{verdict.oversold} pieces were sold that were never there.")
     found += [

@@ -13,7 +13,9 @@ from sandbox.stack.console import out
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`recovery_p50` and `recovery_max` in seconds; None where it did not recover."""
+    """In seconds: `back_max` until the killed process ran again, of those killed at random moments; `recovery_p50` and
+    `recovery_max` until the orders had recovered, None where they did not.
+    """
 
     struck: str
     process: str
@@ -21,6 +23,7 @@ class Row:
     lost: int
     doubled: int
     oversold: int
+    back_max: float | None
     recovery_p50: float | None
     recovery_max: float | None
 
@@ -47,6 +50,10 @@ def rows(outcome: Outcome) -> list[Row]:
                 lost=len(orders & verdict.lost.keys()),
                 doubled=len(orders & verdict.doubled.keys()),
                 oversold=verdict.oversold,
+                back_max=max(
+                    (round(back, 1) for index in indexes if (back := outcome.struck[index].back) is not None),
+                    default=None,
+                ),
                 recovery_p50=round(median(known), 1) if known else None,
                 recovery_max=round(max(known), 1) if whole else None,
             )
@@ -80,7 +87,13 @@ def tell(outcome: Outcome) -> None:
     for column in table.columns[2:]:
         column.justify = "right"
     for row in rows(outcome):
-        table.add_row(row.struck, row.process, *map(_text, list(asdict(row).values())[2:]))
+        table.add_row(
+            row.struck,
+            row.process,
+            *map(str, (row.runs, row.lost, row.doubled, row.oversold)),
+            "" if row.back_max is None else str(row.back_max),
+            *("never" if value is None else str(value) for value in (row.recovery_p50, row.recovery_max)),
+        )
     out.print(table, soft_wrap=False)
     verdict = outcome.verdict
     out.print(
@@ -92,8 +105,4 @@ def tell(outcome: Outcome) -> None:
         out.print(f"[bold red]{problem}[/bold red]")
 
 
-_NUMBERS = ("runs", "lost", "doubled", "oversold", "recovery p50 s", "max s")
-
-
-def _text(value: float | int | None) -> str:
-    return "never" if value is None else str(value)
+_NUMBERS = ("runs", "lost", "doubled", "oversold", "back after s", "recovery p50 s", "max s")
