@@ -64,6 +64,6 @@ def test_what_the_bank_has_not_decided_is_asked_about_again() -> None:
 
 def test_a_decline_names_its_intent_and_its_reason() -> None:
     body = {"error": {"message": "Your card was declined.", "payment_intent": {"id": "pi_1"}}}
-    error = stripe.CardError("Your card was declined.", None, "card_declined", json_body=body)
+    error = stripe.CardError("Your card was declined.", None, "card_declined", json_body=body)  # type: ignore[no-untyped-call]
     intent = _declined(error)
     assert (intent.reference, intent.status, intent.reason) == ("pi_1", "declined", "Your card was declined.")
