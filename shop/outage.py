@@ -6,7 +6,6 @@ to be sent again, by a button and not by itself, with what was typed into it. Th
 answer touches.
 """
 
-import logging
 from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError
@@ -19,8 +18,6 @@ RETRY_AFTER = 5  # seconds, for people; programs are told in shop.api.problems
 _FOR_PROGRAMS = ("/api/", "/webhooks/")
 # The desk's forms hold passwords and decisions: they are not repeated for anybody.
 _NOT_REPEATED = "/admin/"
-
-_log = logging.getLogger(__name__)
 
 
 class OutageMiddleware:
@@ -44,13 +41,13 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """503 for whoever asked; the reason goes to the log."""
     if request.path.startswith(_FOR_PROGRAMS):
         return problems.unavailable(request, error)
-    _log.error("%s %s answered 503, the database is away: %s", request.method, request.path, error)
     if "HX-Request" in request.headers:
         response = HttpResponse("The shop does not answer at the moment. Please try again.", status=503)
     else:
         response = render(request, "shop/errors/503.html", _page(request), status=503)
     response["Retry-After"] = str(RETRY_AFTER)
     response["Cache-Control"] = "no-store"
+    problems.log_outage(request, response, error)
     return response
 
 

@@ -58,12 +58,13 @@ class House:
         with self._supervisor() as supervisor:
             supervisor.stop(self._program(name))
 
-    def start(self, name: str) -> None:
-        """Start it again, and wait until it is healthy."""
+    def start(self, name: str, *, wait: bool = True) -> None:
+        """Start it again; with `wait`, return when it is healthy."""
         program = self._program(name)
         with self._supervisor() as supervisor:
             supervisor.start([program])
-            wait_healthy(self.stack, supervisor, [program], PATIENCE)
+            if wait:
+                wait_healthy(self.stack, supervisor, [program], PATIENCE)
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
@@ -82,7 +83,8 @@ class House:
     def processes(self) -> dict[str, set[tuple[int, float]]]:
         """Every process of the house and its children by the program's name: (pid, when it was started)."""
         with self._supervisor() as supervisor:
-            running = {name: psutil.Process(state.pid) for name, state in supervisor.states().items()}
+            states = supervisor.states()
+            running = {name: psutil.Process(state.pid) for name, state in states.items() if state.up}
         return {
             name: {(one.pid, one.create_time()) for one in (process, *process.children(recursive=True))}
             for name, process in running.items()

@@ -6,7 +6,6 @@ status has a `Kind`; its `type` is the address of a page that explains it. The o
 "about:blank", as the RFC asks.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,8 +24,6 @@ RETRY_SECONDS = 2
 
 # Path of a field ("items.0.sku") or name of a header or parameter -> what is wrong with it, a sentence each.
 Errors: TypeAlias = Mapping[str, Sequence[str]]
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -186,13 +183,27 @@ def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """The database did not answer: nothing is wrong with the request, so it may come again."""
-    logger.warning("%s %s: the database did not answer: %s", request.method, request.path, error)
     problem = Problem(
         UNAVAILABLE,
         "The shop's database does not answer. Send the request again in a moment.",
         headers={"Retry-After": str(RETRY_SECONDS)},
     )
-    return of(request, problem)
+    answer = of(request, problem)
+    log_outage(request, answer, error)
+    return answer
+
+
+def log_outage(request: HttpRequest, answer: HttpResponse, error: BaseException) -> None:
+    """A line for the log, in the place of the one that Django writes for every answer above 500: a crowd sends many."""
+    log_response(
+        "%s %s was answered 503, the database does not answer: %s",
+        request.method,
+        request.path,
+        str(error).partition("\n")[0],
+        response=answer,
+        request=request,
+        level="warning",
+    )
 
 
 def broken(request: HttpRequest, error: BaseException) -> HttpResponse:

@@ -113,10 +113,10 @@ def all_complete(house: House, answers: list[Answer], seconds: float = 60) -> No
 
 
 def restarted(before: dict[str, set[tuple[int, float]]], house: House) -> set[str]:
-    """Programs of which a process has ended since; PostgreSQL's sessions come and go."""
+    """Programs of which a process has ended since; PostgreSQL's sessions come and go, its first process does not."""
     now = house.processes()
-    sessions = {"postgres": {min(before["postgres"])}}
-    return {name for name, processes in {**before, **sessions}.items() if not processes <= now[name]}
+    kept = {name: {min(found)} if name == "postgres" else found for name, found in before.items()}
+    return {name for name, processes in kept.items() if not processes <= now.get(name, set())}
 
 
 def page(house: House, path: str) -> tuple[int, str]:

@@ -125,3 +125,18 @@ def test_the_live_page_goes_on_after_the_database_hung(stack: House) -> None:
                 answer.read()
         stream.request("GET", f"/live/orders/{placed['token']}")
         assert stream.getresponse().status == 200
+
+
+def test_whoever_starts_before_the_database_waits_for_it(stack: House) -> None:
+    """After a power cut everything starts at once, and the database has its crash to recover from."""
+    early = ("web", "live", "relay", "inventory", "payment", "beat")
+    with stack.without("postgres"):
+        for name in early:
+            stack.stop(name)
+        for name in early:
+            stack.start(name, wait=False)
+        wait_for(lambda: page(stack, "/livez")[0] == 200 or None, "the web process to be up")
+        assert place(stack, str(uuid.uuid4())).status == 503
+        started = stack.processes()
+    all_complete(stack, [place(stack, str(uuid.uuid4()))])
+    assert restarted(started, stack) == set()

@@ -1,5 +1,6 @@
 """While the database is away everybody gets an answer, soon and a clear one, and pressing again is safe."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -207,3 +208,19 @@ def test_the_process_lives_and_cannot_serve(client: Client, away: Callable[[bool
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     away(False)
     assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api/products/", "/admin/"])
+def test_the_log_gets_one_line(
+    client: Client, away: Callable[[bool], None], caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """A crowd that is told to come again is many; a traceback for each would fill the disk."""
+    if path == "/admin/":
+        client.force_login(User.objects.create_superuser("desk"))
+    away(True)
+    caplog.clear()
+    assert client.get(path).status_code == 503
+    [line] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert line.exc_info is None
+    assert f"GET {path} was answered 503" in line.getMessage()
+    assert "\n" not in line.getMessage()
