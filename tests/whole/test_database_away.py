@@ -129,7 +129,7 @@ def test_the_live_page_goes_on_after_the_database_hung(stack: House) -> None:
 
 def test_whoever_starts_before_the_database_waits_for_it(stack: House) -> None:
     """After a power cut everything starts at once, and the database has its crash to recover from."""
-    early = ("web", "live", "relay", "inventory", "payment", "beat")
+    early = ("web", "live", "relay", "inventory")
     with stack.without("postgres"):
         for name in early:
             stack.stop(name)
