@@ -3,7 +3,8 @@
 from typing import Any
 
 from celery import Task
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import task_prerun, worker_process_init, worker_ready
+from django.db import close_old_connections
 
 from orders import closing, inventory
 from orders.invoices import issuing, printing
@@ -22,6 +23,12 @@ from workers.workflow import Step
 def _begin_process(**_: Any) -> None:
     plan_by_key()
     collector.relieve()
+
+
+@task_prerun.connect
+def _drop_dead_connection(**_: Any) -> None:
+    """A kept connection may have died with its server since the last task: look, which asks nobody."""
+    close_old_connections()
 
 
 @worker_ready.connect
