@@ -23,12 +23,14 @@ from orders.crashpoints import HITS, VARIABLE, Point
 from sandbox.stack import life
 from sandbox.stack.environment import Secrets, Stack
 from sandbox.stack.layout import STACK, Layout
-from sandbox.stack.ports import HOST, Ports, next_free_base
+from sandbox.stack.ports import HOST, Ports, is_free, next_free_base
 from sandbox.stack.processes import POOLS, programs
 from sandbox.stack.program import Program, StackError
 from sandbox.stack.supervisor import Record, Supervisor
 
 FIRST_PORT = 23_000
+# The network's two ports follow the stack's block, where no other block begins: blocks stand twenty apart.
+_BROKER_PORT, _PAYMENTS_PORT = 15, 16
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class ProxiedStack(Stack):
     @classmethod
     def at(cls, layout: Layout, base: int) -> "ProxiedStack":
         """The stack of this folder, with its block of ports at `base`; its secrets are drawn by whoever asks first."""
-        # The network's two ports follow the block, where no other block begins: blocks stand twenty apart.
+        ports, secrets = Ports.block(base), Secrets.of(layout)
         return cls(
-            layout, Ports.block(base), Secrets.of(layout), broker_port=base + 15, payments_port=base + 16
+            layout, ports, secrets, broker_port=base + _BROKER_PORT, payments_port=base + _PAYMENTS_PORT
         )
 
     def settings(self) -> dict[str, str]:
@@ -149,10 +151,7 @@ def opened(keep: Path | None = None) -> Iterator[House]:
                 prefix="chaos-", dir=STACK.base, ignore_cleanup_errors=True
             )
             folder = Path(resources.enter_context(temporary)).resolve()
-        base = next_free_base(FIRST_PORT)
-        if base is None:
-            raise StackError("there is no free block of ports; stop what uses them, or see `./dev status`")
-        stack = ProxiedStack.at(Layout(folder), base)
+        stack = ProxiedStack.at(Layout(folder), _free_base())
         crashpoints = folder / "crashpoints"
         crashpoints.mkdir(exist_ok=True)
         broker = resources.enter_context(Proxy(stack.broker_port, stack.ports.valkey))
@@ -163,6 +162,16 @@ def opened(keep: Path | None = None) -> Iterator[House]:
         yield House(
             stack, crashpoints, broker, payments, measured.House(environment, lambda: _roots(stack.layout))
         )
+
+
+def _free_base() -> int:
+    """A block of ports of which the network's two are free as well."""
+    base = FIRST_PORT
+    while found := next_free_base(base):
+        if is_free(found + _BROKER_PORT) and is_free(found + _PAYMENTS_PORT):
+            return found
+        base = found
+    raise StackError("there is no free block of ports; stop what uses them, or see `./dev status`")
 
 
 def _open(stack: ProxiedStack, crashpoints: Path) -> None:
