@@ -9,12 +9,14 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
-from orders import driving
+from orders import driving, inventory
 from orders.crashpoints import Point
 from orders.models import Order, OrderEvent
 from tests.chaos.dying import dies
 from tests.making import place_order, stock
+from workers.models import Claim
 from workers.queues import QueueName
+from workers.relay.claiming import UNRUNG
 from workers.relay.feed import Feed
 from workers.relay.ringing import Relay
 
@@ -61,6 +63,33 @@ def test_what_it_had_claimed_is_known_and_falls_due_again(
     Order.objects.update(due_at=timezone.now() - timedelta(seconds=1))  # the lease has run out
     Relay().turn()
     assert broker.llen(QueueName.INVENTORY) == 1
+
+
+def test_what_it_had_not_rung_for_is_taken_back_before_its_lease_ends(
+    broker: redis.Redis, tmp_path: Path
+) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    dies(tmp_path, Point.RELAY_AFTER_CLAIM, LOOK)
+    Relay().turn()
+    assert not broker.llen(QueueName.INVENTORY)  # the other one might still be at it
+    Claim.objects.update(claimed_at=timezone.now() - UNRUNG)
+    Relay().turn()
+    assert broker.llen(QueueName.INVENTORY) == 1
+    order.refresh_from_db()
+    assert (order.drives, order.drives_total) == (1, 1)  # it is no suspect
+    assert not Claim.objects.exists()
+
+
+def test_who_has_moved_on_is_not_taken_back(broker: redis.Redis, tmp_path: Path) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    dies(tmp_path, Point.RELAY_AFTER_PUBLISH, LOOK)
+    inventory.reserve([order.pk])
+    Claim.objects.update(claimed_at=timezone.now() - UNRUNG)
+    Relay().turn()
+    assert broker.llen(QueueName.INVENTORY) == 1  # the message that was rung before
+    assert not broker.llen(QueueName.PAYMENT)
 
 
 @pytest.mark.parametrize(

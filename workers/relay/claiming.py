@@ -9,12 +9,30 @@ from orders import sql
 from orders.driving import LEASE
 
 _CLAIM_ORDERS: LiteralString = """
-UPDATE orders_order o
-SET due_at = now() + %(lease)s, drives = o.drives + 1, drives_total = o.drives_total + 1
-FROM (SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED)
-     AS due
-WHERE o.id = due.id
-RETURNING o.id, o.status, o.payment_method, o.drives, o.alone
+WITH claimed AS (
+    UPDATE orders_order o
+    SET due_at = now() + %(lease)s, drives = o.drives + 1, drives_total = o.drives_total + 1
+    FROM (SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
+          FOR NO KEY UPDATE SKIP LOCKED) AS due
+    WHERE o.id = due.id
+    RETURNING o.id, o.status, o.payment_method, o.drives, o.alone
+), noted AS (
+    INSERT INTO workers_claim (order_ids, lease_until)
+    SELECT array_agg(id), now() + %(lease)s FROM claimed HAVING count(*) > 0 RETURNING id
+)
+SELECT claimed.*, noted.id FROM claimed CROSS JOIN noted
+"""
+_FORGET: LiteralString = "DELETE FROM workers_claim WHERE id = %(claim)s"
+# Only who stands as the claim left him: whoever was rung for after all has a lease of his own, or has ended.
+_TAKE_BACK_UNRUNG: LiteralString = """
+WITH unrung AS (
+    DELETE FROM workers_claim WHERE claimed_at < now() - %(patience)s RETURNING order_ids, lease_until
+), held AS (
+    SELECT o.id FROM orders_order o JOIN unrung ON o.id = ANY(unrung.order_ids) AND o.due_at = unrung.lease_until
+    ORDER BY o.id FOR NO KEY UPDATE OF o
+)
+UPDATE orders_order o SET due_at = now(), drives = drives - 1, drives_total = drives_total - 1
+FROM held WHERE o.id = held.id AND o.drives > 0
 """
 _ANY_DUE: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now())"
 _CLAIM_DOCUMENTS: LiteralString = """
@@ -25,6 +43,8 @@ FROM (SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT
 WHERE d.id = due.id
 RETURNING d.id, d.drives
 """
+# Longer than ringing for a claim takes, the broker's time-outs included: then whoever claimed it has died.
+UNRUNG = timedelta(seconds=5)
 # Not rung after all: as if it had not been claimed.
 _TAKE_BACK: LiteralString = """
 UPDATE orders_order
@@ -39,13 +59,15 @@ UPDATE orders_order SET due_at = now(), drives = drives - 1 WHERE drives > 0 AND
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed order: `drives` counts this drive; `alone` says that it failed in company before."""
+    """A claimed order: `drives` counts this drive; `alone` says that it failed in company before; `claim` is the note
+    of all that were claimed with it."""
 
     order_id: int
     status: str
     payment_method: str
     drives: int
     alone: bool
+    claim: int
 
 
 def any_due() -> bool:
@@ -55,8 +77,21 @@ def any_due() -> bool:
 
 
 def claim_orders(limit: int) -> list[Due]:
-    """Lease up to `limit` due orders; relays that run side by side never get the same one."""
+    """Lease up to `limit` due orders; relays that run side by side never get the same one.
+
+    Call `forget_claim` when all of them are rung for: until then they are noted, for the case that the relay dies.
+    """
     return [Due(*row) for row in sql.rows(_CLAIM_ORDERS, {"limit": limit, "lease": LEASE})]
+
+
+def forget_claim(claim: int) -> None:
+    """All that was claimed is rung for, or was given back."""
+    sql.count(_FORGET, {"claim": claim})
+
+
+def take_back_unrung() -> int:
+    """Have what a relay claimed and died over looked at again at once, uncounted. Returns how many orders."""
+    return sql.count(_TAKE_BACK_UNRUNG, {"patience": UNRUNG})
 
 
 def claim_documents(limit: int, lease: timedelta) -> list[tuple[int, int]]:

@@ -24,7 +24,16 @@ from workers.deadletters.rolling import Replays
 from workers.parking import park
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.relay.broker import Broker, waiting
-from workers.relay.claiming import Due, any_due, claim_documents, claim_orders, take_all_back, take_back
+from workers.relay.claiming import (
+    Due,
+    any_due,
+    claim_documents,
+    claim_orders,
+    forget_claim,
+    take_all_back,
+    take_back,
+    take_back_unrung,
+)
 from workers.steps import LEADING_ON
 from workers.tasks import render_documents
 from workers.workflow import Plan, Step, canvas, remaining
@@ -45,7 +54,7 @@ DOCUMENTS_A_BATCH = 50
 DOCUMENT_LEASE = timedelta(minutes=5)
 QUIET = 2.0  # seconds without a due order after which PDFs are made; until then they are made for who asks
 POSTPONE = timedelta(seconds=2)
-TRIALS = 0.2  # seconds between looks at the breakers
+TRIALS = 0.2  # seconds between looks at the breakers, and for claims of a relay that died
 
 
 class Poison(Exception):
@@ -69,6 +78,7 @@ class Relay:
         self._replays.turn()
         if monotonic() >= self._next_trials:
             breakers.turn()
+            self._take_back_unrung()
             self._next_trials = monotonic() + TRIALS
         if not any_due() and self._turns % QUIET_TURNS:
             return POLL
@@ -93,6 +103,7 @@ class Relay:
         return LINGER if len(due) >= BUSY else POLL
 
     def _ring(self, due: list[Due]) -> None:
+        claim = due[0].claim
         due = self._without_poison(due)
         batches = list(_batches(due))
         shut = breakers.shut()
@@ -112,6 +123,7 @@ class Relay:
         except (BrokerError, RedisError) as error:
             self._broker_is(there=False, why=error)
             take_back([order.order_id for _, batch in batches[rung:] for order in batch])
+        forget_claim(claim)
 
     def _without_waiting(self, plan: Plan, batch: list[Due]) -> list[int]:
         """Those of the batch that are to be rung: not who was driven before and whose message has simply not had its
@@ -144,6 +156,11 @@ class Relay:
                         _first(plan)[0] if plan else Step.CLOSE, {order.order_id: found}, stops=True
                     )
         return [order for order in due if order.drives <= MAX_DRIVES]
+
+    def _take_back_unrung(self) -> None:
+        taken = take_back_unrung()
+        if taken:
+            log.warning("A relay died before it had rung: the %d orders it had claimed are due again.", taken)
 
     def _recover_from_wipe(self) -> None:
         taken = take_all_back()
