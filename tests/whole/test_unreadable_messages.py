@@ -69,6 +69,12 @@ def letters(house: House) -> list[tuple[Any, ...]]:
     return house.sql("SELECT id, task, subject, payload, error_class FROM workers_deadletter ORDER BY id")
 
 
+def taken(broker: redis.Redis) -> set[bytes]:
+    """The messages that some worker took and has not acknowledged. One that it took from a broker which died stays among
+    them for an hour: nobody may acknowledge it any more, and its orders are driven by their lease."""
+    return set(broker.hkeys("unacked"))
+
+
 @pytest.fixture
 def broker(stack: House) -> Any:
     with redis.Redis.from_url(stack.broker_url) as client:
@@ -79,6 +85,7 @@ def broker(stack: House) -> Any:
 def test_it_becomes_a_dead_letter_and_no_worker_dies(stack: House, broker: redis.Redis, what: str) -> None:
     raw, task = UNREADABLE[what]
     before = {letter[0] for letter in letters(stack)}
+    held = taken(broker)
     broker.lpush(QUEUE, raw)
     _, named, subject, payload, error = wait_for(
         lambda: next((letter for letter in letters(stack) if letter[0] not in before), None),
@@ -87,7 +94,7 @@ def test_it_becomes_a_dead_letter_and_no_worker_dies(stack: House, broker: redis
     assert (named, subject) == (task, f"A message in the queue {QUEUE}")
     assert payload
     assert error
-    wait_for(lambda: None if broker.hlen("unacked") else True, "the message to be acknowledged")
+    wait_for(lambda: True if taken(broker) <= held else None, "the message to be acknowledged")
 
 
 def test_orders_go_on_beside_them(stack: House, broker: redis.Redis) -> None:
@@ -104,9 +111,10 @@ def test_while_the_database_is_away_the_message_stays_with_the_broker(
 ) -> None:
     before = {letter[0] for letter in letters(stack)}
     with stack.without("postgres"):
+        held = taken(broker)
         broker.lpush(QUEUE, b"unreadable in the dark")
         wait_for(lambda: None if broker.llen(QUEUE) else True, "a worker to take it")
-        assert broker.hlen("unacked") >= 1
+        assert taken(broker) - held
     wait_for(
         lambda: next(
             (one for one in letters(stack) if one[0] not in before and one[3] == "unreadable in the dark"),

@@ -246,17 +246,16 @@ def test_two_relays_never_advance_the_same_replay() -> None:
     assert replay.replayed == 1
 
 
-def test_without_the_lock_they_do_and_forget_the_canary(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lock_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     real = QuerySet.select_for_update
     monkeypatch.setattr(
         QuerySet, "select_for_update", lambda self, **how: self if self.model is Replay else real(self, **how)
     )
     monkeypatch.setattr(rolling, "_advance", after_all_have_read(2, rolling._advance))
     buried(10)
-    replay = begin()
+    begin()
+    # Both take the canary's turn; which of them writes last, and so what is known of the canary then, is chance.
     assert at_once(lambda _: rolling.advance_one(), 2) == [True, True]
-    replay.refresh_from_db()
-    assert replay.replayed == 0  # the one that replayed nothing wrote last
 
 
 def test_a_letter_resolved_meanwhile_is_left_out() -> None:
