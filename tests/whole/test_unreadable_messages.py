@@ -69,9 +69,9 @@ def letters(house: House) -> list[tuple[Any, ...]]:
     return house.sql("SELECT id, task, subject, payload, error_class FROM workers_deadletter ORDER BY id")
 
 
-def taken(broker: redis.Redis) -> set[bytes]:
-    """The messages that some worker took and has not acknowledged. One that it took from a broker which died stays among
-    them for an hour: nobody may acknowledge it any more, and its orders are driven by their lease."""
+def taken(broker: redis.Redis) -> set[bytes | str]:
+    """The messages that some worker took and has not acknowledged. One that it took from a broker which died stays
+    among them for an hour: nobody may acknowledge it any more, and its orders are driven by their lease."""
     return set(broker.hkeys("unacked"))
 
 
