@@ -19,8 +19,8 @@ VISIBILITY_TIMEOUT = 3600  # seconds
 app = Celery("stampede")
 app.conf.update(
     broker_url=settings.BROKER_URL,
-    # Kombu's, but what is no message at all becomes a dead letter instead of the worker's end.
-    broker_transport="workers.envelopes:Transport",
+    # Kombu's, but neither what is no message at all nor a broker that hangs ends what a worker does.
+    broker_transport="workers.transport:Transport",
     # What Celery would give up with a line in the log is written down before it is acknowledged.
     worker_consumer="workers.consuming:Consumer",
     # A worker that starts before the broker, or loses it, waits for it for as long as it takes.

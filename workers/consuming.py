@@ -3,7 +3,7 @@
 Each becomes a dead letter first and is acknowledged then. While the database is away the message stays with the
 broker, unacknowledged, and is buried when the database is back; should the worker die meanwhile, the broker hands it
 to the next. Celery by itself would write a line into the log and forget it. What is not even an envelope comes
-here in one (workers.envelopes).
+here in one (workers.transport).
 
 The orders that such a message may have spoken of lose nothing: their leases run out and the relay rings again.
 """

@@ -1,8 +1,12 @@
-"""The broker's transport, that lives on when somebody puts into a queue what is no message at all.
+"""The broker's transport: kombu's for Redis, where two things would end a worker's work for good.
 
-Kombu's Redis transport takes an item from its list, fails to read it and takes the worker down with the item in its
-hands. Here such an item is put into an envelope that kombu can read, of a type that nobody accepts: from then on it is
-a message like any other that cannot be decoded (workers.consuming).
+Somebody puts into a queue what is no message at all: kombu takes the item from its list, fails to read it and takes the
+worker down with the item in its hands. Here such an item is put into an envelope that kombu can read, of a type that
+nobody accepts: from then on it is a message like any other that cannot be decoded (workers.consuming).
+
+The broker hangs while a message is acknowledged: Celery writes a line into the log and goes on, and kombu counts the
+message as unanswered for ever. With one message ahead for each process, that pool never asks for another; it looks
+well and does nothing. Here it counts as answered, whether the broker heard it or not.
 """
 
 # Kombu is typed in part: what it leaves out is Any.
@@ -19,7 +23,25 @@ from kombu.transport import redis as transport
 _NOBODY_ACCEPTS = "application/octet-stream"
 
 
+class QoS(transport.QoS):
+    """What the broker did not hear it hands out again after the visibility timeout, and a step finds nothing to do."""
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        finally:
+            self._quick_ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue=requeue)
+        finally:
+            self._quick_ack(delivery_tag)
+
+
 class Channel(transport.Channel):
+    QoS = QoS
+
     def _get_client(self) -> type[redis.Redis]:
         return _Client
 
