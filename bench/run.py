@@ -19,15 +19,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import redis.asyncio
-from redis.exceptions import RedisError
-
 from bench.books import Books, Standing
 from bench.cpu import CpuMeter
 from bench.display import Progress, tell
 from bench.figures import Figures
 from bench.house import House
 from bench.load import NO_ANSWER, Answer, OnAnswer
+from bench.wiping import wipe
 
 LOOK_SECONDS = 0.5  # between looks at how many have ended; more when a look takes long
 LOOK_SHARE = 0.025  # of the time may be spent looking, or we measure ourselves
@@ -165,12 +163,7 @@ class Run:
         flushed = 0
         while True:
             await asyncio.sleep(seconds)
-            try:
-                async with redis.asyncio.Redis.from_url(self.house["BROKER_URL"]) as broker:
-                    await broker.flushall()
-            except RedisError:
-                continue  # it is away at this moment, and has nothing to forget
-            flushed += 1
+            flushed += await asyncio.to_thread(wipe, self.house["BROKER_URL"])
             self.more["flushed"] = flushed
 
 

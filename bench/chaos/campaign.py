@@ -3,7 +3,9 @@
 How long it took to recover from a strike is counted from the strike
 
     with orders in hand (the batch of whoever died at a crash point; at a random moment, all orders under way)
-        until the last of them has ended. An order that is struck again before it has ended counts for the later strike;
+        until the last of them has ended. An order that is struck again before it has ended counts for the later strike.
+        One that was struck so often that it was set apart as poison counts until then: it waits for a person, whom the
+        campaign plays when all others have ended;
     with none
         until an order that was placed after it has ended.
 
@@ -203,10 +205,16 @@ def recoveries(struck: Sequence[Struck], verdict: Verdict) -> dict[int, float | 
 
 
 def _slowest(one: Struck, orders: Sequence[Ended]) -> float | None:
-    ends = [order.ended_at for order in orders]
+    ends = [_decided_at(order, one.at) for order in orders]
     if None in ends:
         return None
     return max(end for end in ends if end is not None) - one.at
+
+
+def _decided_at(order: Ended, since: float) -> float | None:
+    if order.set_apart_at is not None and order.set_apart_at > since:
+        return order.set_apart_at
+    return order.ended_at
 
 
 def _next(one: Struck, orders: Any) -> float | None:

@@ -28,22 +28,24 @@ class Meddler:
         self._url, self._dice = broker_url, random.Random(seed)
         self.did: Counter[str] = Counter()
         self._delayed: set[asyncio.Task[None]] = set()
+        self._leaving = False
 
     async def __aenter__(self) -> "Meddler":
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        # Not cancelled: it puts back what it holds, and redis.asyncio may take a cancellation for a time-out.
+        self._leaving = True
+        await self._task
         await asyncio.gather(*self._delayed, return_exceptions=True)
 
     async def _run(self) -> None:
         names = list(QUEUES)
-        while True:
+        while not self._leaving:
             with suppress(RedisError, OSError, TimeoutError):
                 async with redis.asyncio.Redis.from_url(self._url, socket_timeout=5) as broker:
-                    while True:
+                    while not self._leaving:
                         self._dice.shuffle(names)
                         found = await broker.brpop(names, timeout=1)
                         if found:

@@ -9,17 +9,15 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-import redis
-from redis.exceptions import RedisError
 
 from bench.chaos.house import POOL_NAMES, Hit, House
 from bench.chaos.plan import Strike, Way
 from bench.chaos.proxy import Fault, Proxy
+from bench.wiping import wipe
 from orders.crashpoints import Point
 
 HIT_SECONDS = 15.0  # for a token to be taken
@@ -140,7 +138,7 @@ class Striker:
         house = self._house
         struck = Struck(strike, time.time(), "valkey", await self._under_way())
         if strike.action == "wiped":
-            await asyncio.to_thread(_wipe, house)
+            await asyncio.to_thread(wipe, house.stack.valkey.url)
         elif strike.action == "paused":
             pid = await asyncio.to_thread(house.main, "valkey")
             house.signal(pid, signal.SIGSTOP)
@@ -197,11 +195,6 @@ def _struck(strike: Strike, hit: Hit) -> Struck:
 def _process(name: str, child: bool) -> str:
     """Of the programs that have processes below them, which of the two."""
     return f"{name} {'child' if child else 'main'}" if name in (*POOL_NAMES, "web") else name
-
-
-def _wipe(house: House) -> None:
-    with suppress(RedisError), redis.Redis.from_url(house.stack.valkey.url, socket_timeout=5) as broker:
-        broker.flushall()
 
 
 def _restart_empty(house: House) -> None:

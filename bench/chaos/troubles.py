@@ -5,16 +5,13 @@ of its own, and ends with the books proved.
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-import redis
 import typer
 import uvloop
-from redis.exceptions import RedisError
 from rich.table import Table
 
 from bench.chaos.house import POOL_NAMES, House, opened
@@ -23,6 +20,7 @@ from bench.cli import Json, command
 from bench.display import note
 from bench.replay import replay
 from bench.run import Run
+from bench.wiping import wipe
 from sandbox.stack.console import out
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
@@ -39,7 +37,7 @@ class Trouble(StrEnum):
 
 async def _wiped(house: House) -> None:
     await asyncio.sleep(5)
-    await asyncio.to_thread(_flush, house)
+    await asyncio.to_thread(wipe, house.stack.valkey.url)
 
 
 async def _database(house: House) -> None:
@@ -99,11 +97,6 @@ async def suffer(house: House, trouble: Trouble, file: Path, orders: int) -> Run
     )
     run.more["trouble"] = {"name": trouble.value, "times": happened}
     return run
-
-
-def _flush(house: House) -> None:
-    with suppress(RedisError), redis.Redis.from_url(house.stack.valkey.url, socket_timeout=5) as broker:
-        broker.flushall()
 
 
 def _row(trouble: Trouble, run: Run) -> dict[str, Any]:

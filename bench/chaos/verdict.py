@@ -18,7 +18,9 @@ from bench.load import Answer
 
 _ORDERS: LiteralString = """
 SELECT o.idempotency_key, o.id, o.status, extract(epoch FROM o.placed_at)::float8,
-       extract(epoch FROM o.ended_at)::float8
+       extract(epoch FROM o.ended_at)::float8,
+       (SELECT extract(epoch FROM min(e.at))::float8 FROM orders_orderevent e
+        WHERE e.order_id = o.id AND e.kind = 'order.dead_lettered')
 FROM orders_order o WHERE o.idempotency_key LIKE %(keys)s
 """
 _OVERSOLD: LiteralString = """
@@ -34,12 +36,14 @@ _NUMBERS_BEGIN = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An order in the books: when it was placed and when it ended, by the database's clock."""
+    """An order in the books: when it was placed, when it ended, and when it was first set apart, by the database's
+    clock."""
 
     order_id: int
     status: str
     placed_at: float
     ended_at: float | None
+    set_apart_at: float | None = None
 
     @property
     def number(self) -> str:

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from sandbox.stack.environment import Secrets, Stack
 from sandbox.stack.layout import Layout
 from sandbox.stack.ports import Ports
@@ -90,10 +92,20 @@ class Server:
         self._process = None
 
     def kill(self) -> None:
-        """End it and all its children at once, as a crash does (SIGKILL to the group)."""
-        if self._process is not None:
+        """End it and all its children at once, as a crash does (SIGKILL), and return when none is left.
+
+        Those of PostgreSQL are each of a group of their own, and hold its memory for a moment after it has ended.
+        """
+        if self._process is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self.pid).children(recursive=True)
             self._signal_group(signal.SIGKILL)
-            self._process.wait()
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+            psutil.wait_procs(children, START_SECONDS)
+        self._process.wait()
 
     def freeze(self) -> None:
         """Stop it from answering while its sockets stay open (SIGSTOP): the hang, unlike the crash."""

@@ -31,6 +31,12 @@ def test_what_had_ended_before_does_not_count() -> None:
     assert recoveries([struck(10, 1)], books((1, 5, 9), (2, 12, 13))) == {0: 3}
 
 
+def test_who_was_set_apart_counts_until_then() -> None:
+    struck_thrice = Ended(1, "completed", placed_at=9, ended_at=90, set_apart_at=18)
+    assert recoveries([struck(10, 1)], Verdict({"1": struck_thrice})) == {0: 8}
+    assert recoveries([struck(20, 1)], Verdict({"1": struck_thrice})) == {0: 70}
+
+
 def test_who_never_ended_never_recovered() -> None:
     assert recoveries([struck(10, 1)], books((1, 9, None))) == {0: None}
     assert recoveries([struck(10)], books((1, 9, 10))) == {0: None}
