@@ -47,7 +47,7 @@ class Size:
 
 
 FULL = Size(backlog=20_000, per_second=400, seconds=60)
-SHORT = Size(backlog=2_000, per_second=100, seconds=10)
+SHORT = Size(backlog=500, per_second=50, seconds=6)
 
 
 def bench(size: Size) -> Run:

@@ -20,12 +20,12 @@ from pytest_django import Settings
 from sandbox.stack import life
 from sandbox.stack.environment import Stack
 from sandbox.stack.layout import ROOT
-from sandbox.stack.ports import next_free_base
 from sandbox.stack.processes import programs
 from sandbox.stack.program import Program
 from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import wait_healthy
 from tests.keeping import stack_in
+from tests.lanes import free_base
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -159,8 +159,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @contextmanager
 def running_house(folder: Path) -> Iterator[House]:
     """Start a whole house in this folder, and stop it at the end."""
-    port = next_free_base(20_000)
-    assert port, "there is no free block of ports"
+    port = free_base()
     starting = subprocess.run(
         [sys.executable, "-m", "tests.keeping", "up", str(folder), str(port)], capture_output=True, text=True
     )

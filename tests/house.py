@@ -1,11 +1,13 @@
 """Starts the outside world before Django reads its settings: PostgreSQL, Valkey and the providers, for this run alone.
 
-A pytest plugin (`-p tests.house`), because settings are read from the environment while pytest itself starts.
-Workers of xdist use what their controller has started.
+A pytest plugin (`-p tests.house`), because settings are read from the environment while pytest itself starts. When
+pytest-xdist runs tests side by side, each of its processes has a world of its own, so any test may stop, wipe or
+freeze what it likes.
 """
 
 import os
 import tempfile
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,19 +16,24 @@ import pytest
 from sandbox.stack.servers import Servers
 
 _resources = ExitStack()
+_servers: list[Servers] = []
 
 
-def _start() -> Servers | None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        return None
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Before pytest-django, which sets Django up in the same hook."""
     folder = _resources.enter_context(tempfile.TemporaryDirectory(prefix="stampede-test-"))
     servers = _resources.enter_context(Servers(Path(folder)))
     os.environ.update(servers.settings())
-    servers.start_all()
-    return servers
+    if not _hands_out(early_config):
+        servers.start_all()
+    _servers.append(servers)
+    yield
 
 
-SERVERS = _start()
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process only hands the tests out to others."""
+    return bool(config.known_args_namespace.numprocesses) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
 def pytest_unconfigure() -> None:
@@ -35,10 +42,8 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def house() -> Servers:
-    """The servers of this run: kill, freeze or restart one by its name; leave it running."""
-    if SERVERS is None:
-        pytest.fail("A test that stops servers must run in one process: leave out -n.")
-    return SERVERS
+    """The servers of this process: kill, freeze or restart one by its name; leave it running."""
+    return _servers[0]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

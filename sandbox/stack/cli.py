@@ -183,7 +183,9 @@ def mutants(context: typer.Context) -> None:
 def test(context: typer.Context) -> None:
     """[pytest arguments]  The tests; they start servers of their own and need no stack."""
     os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *context.args])  # noqa: S606 - no shell is wanted
+    # All of them in two lanes (tests/lanes.py); the few that somebody names in one, where a debugger can be used.
+    arguments = context.args or ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
 
 
 @app.command(rich_help_panel=WORK)

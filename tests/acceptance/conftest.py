@@ -17,7 +17,7 @@ import pytest
 
 from sandbox.stack import leftovers
 from sandbox.stack.layout import ROOT, Layout
-from sandbox.stack.ports import next_free_base
+from tests.lanes import free_base
 
 SECONDS = 120  # for one command on a busy machine; each has tighter limits of its own where they matter
 LEFT_OUT = (".dev", ".git", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
@@ -94,8 +94,6 @@ def copy_to(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A fresh copy; what it left running is ended when the module's tests are over."""
-    port = next_free_base(20_000)
-    assert port, "no free block of ports from 20000"
-    copy = Checkout(copy_to(tmp_path_factory.mktemp("checkout") / "stampede"), port)
+    copy = Checkout(copy_to(tmp_path_factory.mktemp("checkout") / "stampede"), free_base())
     yield copy
     leftovers.end_all(copy.layout)

@@ -39,6 +39,7 @@ SHOP = [
 
 def test_a_busy_port_is_named_with_its_owner_and_the_fix(checkout: Checkout) -> None:
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whoever had it a moment ago is gone
         listener.bind(("127.0.0.1", checkout.port + 5))
         listener.listen()
         answer = checkout.dev("up", "--detach")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Open, fill_checkout, put_into_cart
+from tests.browser.conftest import PATIENCE, PHONE, Open, fill_checkout, put_into_cart
 from tests.conftest import House
 
 pytestmark = pytest.mark.browser
@@ -29,7 +29,7 @@ def test_a_page_says_so_and_comes_by_itself(open_page: Open, stack: House, away:
         expect(page.get_by_role("heading", level=1)).to_have_text("We are with you in a moment")
         check_access(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("cart")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("cart", timeout=PATIENCE)
     expect(page.get_by_role("link", name="Check out")).to_be_visible()
 
 

@@ -1,0 +1,57 @@
+"""Which tests run beside which, when `./dev test` runs all of them in two lanes (pytest-xdist).
+
+The tests of a file follow each other in one lane, so that they share what their module has set up, and so do all that
+use the one whole house. The longest come first: a lane that were late with them had nobody to share the rest with.
+"""
+
+import os
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from sandbox.stack.ports import next_free_base
+
+_LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
+# These share the session's whole house.
+_IN_THE_HOUSE = ("tests/browser/", "tests/whole/")
+# By what their path begins with.
+_LONGEST_FIRST = (
+    "tests/chaos/test_matrix",
+    *_IN_THE_HOUSE,
+    "tests/bench/test_measuring",
+    "tests/acceptance/test_stack",
+    "tests/integration/deploy/test_health",
+    "tests/integration/live/",
+    "tests/acceptance/",
+    "tests/chaos/",
+)
+_FIRST_PORT, _PORTS = 20_000, 500  # of the first lane, and how many each has
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Hands out files; xdist's own groups are names that it appends to a test's, which pytest 9.2 does not let it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "house" if nodeid.startswith(_IN_THE_HOUSE) else nodeid.partition("::")[0]
+
+
+def free_base() -> int:
+    """A free block of ports that no other lane looks at."""
+    base = next_free_base(_FIRST_PORT + int(_LANE.removeprefix("gw") or 0) * _PORTS)
+    assert base, "there is no free block of ports"
+    return base
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    return Lanes(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if _LANE:
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    found = (place for place, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start))
+    return next(found, len(_LONGEST_FIRST))
