@@ -79,7 +79,14 @@ app.conf.update(
     # Logging is Django's.
     worker_hijack_root_logger=False,
     timezone="UTC",
-    imports=["workers.tasks", "workers.audit.task", "workers.failing", "workers.lost", "workers.reconciling"],
+    imports=[
+        "workers.tasks",
+        "workers.audit.task",
+        "workers.failing",
+        "workers.inheriting",
+        "workers.lost",
+        "workers.reconciling",
+    ],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
     beat_schedule={
         "look through the books": {

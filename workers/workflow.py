@@ -78,6 +78,11 @@ def steps(plan: Plan) -> tuple[Step, ...]:
     return tuple(step for part in plan for step in (part if isinstance(part, tuple) else (part,)))
 
 
+def first(plan: Plan) -> tuple[Step, ...]:
+    """The steps that a plan begins with, side by side."""
+    return plan[0] if isinstance(plan[0], tuple) else (plan[0],)
+
+
 def canvas(plan: Plan, ids: Sequence[int]) -> Signature:
     """The plan for a batch of orders, as Celery tasks: the first gets the ids, each hands on those that go on.
 

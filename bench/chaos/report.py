@@ -1,6 +1,6 @@
 """`python -m bench.chaos.report FILE …`: puts measured tables into docs/reliability.md, in the place of the last ones.
 
-The files are what `./dev chaos`, `./dev troubles` and `./dev mutants` write with --json; each is known by its shape. A
+The files are what `./dev chaos`, `troubles`, `poison` and `mutants` write with --json; each is known by its shape. A
 table stands between `<!-- name -->` and `<!-- /name -->`, and nobody types a figure by hand.
 """
 
@@ -53,6 +53,30 @@ def troubles(found: list[dict[str, Any]]) -> str:
     return _table(head, rows)
 
 
+def poison(found: dict[str, Any]) -> str:
+    head = (
+        "round",
+        "clean, p50 / p99 ms",
+        "with the poison, p50 / p99 ms",
+        "p99, times",
+        "drives of the poison",
+    )
+    rows = [
+        [
+            str(number),
+            *(
+                " / ".join(f"{one['to_completed_ms'][name]:,.0f}" for name in ("p50", "p99"))
+                for one in (pair["clean"], pair["poisoned"])
+            ),
+            str(ratio),
+            str(pair["poisoned"]["drives"]),
+        ]
+        for number, (pair, ratio) in enumerate(zip(found["rounds"], found["p99_ratio"], strict=True), start=1)
+    ]
+    about = f"p99 of the neighbours: **{found['p99_ratio_median']} times** that of a clean round (median)."
+    return f"{_table(head, rows)}\n\n{about}"
+
+
 def mutants(found: list[dict[str, Any]]) -> str:
     head = ("mutant", "what it breaks", "caught by")
     rows = [
@@ -79,6 +103,8 @@ def put(page: str, name: str, table: str) -> str:
 
 def written_up(page: str, found: Any) -> str:
     """The page with what one of the commands found."""
+    if isinstance(found, dict) and "rounds" in found:
+        return put(page, "poison", poison(found))
     if isinstance(found, dict):
         return put(page, "matrix", matrix(found))
     if found and "trouble" in found[0]:

@@ -173,6 +173,12 @@ def troubles(context: typer.Context) -> None:
     _become(sys.executable, "-P", "-m", "bench.chaos.troubles", *context.args)
 
 
+@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
+def poison(context: typer.Context) -> None:
+    """[--orders N] [--rounds N] [--json FILE]  One order kills every worker that drives it: what do others feel?"""
+    _become(sys.executable, "-P", "-m", "bench.chaos.poison", *context.args)
+
+
 @app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
 def mutants(context: typer.Context) -> None:
     """[NAME …] [--json FILE]  Break the shop on purpose, in a copy: does the suite bite?"""

@@ -1,26 +1,35 @@
-"""A message is acknowledged when its work is done and not before; a real worker shows the order of things."""
+"""When a message is acknowledged, and what becomes of those of a node that died: shown by real workers."""
 
+import base64
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 
 from orders.crashpoints import Point
+from orders.inventory import reserve
 from sandbox.stack.layout import ROOT
+from sandbox.stack.servers import Servers
 from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.waiting import wait_for
+from workers.inheriting import inherit
+from workers.relay.claiming import claim_orders
 from workers.relay.ringing import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Long enough for an acknowledgement that comes too early to be seen before the work is done.
 WORK_SECONDS = 2
+NODE = (sys.executable, "-P", "-m", "sandbox.stack.celery_node", "worker")
 
 
 @pytest.fixture
@@ -33,29 +42,29 @@ def broker() -> Iterator[redis.Redis]:
     client.close()
 
 
-@pytest.fixture
-def worker(broker: redis.Redis, tmp_path: Path) -> Iterator[Path]:
+@contextmanager
+def node(folder: Path, name: str = "acknowledging") -> Iterator[subprocess.Popen[bytes]]:
     """A node that serves the first queue of an order; its tokens lie in the folder."""
-    command = ("-m", "sandbox.stack.celery_node", "worker", "-Q", "inventory", "-c", "1", "--pool", "prefork")
-    with (tmp_path / "worker.log").open("wb") as log:
+    served = ("-Q", "inventory", "-c", "1", "--pool", "prefork", "--without-mingle", "--without-gossip")
+    with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                *command,
-                "-n",
-                "acknowledging@%h",
-                "--without-mingle",
-                "--without-gossip",
-            ],
+            [*NODE, "-n", f"{name}@here", "-l", "INFO", *served],
             cwd=ROOT,
-            env=environment(tmp_path),
+            env=environment(folder),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+@pytest.fixture
+def worker(broker: redis.Redis, tmp_path: Path) -> Iterator[Path]:
+    with node(tmp_path):
         yield tmp_path
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
 
 
 def test_a_message_is_acknowledged_after_the_work(worker: Path) -> None:
@@ -73,3 +82,71 @@ def test_a_message_is_acknowledged_after_the_work(worker: Path) -> None:
     ]
     assert [hit["orders"] for hit in found] == [[order.pk]] * 3
     assert found[0]["pid"] != found[2]["pid"]  # the child works, the main process acknowledges
+
+
+def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
+    broker: redis.Redis, tmp_path: Path
+) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    with node(tmp_path) as process:
+        arm(tmp_path, Point.TASK_BEGINS, "kill-parent")
+        Relay().turn()
+        wait_for(process.poll, "the node to die")
+    order.refresh_from_db()
+    assert (order.status, order.drives) == ("placed", 1)
+    assert order.due_at is not None
+    lease = order.due_at
+    with node(tmp_path, "another"):
+        wait_for(
+            lambda: b"another@here ready" in (tmp_path / "worker.log").read_bytes() or None, "another node"
+        )
+        order.refresh_from_db()
+        assert order.due_at == lease
+    with node(tmp_path):
+        wait_for(lambda: not broker.exists("unacked.acknowledging@here") or None, "its heir")
+        order.refresh_from_db()
+        assert order.due_at < lease
+        Relay().turn()
+
+        def reserved() -> bool | None:
+            order.refresh_from_db()
+            return order.status == "reserved" or None
+
+        wait_for(reserved, "the order to go on")
+
+
+def taken(broker: redis.Redis, node: str, task: str, ids: list[int]) -> None:
+    """As kombu keeps a message that the node has taken."""
+    body = base64.b64encode(orjson.dumps([[ids], {}, {}])).decode()
+    message = {"body": body, "headers": {"task": task}, "properties": {}}
+    broker.hset(f"unacked.{node}", task, orjson.dumps([message, "", task.partition(".")[0]]))
+    broker.zadd(f"unacked_index.{node}", {task: 1})
+
+
+def test_only_orders_that_stand_there_still_are_driven_again(broker: redis.Redis) -> None:
+    stock(KETTLE=2)
+    reserved, placed = place_order().pk, place_order().pk
+    claim_orders(10)
+    reserve([reserved])
+    taken(broker, "dead@here", "inventory.reserve", [reserved, placed])
+    taken(broker, "dead@here", "documents.render", [reserved])
+    broker.hset("unacked.dead@here", "nonsense", "nonsense")
+    assert inherit("dead@here") == 1
+    assert connection.connection is None  # children that are forked now inherit nothing
+    assert set(broker.hkeys("unacked.dead@here")) == {b"documents.render", b"nonsense"}
+    assert broker.zrange("unacked_index.dead@here", 0, -1) == [b"documents.render"]
+    assert [due.order_id for due in claim_orders(10)] == [placed]
+
+
+@pytest.mark.parametrize("away", ["postgres", "valkey"])
+def test_without_the_house_the_lease_is_left(broker: redis.Redis, house: Servers, away: str) -> None:
+    ids = [place_order().pk]
+    claim_orders(10)
+    taken(broker, "dead@here", "inventory.reserve", ids)
+    connection.close()
+    house[away].stop()
+    try:
+        assert inherit("dead@here") == 0
+    finally:
+        house[away].start()

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
+import bench.house
+from bench.chaos import poison, poisonous
 from orders.driving import LEASE
-from tests import poison
 from tests.conftest import House, running_house
 from tests.waiting import wait_for
 
@@ -17,7 +19,7 @@ from tests.waiting import wait_for
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house whose payment provider poisons the worker that charges one certain card."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PAYMENT_GATEWAY", f"{poison.__name__}.PoisonousGateway")
+        patch.setenv("PAYMENT_GATEWAY", f"{poisonous.__name__}.PoisonousGateway")
         with running_house(tmp_path_factory.mktemp("poisoned")) as made:
             yield made
 
@@ -47,7 +49,7 @@ def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_f
 ) -> None:
     with house.without("relay"):  # so that they are one batch
         before = placed(house, 20)
-        token = house.place(card=poison.CARD)["token"]
+        token = house.place(card=poisonous.CARD)["token"]
         after = placed(house, 20)
     neighbours = ended(house, before + after)
     assert {state for state, _ in neighbours} == {"completed"}
@@ -70,6 +72,13 @@ def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_f
         token,
     )
     assert lost < LEASE.total_seconds()
+
+
+def test_what_the_neighbours_feel_is_measured_beside_a_clean_round(house: House) -> None:
+    found = uvloop.run(poison.rounds(bench.house.House(house.stack.environment(), dict), 1, 40))
+    assert poison.problems(found, 40) == []
+    [(clean, poisoned)] = found
+    assert (clean.drives, poisoned.drives) == (0, 3)
 
 
 def faults(house: House, provider: str, **values: Any) -> None:

@@ -36,7 +36,7 @@ from workers.relay.claiming import (
 )
 from workers.steps import LEADING_ON
 from workers.tasks import render_documents
-from workers.workflow import Plan, Step, canvas, remaining
+from workers.workflow import Plan, Step, canvas, first, remaining
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +113,8 @@ class Relay:
                 ids = [order.order_id for order in batch]
                 if not plan:
                     driving.close(ids)
-                elif all(breakers.PROVIDER_OF.get(step) in shut for step in _first(plan)):
-                    park(_first(plan)[0], ids)
+                elif all(breakers.PROVIDER_OF.get(step) in shut for step in first(plan)):
+                    park(first(plan)[0], ids)
                 elif ids := self._without_waiting(plan, batch):
                     reached(Point.RELAY_BEFORE_PUBLISH, ids)
                     canvas(_for_suspects(plan) if batch[0].drives > 1 else plan, ids).apply_async()
@@ -131,7 +131,7 @@ class Relay:
         ids = [order.order_id for order in batch]
         if batch[0].drives == 1:
             return ids
-        queues = {QueueName(step.value.partition(".")[0]) for step in _first(plan)}
+        queues = {QueueName(step.value.partition(".")[0]) for step in first(plan)}
         waiting_still = self._broker.orders_waiting(queues).intersection(ids)
         take_back(waiting_still, POSTPONE)
         return [order_id for order_id in ids if order_id not in waiting_still]
@@ -153,7 +153,7 @@ class Relay:
                 with transaction.atomic():
                     take_back([order.order_id])  # this time it is not driven
                     deadletters.bury(
-                        _first(plan)[0] if plan else Step.CLOSE, {order.order_id: found}, stops=True
+                        first(plan)[0] if plan else Step.CLOSE, {order.order_id: found}, stops=True
                     )
         return [order for order in due if order.drives <= MAX_DRIVES]
 
@@ -191,11 +191,6 @@ def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
         orders.sort(key=lambda order: order.order_id)
         for start in range(0, len(orders), limit):
             yield plan, orders[start : start + limit]
-
-
-def _first(plan: Plan) -> tuple[Step, ...]:
-    """The steps that a plan begins with, side by side."""
-    return plan[0] if isinstance(plan[0], tuple) else (plan[0],)
 
 
 def _for_suspects(plan: Plan) -> Plan:

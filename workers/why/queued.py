@@ -8,15 +8,15 @@ import orjson
 import redis
 from django.conf import settings
 
-from workers.queues import ORDER_QUEUES, QueueName
+from workers.queues import ORDER_QUEUES, TAKEN, QueueName
 from workers.relay.broker import orders_in
 
 # Whoever asks wants a sentence now; a broker that is away is something to say, too.
 _SECONDS = 1.0
 # Messages looked through in each queue, the eldest first: the relay lets no more than a few batches wait.
 _MOST = 500
-# Where kombu keeps what workers have taken and not acknowledged.
-_TAKEN = "unacked"
+# Where kombu keeps what the nodes have taken and not acknowledged.
+_TAKEN = TAKEN.format(node="*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,18 @@ class Queued:
 
 def find(order_id: int) -> Queued:
     """Look for the order's message. Raises redis.RedisError when the broker does not answer."""
-    pipe = _client().pipeline(transaction=False)
+    client = _client()
+    nodes = list(client.scan_iter(match=_TAKEN, count=1_000))
+    pipe = client.pipeline(transaction=False)
     for name in ORDER_QUEUES:
         pipe.llen(name.value)
         pipe.lrange(name.value, -_MOST, -1)  # who waits longest stands last
-    pipe.hvals(_TAKEN)
-    *answers, taken = pipe.execute()
-    lengths, queues = answers[::2], answers[1::2]
+    for node in nodes:
+        pipe.hvals(node)
+    answers = pipe.execute()
+    of_queues = answers[: 2 * len(ORDER_QUEUES)]
+    taken = [item for held in answers[len(of_queues) :] for item in held]
+    lengths, queues = of_queues[::2], of_queues[1::2]
     for name, messages in zip(ORDER_QUEUES, queues, strict=True):
         for ahead, message in enumerate(reversed(messages)):
             if order_id in orders_in(message):

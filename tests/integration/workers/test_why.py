@@ -28,6 +28,7 @@ from workers import deadletters
 from workers.celery import app
 from workers.deadletters.replaying import replay
 from workers.models import Breaker, DeadLetter, Provider
+from workers.queues import TAKEN
 from workers.relay.ringing import Relay
 from workers.why import queued, why
 from workers.why.words import Waiting
@@ -78,7 +79,8 @@ def test_one_whose_message_a_worker_took(broker: redis.Redis) -> None:
     """As kombu takes a message from its queue: it lies apart until it is acknowledged."""
     order = place_order()
     Relay().turn()
-    with app.connection_for_read() as link, link.channel() as channel:
+    options = {"unacked_key": TAKEN.format(node="inventory@here")}
+    with app.connection_for_read(transport_options=options) as link, link.channel() as channel:
         message = channel.basic_get("inventory")
         assert message is not None
         assert asked(order)[0] is Waiting.WORKER
@@ -182,7 +184,7 @@ def test_the_broker_may_be_away(house: Servers, drives: int, away: str) -> None:
 def test_it_shrugs_at_what_is_no_message(broker: redis.Redis) -> None:
     order = reserved()
     broker.lpush("payment", "nonsense", b"\xff\x00", '{"body": 17}')
-    broker.hset("unacked", "tag", "nonsense")
+    broker.hset("unacked.payment@here", "tag", "nonsense")
     assert asked(order)[0] is Waiting.LEASE
 
 

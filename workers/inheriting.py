@@ -1,0 +1,95 @@
+"""A node that starts takes over what its predecessor had in hand when it died: those orders are driven again at once.
+
+A child that dies is missed by its main process (workers.lost). When the main process dies, nobody is left to miss it:
+the messages that it had taken stay with the broker, and their orders would wait for their leases. So each node keeps
+what it takes under its own name, and who starts under that name again, which takes a process manager a few seconds,
+finds it there. The drive counts, so an order that kills whole nodes is set apart in the end (workers.relay).
+
+Only orders are taken over. What else there is has a lease of its own (PDFs) or comes again by itself (beat), and a
+message of it is handed out again after the visibility timeout, as with every broker of this kind.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import redis
+from celery import bootsteps
+from celery.signals import celeryd_init
+from celery.worker.components import Pool
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from redis.exceptions import RedisError
+
+from orders import driving
+from orders.facts import facts_of
+from workers.celery import app
+from workers.queues import TAKEN
+from workers.relay.broker import orders_in
+from workers.steps import describe
+from workers.workflow import Step, first, remaining
+
+log = logging.getLogger(__name__)
+
+# When the node took each of them, and kombu's lock for handing out again what is taken for too long.
+_TAKEN_AT = "unacked_index.{node}"
+_MUTEX = "unacked_mutex.{node}"
+_SECONDS = 5.0
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator] # Celery ships no types
+def keep_apart(sender: str, conf: Any, **_: Any) -> None:
+    """Before the node speaks to the broker: what it takes stands under its own name."""
+    own = {"unacked_key": TAKEN, "unacked_index_key": _TAKEN_AT, "unacked_mutex_key": _MUTEX}
+    conf.broker_transport_options = {
+        **conf.broker_transport_options,
+        **{option: key.format(node=sender) for option, key in own.items()},
+    }
+
+
+class Inherit(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Before the node takes anything itself."""
+
+    requires = (Pool,)
+
+    def start(self, worker: Any) -> None:
+        inherit(worker.hostname)
+
+
+app.steps["worker"].add(Inherit)
+
+
+def inherit(node: str) -> int:
+    """Have the orders that the node's predecessor died over driven again. Returns how many."""
+    driven = 0
+    try:
+        with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=_SECONDS) as broker:
+            taken = TAKEN.format(node=node)
+            for tag, step, ids in _steps_in(broker.hgetall(taken)):
+                driven += driving.drive_again(_standing_at(step, ids))
+                log.warning("%s was in hand with %s when this node died.", step.value, describe(ids))
+                broker.pipeline().hdel(taken, tag).zrem(_TAKEN_AT.format(node=node), tag).execute()
+    except (RedisError, DatabaseError, InterfaceError) as error:
+        log.warning("What this node had in hand when it died waits for its lease: %s", error)
+    finally:
+        # Children are forked from this process, and must not inherit a connection.
+        connection.close()
+    return driven
+
+
+def _steps_in(held: dict[bytes, bytes]) -> Iterator[tuple[bytes, Step, list[int]]]:
+    """Tag, step and orders of each message that is a step's."""
+    for tag, item in held.items():
+        try:
+            message, *_ = orjson.loads(item)
+            step = Step(message["headers"]["task"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        yield tag, step, orders_in(orjson.dumps(message))
+
+
+def _standing_at(step: Step, ids: list[int]) -> list[int]:
+    """Those that still have this step before them: the others went on, and only the acknowledgement is missing."""
+    plans = {facts.order_id: remaining(facts) for facts in facts_of(ids)}
+    return [order_id for order_id, plan in plans.items() if plan and step in first(plan)]
