@@ -3,7 +3,9 @@
 A child that dies is missed by its main process (workers.lost). When the main process dies, nobody is left to miss it:
 the messages that it had taken stay with the broker, and their orders would wait for their leases. So each node keeps
 what it takes under its own name, and who starts under that name again, which takes a process manager a few seconds,
-finds it there. The drive counts, so an order that kills whole nodes is set apart in the end (workers.relay).
+finds it there. The drive counts, so an order that kills whole nodes is set apart in the end (workers.relay). Some of
+them will have done that step already and lack the message for the next, which died with the child that was to send it:
+all are driven, and a step that has been done finds nothing to do.
 
 Only orders are taken over. What else there is has a lease of its own (PDFs) or comes again by itself (beat), and a
 message of it is handed out again after the visibility timeout, as with every broker of this kind.
@@ -23,12 +25,11 @@ from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
 from orders import driving
-from orders.facts import facts_of
 from workers.celery import app
 from workers.queues import TAKEN
 from workers.relay.broker import orders_in
 from workers.steps import describe
-from workers.workflow import Step, first, remaining
+from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def inherit(node: str) -> int:
         with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=_SECONDS) as broker:
             taken = TAKEN.format(node=node)
             for tag, step, ids in _steps_in(broker.hgetall(taken)):
-                driven += driving.drive_again(_standing_at(step, ids))
+                driven += driving.drive_again(ids)
                 log.warning("%s was in hand with %s when this node died.", step.value, describe(ids))
                 broker.pipeline().hdel(taken, tag).zrem(_TAKEN_AT.format(node=node), tag).execute()
     except (RedisError, DatabaseError, InterfaceError) as error:
@@ -87,9 +88,3 @@ def _steps_in(held: dict[bytes, bytes]) -> Iterator[tuple[bytes, Step, list[int]
         except (ValueError, KeyError, TypeError):
             continue
         yield tag, step, orders_in(orjson.dumps(message))
-
-
-def _standing_at(step: Step, ids: list[int]) -> list[int]:
-    """Those that still have this step before them: the others went on, and only the acknowledgement is missing."""
-    plans = {facts.order_id: remaining(facts) for facts in facts_of(ids)}
-    return [order_id for order_id, plan in plans.items() if plan and step in first(plan)]
