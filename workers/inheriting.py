@@ -67,10 +67,13 @@ def inherit(node: str) -> int:
     try:
         with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=_SECONDS) as broker:
             taken = TAKEN.format(node=node)
-            for tag, step, ids in _steps_in(broker.hgetall(taken)):
-                driven += driving.drive_again(ids)
+            found = list(_steps_in(broker.hgetall(taken)))
+            if found:
+                driven = driving.drive_again({order_id for _, _, ids in found for order_id in ids})
+                tags = [tag for tag, _, _ in found]
+                broker.pipeline().hdel(taken, *tags).zrem(_TAKEN_AT.format(node=node), *tags).execute()
+            for _, step, ids in found:
                 log.warning("%s was in hand with %s when this node died.", step.value, describe(ids))
-                broker.pipeline().hdel(taken, tag).zrem(_TAKEN_AT.format(node=node), tag).execute()
     except (RedisError, DatabaseError, InterfaceError) as error:
         log.warning("What this node had in hand when it died waits for its lease: %s", error)
     finally:
