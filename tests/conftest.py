@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+import redis
+from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from sandbox.stack import life
@@ -147,6 +149,17 @@ class House:
 def _real_mail(settings: Settings) -> None:
     """Django keeps e-mails in memory while tests run; ours go to the sandbox's mailbox."""
     settings.EMAIL_BACKEND = "orders.notifications.pipelining.PipeliningBackend"
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """The broker of this run, empty but for the mark that it remembers."""
+    client = redis.Redis.from_url(django_settings.BROKER_URL)
+    client.flushall()
+    client.set("stampede:remembers", "1")
+    yield client
+    client.flushall()
+    client.close()
 
 
 @pytest.fixture(scope="session")

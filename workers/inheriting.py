@@ -25,6 +25,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
 from orders import driving
+from workers import breakers
 from workers.celery import app
 from workers.queues import TAKEN
 from workers.relay.broker import orders_in
@@ -70,6 +71,7 @@ def inherit(node: str) -> int:
             found = list(_steps_in(broker.hgetall(taken)))
             if found:
                 driven = driving.drive_again({order_id for _, _, ids in found for order_id in ids})
+                breakers.lose(step for _, step, _ in found)
                 tags = [tag for tag, _, _ in found]
                 broker.pipeline().hdel(taken, *tags).zrem(_TAKEN_AT.format(node=node), *tags).execute()
             for _, step, ids in found:

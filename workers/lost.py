@@ -15,7 +15,7 @@ from celery.worker.components import Pool
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from orders import driving
-from workers import deadletters
+from workers import breakers, deadletters
 from workers.celery import app
 from workers.steps import StepTask, describe
 from workers.workflow import Step
@@ -57,6 +57,7 @@ def miss(sender: Any = None, exception: BaseException | None = None, args: Any =
             deadletters.note_attempts(Step(sender.name), dict.fromkeys(ids, exception))
             # Who hung until its time was up has been driven again already: its lease is shorter.
             again = 0 if isinstance(exception, TimeLimitExceeded) else driving.drive_again(ids)
+            breakers.lose([Step(sender.name)])
     except (DatabaseError, InterfaceError) as error:
         log.warning(
             "%s lost its process with %s; they wait for their leases: %s", sender.name, describe(ids), error

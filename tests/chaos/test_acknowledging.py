@@ -1,6 +1,5 @@
 """When a message is acknowledged, and what becomes of those of a node that died: shown by real workers."""
 
-import base64
 import signal
 import subprocess
 import sys
@@ -8,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import orjson
 import pytest
 import redis
-from django.conf import settings
 from django.db import connection
 
 from orders.crashpoints import Point
@@ -20,6 +17,7 @@ from sandbox.stack.layout import ROOT
 from sandbox.stack.servers import Servers
 from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
+from tests.taking import take
 from tests.waiting import wait_for
 from workers.inheriting import inherit
 from workers.relay.claiming import claim_orders
@@ -30,16 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Long enough for an acknowledgement that comes too early to be seen before the work is done.
 WORK_SECONDS = 2
 NODE = (sys.executable, "-P", "-m", "sandbox.stack.celery_node", "worker")
-
-
-@pytest.fixture
-def broker() -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(settings.BROKER_URL)
-    client.flushall()
-    client.set("stampede:remembers", "1")
-    yield client
-    client.flushall()
-    client.close()
 
 
 @contextmanager
@@ -116,14 +104,6 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
         wait_for(reserved, "the order to go on")
 
 
-def taken(broker: redis.Redis, node: str, task: str, ids: list[int]) -> None:
-    """As kombu keeps a message that the node has taken."""
-    body = base64.b64encode(orjson.dumps([[ids], {}, {}])).decode()
-    message = {"body": body, "headers": {"task": task}, "properties": {}}
-    broker.hset(f"unacked.{node}", task, orjson.dumps([message, "", task.partition(".")[0]]))
-    broker.zadd(f"unacked_index.{node}", {task: 1})
-
-
 def test_all_orders_that_were_in_hand_are_driven_again_and_nothing_else_is_touched(
     broker: redis.Redis,
 ) -> None:
@@ -131,8 +111,8 @@ def test_all_orders_that_were_in_hand_are_driven_again_and_nothing_else_is_touch
     reserved, placed = place_order().pk, place_order().pk
     claim_orders(10)
     reserve([reserved])  # and the node died before the next step was rung
-    taken(broker, "dead@here", "inventory.reserve", [reserved, placed])
-    taken(broker, "dead@here", "documents.render", [reserved])
+    take(broker, "dead@here", "inventory.reserve", [reserved, placed])
+    take(broker, "dead@here", "documents.render", [reserved])
     broker.hset("unacked.dead@here", "nonsense", "nonsense")
     assert inherit("dead@here") == 2
     assert connection.connection is None  # children that are forked now inherit nothing
@@ -145,7 +125,7 @@ def test_all_orders_that_were_in_hand_are_driven_again_and_nothing_else_is_touch
 def test_without_the_house_the_lease_is_left(broker: redis.Redis, house: Servers, away: str) -> None:
     ids = [place_order().pk]
     claim_orders(10)
-    taken(broker, "dead@here", "inventory.reserve", ids)
+    take(broker, "dead@here", "inventory.reserve", ids)
     connection.close()
     house[away].stop()
     try:

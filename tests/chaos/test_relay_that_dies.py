@@ -1,12 +1,10 @@
 """A relay may die at any of its crash points: what it had claimed falls due again, and no event stays untold."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
-from django.conf import settings
 from django.utils import timezone
 
 from orders import driving, inventory
@@ -24,17 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LOOK = "from workers.relay.ringing import Relay\nRelay().turn()"
 TELL = "from workers.relay.feed import Feed\nFeed().turn()"
-
-
-@pytest.fixture
-def broker() -> Iterator[redis.Redis]:
-    """The broker of this run, empty but for the mark that it remembers."""
-    client = redis.Redis.from_url(settings.BROKER_URL)
-    client.flushall()
-    client.set("stampede:remembers", "1")
-    yield client
-    client.flushall()
-    client.close()
 
 
 @pytest.mark.parametrize(

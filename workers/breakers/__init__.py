@@ -20,7 +20,7 @@ from workers.breakers.gate import (
     shut,
 )
 from workers.breakers.standing import Standing, parked_for, standing
-from workers.breakers.trickle import turn
+from workers.breakers.trickle import lose, turn
 
 __all__ = [
     "PROVIDER_OF",
@@ -29,6 +29,7 @@ __all__ = [
     "Standing",
     "admit",
     "is_away",
+    "lose",
     "park",
     "parked_for",
     "report",

@@ -5,6 +5,7 @@ while it waits, and those who are to be woken are found by the index that finds 
 """
 
 import logging
+from collections.abc import Iterable
 from typing import LiteralString
 
 from django.db import transaction
@@ -12,8 +13,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from orders import sql
+from workers.breakers.gate import PROVIDER_OF
 from workers.breakers.rules import State, renew_parking, try_again
 from workers.models import Breaker
+from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,9 @@ UPDATE workers_breaker b SET parked_until = NULL
 WHERE b.provider = %(provider)s AND b.state = 'closed'
   AND NOT EXISTS (SELECT FROM orders_order o WHERE o.due_at = b.parked_until)
 """
+_BEGIN_AGAIN: LiteralString = """
+UPDATE workers_breaker SET next_trial_at = now() WHERE provider = ANY(%(providers)s) AND state = 'half_open'
+"""
 _ANY: LiteralString = (
     "SELECT EXISTS (SELECT FROM workers_breaker WHERE state <> 'closed' OR parked_until IS NOT NULL)"
 )
@@ -45,6 +51,16 @@ def turn() -> None:
             _wake_all(breaker)
         else:
             _try(breaker)
+
+
+def lose(steps: Iterable[Step]) -> None:
+    """A process died over these steps, and a trial may have died with it: whoever is being tried is tried again now.
+
+    Otherwise the orders behind that door would stand still for as long as a trial may take (rules.PATIENCE).
+    """
+    providers = {PROVIDER_OF[step].value for step in steps if step in PROVIDER_OF}
+    if providers:
+        sql.count(_BEGIN_AGAIN, {"providers": sorted(providers)})
 
 
 def _try(seen: Breaker) -> None:

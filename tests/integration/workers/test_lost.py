@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import OperationalError, connection
 from django.utils import timezone
@@ -12,8 +13,10 @@ from orders.driving import LEASE
 from orders.models import Order
 from sandbox.stack.servers import Servers
 from tests.making import place_order
-from workers import lost
-from workers.models import FailedAttempt
+from tests.taking import take
+from workers import breakers, lost
+from workers.inheriting import inherit
+from workers.models import Breaker, FailedAttempt, Provider
 from workers.relay.claiming import claim_orders
 from workers.retry import HOUSE
 from workers.steps import TIME_LIMIT, StepTask, perform
@@ -69,6 +72,44 @@ def test_other_failures_are_others_business(sender: Any, error: Exception) -> No
     ids = under_way()
     lost.miss(sender=sender, exception=error, args=[ids])
     assert standing() == [(False, 1)] * 3
+
+
+def trial_under_way() -> None:
+    """Somebody has the only permit, and may keep it for as long as a trial may take."""
+    Breaker.objects.update_or_create(
+        provider=Provider.PAYMENTS,
+        defaults={
+            "state": Breaker.State.HALF_OPEN,
+            "permits": 0,
+            "next_trial_at": timezone.now() + timedelta(seconds=30),
+        },
+    )
+
+
+def permits() -> int:
+    """As the relay leaves them at its next look."""
+    breakers.turn()
+    return Breaker.objects.get(provider=Provider.PAYMENTS).permits
+
+
+def test_a_trial_that_died_with_its_process_is_begun_again_at_once() -> None:
+    """Everybody who is parked would wait for it."""
+    trial_under_way()
+    lost.miss(sender=charge, exception=WorkerLostError(), args=[under_way(1)])
+    assert permits() == 1
+
+
+def test_who_dies_over_something_else_had_no_trial_in_hand() -> None:
+    trial_under_way()
+    lost.miss(sender=reserve, exception=WorkerLostError(), args=[under_way(1)])
+    assert permits() == 0
+
+
+def test_an_heir_begins_the_trial_of_its_predecessor_again(broker: redis.Redis) -> None:
+    trial_under_way()
+    take(broker, "dead@here", "payment.charge", under_way(1))
+    inherit("dead@here")
+    assert permits() == 1
 
 
 def test_without_a_database_the_lease_is_left(house: Servers, caplog: pytest.LogCaptureFixture) -> None:

@@ -60,16 +60,6 @@ def without_payments() -> Iterator[None]:
     set_down(settings.PAYMENTS_URL, False)
 
 
-@pytest.fixture
-def broker() -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(settings.BROKER_URL)
-    client.flushall()
-    client.set("stampede:remembers", "1")
-    yield client
-    client.flushall()
-    client.close()
-
-
 def reserved(count: int) -> list[int]:
     """Orders on their way to be charged, as a relay has claimed them."""
     stock(KETTLE=1_000)

@@ -2,13 +2,11 @@
 
 import base64
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import orjson
 import pytest
 import redis
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -30,17 +28,6 @@ from workers.tasks import reserve
 from workers.workflow import Step, canvas, remaining
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def broker() -> Iterator[redis.Redis]:
-    """The broker of this run, empty but for the mark that it remembers."""
-    client = redis.Redis.from_url(settings.BROKER_URL)
-    client.flushall()
-    client.set("stampede:remembers", "1")
-    yield client
-    client.flushall()
-    client.close()
 
 
 def due_again(*orders: Order) -> None:
