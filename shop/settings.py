@@ -4,6 +4,7 @@ Workers, relay, web and live share this one file, so that a setting means the sa
 """
 
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import dj_email_url
@@ -39,6 +40,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "shop",
     "shop.catalogue",
+    "shop.videos",
     "orders",
     "workers",
 ]
@@ -118,8 +120,16 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.static_root
 MEDIA_ROOT = ENVIRONMENT.media_root
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+MEDIA_URL = "/media/"
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage"
+    },  # MEDIA_ROOT: no server hands it out
+    # What everybody may have: nginx hands it out, under MEDIA_URL.
+    "public": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": f"{MEDIA_ROOT}/public", "base_url": MEDIA_URL},
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
