@@ -130,13 +130,13 @@ def main(
         note(f"{TROUBLES[one][0]} …")
         with opened() as house:
             rows.append(_row(one, uvloop.run(suffer(house, one, file, orders))))
-    table = Table("trouble", "accepted", "ended", "to completed s", "books", title="A replay in trouble")
+    table = Table("trouble", "accepted", "ended", "to completed, p50 / p99 / max s", "books", title="A replay in trouble")
     for row in rows:
         table.add_row(
             row["what"],
-            str(row["accepted"]),
-            str(row["ended"]),
-            str(row["to_completed_s"]),
+            f"{row['accepted']:,}",
+            ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in row["ended"].items()),
+            " / ".join(f"{seconds:g}" for seconds in row["to_completed_s"].values()),
             "clean" if row["books_clean"] else "[bold red]WRONG[/bold red]",
         )
     out.print(table, soft_wrap=False)
