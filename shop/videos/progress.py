@@ -1,54 +1,68 @@
-"""How far a video has come, in figures and in a sentence for people."""
+"""How far a video is, to the second, and when it will be ready: for people who wait.
+
+The estimate is as simple as it can be: what is left goes on as what is done went, waiting included. It is not given
+before there is something to go by.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import LiteralString
 
-from django.db.models import Sum
-from django.utils.timezone import now
-
+from orders import sql
 from shop.videos.models import Video
 
-_SAID = {
-    Video.State.WAITING: "Uploaded, processing.",
-    Video.State.JOINING: "Encoded, being put together.",
-}
+# Of the video; before it the estimate would jump.
+_ENOUGH_MS = 1_000
+
+_ENCODED: LiteralString = """
+SELECT coalesce(sum(s.encoded_ms), 0)::bigint, coalesce(sum(s.end_ms - s.start_ms), 0)::bigint,
+       extract(epoch FROM now() - v.started_at)::float
+FROM videos_video v LEFT JOIN videos_segment s ON s.video_id = v.id AND s.number > 0
+WHERE v.id = %(id)s GROUP BY v.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """Seconds of video that are encoded and in all; `estimate` seconds until it is ready, None where nobody knows;
+    `words` say it to people."""
+
     state: str
-    done: float  # seconds of the video that are encoded
-    total: float  # seconds; 0 before it was looked at
+    done: int
+    total: int
     percent: int
-    estimate: float | None  # seconds until it is encoded, where anything can be said
+    estimate: int | None
     words: str
 
 
 def progress_of(video: Video) -> Progress:
-    """One query while it is being encoded, none else."""
-    total = (video.duration_ms or 0) / 1000
-    if video.state != Video.State.ENCODING or not total:
-        through = video.state in (Video.State.JOINING, Video.State.PUBLISHED, Video.State.REPLACED)
-        words = _SAID.get(Video.State(video.state), f"{video.get_state_display()}.")
-        return Progress(video.state, total if through else 0, total, 100 if through else 0, None, words)
-    # Number 0 is the sound; the pictures are what takes time.
-    pictures = video.segments.filter(number__gt=0)
-    found = pictures.aggregate(encoded=Sum("encoded_ms"))
-    done = min((found["encoded"] or 0) / 1000, total)
-    estimate = _estimate(done, total, video.started_at)
-    soon = f", about {_round(estimate)} s left" if estimate is not None else ""
-    words = f"Encoding, {done:.0f} of {total:.0f} s{soon}."
-    return Progress(video.state, done, total, int(done / total * 100), estimate, words)
+    """How far this video is, as the database has it now."""
+    state = Video.State(video.state)
+    if state not in Video.UNDER_WAY:
+        percent = 100 if state in (Video.State.PUBLISHED, Video.State.REPLACED) else 0
+        seconds = (video.duration_ms or 0) // 1_000
+        words = f"{state.label}. {video.problem}".strip() if video.problem else state.label
+        return Progress(state, seconds if percent else 0, seconds, percent, None, words)
+    [(done_ms, total_ms, since)] = sql.rows(_ENCODED, {"id": video.pk})
+    if state is Video.State.JOINING:
+        seconds = total_ms // 1_000
+        return Progress(state, seconds, seconds, 99, None, "Encoded, being put together")
+    if state is Video.State.WAITING or not total_ms:
+        return Progress(state, 0, 0, 0, None, "Uploaded, waiting to be looked at")
+    estimate = None
+    if done_ms >= _ENOUGH_MS and since:
+        estimate = max(1, round((total_ms - done_ms) * since / done_ms))
+    done, total = done_ms // 1_000, -(-total_ms // 1_000)
+    words = f"Encoding, {done} of {total} s"
+    if estimate is not None:
+        words += f", about {_roughly(estimate)} left"
+    return Progress(state, done, total, min(98, done_ms * 98 // total_ms), estimate, words)
 
 
-def _estimate(done: float, total: float, begun: datetime | None) -> float | None:
-    """At the pace so far."""
-    if not done or begun is None:
-        return None
-    return (now() - begun).total_seconds() / done * (total - done)
-
-
-def _round(seconds: float) -> int:
-    """No finer than anybody can say: fives up to a minute, then tens."""
-    step = 5 if seconds < 60 else 10
-    return max(step, round(seconds / step) * step)
+def _roughly(seconds: int) -> str:
+    """As people say it: to five seconds, then to the minute, then to the hour and minutes."""
+    if seconds < 100:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

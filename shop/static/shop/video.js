@@ -42,13 +42,14 @@
     constructor(root) {
       this.root = root;
       this.video = root.querySelector("video");
-      for (const part of ["bar", "seek", "volume", "now", "captions", "quality", "preview", "picture", "at", "said", "trouble"]) {
+      for (const part of ["bar", "seek", "volume", "now", "captions", "quality", "said", "trouble"]) {
         this[part] = root.querySelector(`[data-${part}]`);
       }
       this.begin = root.querySelector(".player-begin");
       this.length = Number(root.dataset.seconds);
       this.mp4 = this.video.src;
       this.from = 0; // where to begin, when somebody chose it before anything was loaded
+      new window.VideoPreview(root, () => this.length, clock);
       this.listen();
       this.dress();
     }
@@ -56,7 +57,6 @@
     // Our controls in the place of the browser's.
     dress() {
       this.video.controls = false;
-      this.video.crossOrigin = "anonymous"; // for thumbnails that come from a bucket
       this.video.removeAttribute("src");
       this.video.load();
       this.bar.hidden = this.begin.hidden = false;
@@ -96,8 +96,6 @@
       this.captions.querySelector("select").addEventListener("change", (event) => this.caption(event.target.value));
       this.quality.querySelector("select").addEventListener("change", (event) => this.choose(Number(event.target.value)));
       video.textTracks.addEventListener("change", () => this.showCaptions());
-      this.seek.addEventListener("pointermove", (event) => this.look(event));
-      this.seek.addEventListener("pointerleave", () => (this.preview.hidden = true));
       root.addEventListener("pointermove", () => this.stir());
       document.addEventListener("fullscreenchange", () => this.show());
     }
@@ -380,38 +378,9 @@
 
     showCaptions() {
       const shown = this.words().find((track) => track.mode === "showing");
+      this.root.classList.toggle("is-captioned", Boolean(shown));
       this.captions.querySelector("select").value = shown?.language ?? "";
       this.captions.querySelector("[data-chosen]").textContent = shown?.language.split("-")[0].toUpperCase() ?? "Off";
-    }
-
-    // A picture of the place under the pointer, cut out of a sheet that the track of thumbnails names.
-    look(event) {
-      if (!this.thumbnails) {
-        this.thumbnails = document.createElement("track");
-        this.thumbnails.kind = "metadata";
-        this.thumbnails.src = this.root.dataset.thumbnails;
-        this.video.append(this.thumbnails);
-        this.thumbnails.track.mode = "hidden"; // loads it
-      }
-      const line = this.seek.getBoundingClientRect();
-      const share = within((event.clientX - line.left) / line.width, 0, 1);
-      const seconds = share * this.length;
-      const cue = [...(this.thumbnails.track.cues ?? [])].find((one) => seconds < one.endTime);
-      const [, sheet, x, y, width, height] = cue?.text.match(/^(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)/) ?? [];
-      this.picture.hidden = !sheet;
-      if (sheet) {
-        const address = new URL(sheet, new URL(this.root.dataset.thumbnails, location.href)).href;
-        Object.assign(this.picture.style, {
-          width: `${width}px`,
-          height: `${height}px`,
-          backgroundImage: `url("${address}")`,
-          backgroundPosition: `-${x}px -${y}px`,
-        });
-      }
-      this.at.textContent = clock(seconds);
-      this.preview.hidden = false;
-      const half = this.preview.offsetWidth / 2;
-      this.preview.style.left = `${within(share * line.width, half, Math.max(half, line.width - half))}px`;
     }
   }
 
