@@ -236,7 +236,9 @@ class ProductVideoSerializer(Answer):
     poster = serializers.URLField(help_text="A still picture (JPEG) to show before it plays.")
     hls = serializers.URLField(help_text="The HLS playlist, with every size there is.")
     mp4 = serializers.URLField(help_text="An MP4 in one size, for players without HLS.")
-    thumbnails = serializers.URLField(help_text="Small pictures for seeking: WebVTT that names parts of JPEGs.")
+    thumbnails = serializers.URLField(
+        help_text="Small pictures for seeking: WebVTT that names parts of JPEGs."
+    )
     captions = ProductCaptionSerializer(many=True)
 
 

@@ -23,7 +23,7 @@ from shop.videos.showing import Coming, showing_of
 
 @require_safe
 def captions(request: ShopRequest, sku: str, language: str) -> HttpResponseBase:
-    """A WebVTT file. Asked for each time, and sent only when it is another one: a slip that was mended is seen at once."""
+    """A WebVTT file. Browsers ask each time and get it only when it changed: a slip that was mended is seen at once."""
     found = get_object_or_404(
         Caption.objects.only("text"), product__sku=sku, product__active=True, language=language
     )

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -58,14 +57,20 @@ def test_the_player_works_without_a_script_and_loads_nothing_by_itself(
     assert 'preload="none"' in tag
     assert " controls" in tag
     assert 'width="1280" height="720"' in tag
-    assert '<track kind="captions" srclang="en" label="English" src="/products/KETTLE/captions/en.vtt">' in html
+    assert (
+        '<track kind="captions" srclang="en" label="English" src="/products/KETTLE/captions/en.vtt">' in html
+    )
     assert f'data-hls="/media/videos/{video.token}/master.m3u8"' in html
     assert "1:05" in html
-    assert '<script src="/static/shop/vendor' not in html  # video.js fetches hls.js when somebody wants to watch
+    assert (
+        '<script src="/static/shop/vendor' not in html
+    )  # video.js fetches hls.js when somebody wants to watch
     assert "placeholder-" in html  # the picture is there as ever
 
 
-@pytest.mark.parametrize("state", ["waiting", "encoding", "joining", "replaced", "refused", "failed", "cancelled"])
+@pytest.mark.parametrize(
+    "state", ["waiting", "encoding", "joining", "replaced", "refused", "failed", "cancelled"]
+)
 def test_shoppers_see_a_video_only_when_it_is_published(client: Client, kettle: Product, state: str) -> None:
     coming(kettle, state)
     assert published(kettle) is None
@@ -108,7 +113,9 @@ class TestCaptions:
         assert changed.status_code == 200
         assert changed["ETag"] != first["ETag"]
 
-    @pytest.mark.parametrize("address", ["KETTLE/captions/de.vtt", "MUG/captions/pt-BR.vtt", "NOPE/captions/en.vtt"])
+    @pytest.mark.parametrize(
+        "address", ["KETTLE/captions/de.vtt", "MUG/captions/pt-BR.vtt", "NOPE/captions/en.vtt"]
+    )
     def test_those_that_are_not_there_are_not_found(self, client: Client, address: str) -> None:
         assert client.get(f"/products/{address}").status_code == 404
 
@@ -126,9 +133,7 @@ class TestStaff:
         assert f'hx-get="/videos/{video.token}/progress/?shows=" hx-trigger="every 2s"' in html
         assert "A new video" not in page(Client())
 
-    def test_and_so_do_not_shoppers_who_guess_its_address(
-        self, client: Client, kettle: Product
-    ) -> None:
+    def test_and_so_do_not_shoppers_who_guess_its_address(self, client: Client, kettle: Product) -> None:
         video = coming(kettle)
         assert client.get(reverse("video_progress", args=[video.token])).status_code == 404
         client.force_login(User.objects.create_user("eve"))
@@ -154,7 +159,9 @@ class TestStaff:
         assert "shoppers see the video of before" in html
         Video.objects.filter(pk=old.pk).update(state="replaced")
         Video.objects.filter(pk=new.pk).update(state="published")
-        told = staff.get(reverse("video_progress", args=[new.token]), {"shows": str(old.token)}).content.decode()
+        told = staff.get(
+            reverse("video_progress", args=[new.token]), {"shows": str(old.token)}
+        ).content.decode()
         assert "<video" not in told
         assert "Show the new one" in told
 
@@ -178,7 +185,7 @@ class TestPolicy:
         assert "worker-src" not in rules
 
     @pytest.fixture
-    def bucket(self, settings: Settings) -> Iterator[None]:
+    def bucket(self, settings: Settings) -> None:
         settings.STORAGES = {
             **settings.STORAGES,
             "public": {
@@ -186,7 +193,6 @@ class TestPolicy:
                 "OPTIONS": {"base_url": "https://videos.example.com/"},
             },
         }
-        yield
 
     def test_or_from_their_bucket_and_nothing_else_does(
         self, client: Client, kettle: Product, bucket: None
