@@ -1,15 +1,19 @@
 """The Content-Security-Policy of each part of the site.
 
-The shop's pages obey the strict policy of the settings: nothing inline, nothing from elsewhere. Two parts
-that we do not write ourselves cannot: the admin (Unfold runs Alpine, which evaluates expressions, and puts
-styles into tags) and the API's documentation (Swagger UI, started by a script within the page). They get what
-they need and no more, and only under their own paths, so that their weakness never reaches a shopper's page.
+The shop's pages obey the strict policy of the settings: nothing inline, nothing from elsewhere, but published videos
+when their storage is a bucket with an address of its own. Two parts that we do not write ourselves cannot: the admin
+(Unfold runs Alpine, which evaluates expressions, and puts styles into tags) and the API's documentation (Swagger UI,
+started by a script within the page). They get what they need and no more, and only under their own paths, so that
+their weakness never reaches a shopper's page.
 """
 
 from dataclasses import replace
+from functools import cache
+from urllib.parse import urlsplit
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
+from django.core.files.storage import Storage, storages
 from django.http import HttpRequest, HttpResponseBase
 
 _RELAXED: dict[str, dict[str, list[str]]] = {
@@ -22,6 +26,8 @@ _RELAXED: dict[str, dict[str, list[str]]] = {
         "style-src": [SELF, UNSAFE_INLINE],
     },
 }
+# How a player gets at a video: playlists and pieces as data, the MP4 and thumbnails as media, posters and sheets.
+_VIDEO = ("media-src", "connect-src", "img-src")
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
@@ -36,4 +42,13 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         for prefix, directives in _RELAXED.items():
             if request.path_info.startswith(prefix):
                 return replace(parts, replace=directives)
+        if parts.update is None and (bucket := _origin(storages["public"])):
+            return replace(parts, update={directive: [bucket] for directive in _VIDEO})
         return parts
+
+
+@cache
+def _origin(storage: Storage) -> str:
+    """Where a storage's files are when that is elsewhere: https://videos.example.com. Empty for paths of our own."""
+    address = urlsplit(storage.url("videos"))
+    return f"{address.scheme}://{address.netloc}" if address.netloc else ""

@@ -137,7 +137,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
 }
 
-# Nothing is loaded from elsewhere; the admin gets a policy of its own in shop.security.
+# Nothing is loaded from elsewhere. The admin gets a policy of its own in shop.security, and so do videos in a bucket.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -145,6 +145,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
+        "media-src": [SELF, "blob:"],  # what hls.js puts together in the page is a blob
         "connect-src": [SELF],
         "manifest-src": [SELF],
         "form-action": [SELF],

@@ -41,6 +41,11 @@ class Layout:
         return self.base / "media"
 
     @property
+    def published(self) -> Path:
+        """What of `media` everybody may have."""
+        return self.media / "public"
+
+    @property
     def static(self) -> Path:
         return self.base / "static"
 

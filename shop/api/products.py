@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from shop.api import problems, schema
 from shop.api.base import ApiView, json
-from shop.api.serializers import ProductPageSerializer, ProductSerializer
+from shop.api.serializers import ProductDetailSerializer, ProductPageSerializer, ProductSerializer
 from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
 
@@ -66,7 +66,7 @@ class ProductView(ApiView):
         tags=["products"],
         parameters=[OpenApiParameter("sku", str, OpenApiParameter.PATH)],
         responses={
-            200: schema.response(ProductSerializer, "The product."),
+            200: schema.response(ProductDetailSerializer, "The product."),
             **schema.problems(404, 406, 500, 503),
         },
     )
@@ -76,7 +76,7 @@ class ProductView(ApiView):
             product = queries.product(sku.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
         except Product.DoesNotExist:
             raise Http404("There is no product with this SKU on sale.") from None
-        return json(ProductSerializer(product).data)
+        return json(ProductDetailSerializer(product).data)
 
 
 def _search_text(asked: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ Amounts are integers of the currency's minor unit everywhere: 1999 with currency
 """
 
 from typing import Any
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.templatetags.static import static
@@ -21,6 +22,7 @@ from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMet
 from shop.catalogue.models import Product
 from shop.checkout import rules
 from shop.checkout.quoting import MAX_LINES, MAX_QUANTITY
+from shop.videos.showing import showing_of
 
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
 _CURRENCY = "ISO 4217 code of the currency that every amount here is in."
@@ -219,6 +221,50 @@ class ProductSerializer(Answer):
         return settings.SHOP_URL + product.get_absolute_url()
 
 
+class ProductCaptionSerializer(Answer):
+    language = serializers.CharField(help_text="A language tag, such as en or pt-BR.")
+    label = serializers.CharField(help_text="The language as people read it.")  # type: ignore[assignment]
+    url = serializers.URLField(help_text="A WebVTT file.")
+
+
+class ProductVideoSerializer(Answer):
+    """Addresses of one video; a newer one has others, and these go on for an hour then."""
+
+    duration = serializers.FloatField(help_text="Seconds.")
+    width = serializers.IntegerField(help_text="Of the picture, in pixels.")
+    height = serializers.IntegerField()
+    poster = serializers.URLField(help_text="A still picture (JPEG) to show before it plays.")
+    hls = serializers.URLField(help_text="The HLS playlist, with every size there is.")
+    mp4 = serializers.URLField(help_text="An MP4 in one size, for players without HLS.")
+    thumbnails = serializers.URLField(
+        help_text="Small pictures for seeking: WebVTT that names parts of JPEGs."
+    )
+    captions = ProductCaptionSerializer(many=True)
+
+
+class ProductDetailSerializer(ProductSerializer):
+    video = serializers.SerializerMethodField(help_text="The product's video; null when it has none.")
+
+    @extend_schema_field(ProductVideoSerializer(allow_null=True))
+    def get_video(self, product: Product) -> dict[str, Any] | None:
+        showing = showing_of(product)
+        if showing is None:
+            return None
+        return {
+            "duration": showing.seconds,
+            "width": showing.width,
+            "height": showing.height,
+            "poster": _absolute(showing.poster),
+            "hls": _absolute(showing.hls),
+            "mp4": _absolute(showing.mp4),
+            "thumbnails": _absolute(showing.thumbnails),
+            "captions": [
+                {"language": words.language, "label": words.label, "url": _absolute(words.url)}
+                for words in showing.captions
+            ],
+        }
+
+
 class ProductPageSerializer(Answer):
     count = serializers.IntegerField(help_text="Products found, on all pages.")
     page = serializers.IntegerField()
@@ -244,3 +290,8 @@ class ProblemSerializer(Answer):
         help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with "
         "it.",
     )
+
+
+def _absolute(address: str) -> str:
+    """A path of the shop with the shop before it; what lies in a bucket has its own address already."""
+    return urljoin(settings.SHOP_URL, address)

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from shop.pages import browsing, cart, checkout, order, site
 from shop.pages.availability import open_while_possible
+from shop.videos import pages as videos
 
 
 def _page(route: str, view: Any) -> URLPattern:
@@ -17,6 +18,8 @@ urlpatterns = [
     _page("search/", browsing.search),
     _page("c/<slug:slug>/", browsing.category),
     _page("products/<str:sku>/", browsing.product),
+    _page("products/<str:sku>/captions/<str:language>.vtt", videos.captions),
+    _page("videos/<uuid:token>/progress/", videos.video_progress),
     _page("cart/", cart.cart),
     _page("cart/<str:sku>/", cart.cart_change),
     _page("checkout/", checkout.checkout),

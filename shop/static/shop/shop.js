@@ -64,9 +64,10 @@
     }
   });
 
-  // A change that did not arrive must not look as if it had. The order page asks again by itself and says nothing.
+  // A change that did not arrive must not look as if it had. What asks again by itself says nothing.
+  const asksAgain = (element) => element.id === "live" || element.hasAttribute("data-asks-again");
   const trouble = (event) => {
-    if (event.target.id === "live") return;
+    if (asksAgain(event.target)) return;
     const said = document.createElement("span");
     said.className = "notice notice-error";
     said.textContent =
@@ -78,7 +79,7 @@
   document.addEventListener("htmx:responseError", trouble);
   document.addEventListener("htmx:sendError", trouble);
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful && event.target.id !== "live") document.getElementById("trouble").replaceChildren();
+    if (event.detail.successful && !asksAgain(event.target)) document.getElementById("trouble").replaceChildren();
   });
 
   localise(document);

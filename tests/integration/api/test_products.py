@@ -8,7 +8,9 @@ from django.conf import settings
 from django.http import HttpResponse
 
 from shop.catalogue.models import Category, Product
+from shop.videos.models import Caption
 from tests.integration.api.conftest import KETTLE, Api, problem
+from tests.showing import publish_video
 
 pytestmark = pytest.mark.usefixtures("shop")
 
@@ -30,7 +32,38 @@ def test_a_product_is_told_with_price_tax_and_stock(api: Api) -> None:
         "available": 50,
         "picture": None,
         "url": f"{settings.SHOP_URL}/products/KETTLE/",
+        "video": None,
     }
+
+
+def test_a_product_with_a_video_tells_where_it_is(api: Api) -> None:
+    video = publish_video(Product.objects.get(sku="KETTLE"), duration_ms=42_500, width=1280, height=720)
+    Caption.objects.create(product=video.product, language="en", label="English", text="WEBVTT\n")
+    folder = f"{settings.SHOP_URL}/media/videos/{video.token}"
+    assert json.loads(api.get("/api/products/KETTLE/").content)["video"] == {
+        "duration": 42.5,
+        "width": 1280,
+        "height": 720,
+        "poster": f"{folder}/poster.jpg",
+        "hls": f"{folder}/master.m3u8",
+        "mp4": f"{folder}/fallback.mp4",
+        "thumbnails": f"{folder}/thumbnails.vtt",
+        "captions": [
+            {
+                "language": "en",
+                "label": "English",
+                "url": f"{settings.SHOP_URL}/products/KETTLE/captions/en.vtt",
+            }
+        ],
+    }
+
+
+def test_a_list_asks_nothing_about_videos(api: Api, django_assert_max_num_queries: Any) -> None:
+    for product in Product.objects.all():
+        publish_video(product)
+    with django_assert_max_num_queries(4):
+        results = json.loads(api.get("/api/products/").content)["results"]
+    assert all("video" not in product for product in results)
 
 
 def test_the_catalogue_is_listed_by_name(api: Api) -> None:

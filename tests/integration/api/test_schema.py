@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from shop.api.bodies import read_order
 from shop.api.problems import Problem
+from shop.catalogue.models import Product
 from shop.checkout.rules import COUNTRIES
+from shop.videos.models import Caption
 from tests.integration.api.conftest import Api, problem
+from tests.showing import publish_video
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,10 @@ def test_answers_are_as_the_schema_says(api: Api, body: dict[str, Any], schema: 
     placed = json.loads(api.order(body).content)
     check(schema, "Order", json.loads(api.get(f"/api/orders/{placed['token']}/").content))
     check(schema, "ProductPage", json.loads(api.get("/api/products/").content))
-    check(schema, "Product", json.loads(api.get("/api/products/MUG/").content))
+    check(schema, "ProductDetail", json.loads(api.get("/api/products/MUG/").content))
+    video = publish_video(Product.objects.get(sku="MUG"))
+    Caption.objects.create(product=video.product, language="en", label="English", text="WEBVTT\n")
+    check(schema, "ProductDetail", json.loads(api.get("/api/products/MUG/").content))
     check(schema, "Problem", problem(api.order({}), 400))
     check(schema, "Problem", problem(api.get("/api/nowhere/"), 404))
 

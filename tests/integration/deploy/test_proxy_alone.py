@@ -1,4 +1,4 @@
-"""nginx by itself: what it says when nobody behind it answers, and when a body is too large."""
+"""nginx by itself: what it says when nobody behind it answers, and when a body is too large; videos it hands out."""
 
 import http.client
 import json
@@ -31,6 +31,7 @@ def ask(tmp_path: Path, behind: int) -> Iterator[Ask]:
         "NGINX_LIVE": f"127.0.0.1:{behind}",
         "NGINX_TEMP": str(tmp_path),
         "NGINX_AWAY": str(AWAY),
+        "NGINX_MEDIA": str(tmp_path / "media" / "public"),
     }
     impatient = re.sub(
         r"proxy_read_timeout \w+;", "proxy_read_timeout 1s;", render(TEMPLATE.read_text(), values)
@@ -110,3 +111,82 @@ def test_a_body_that_is_too_large_is_a_problem_for_programs(ask: Ask) -> None:
 
 def test_what_nginx_says_has_no_address_of_its_own(ask: Ask) -> None:
     assert ask("GET", "/nginx-says/page.html")[0].status == 404
+
+
+class TestPublished:
+    """What lies under /media/, and nothing beside it."""
+
+    CONTENT = b"0123456789" * 200
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path: Path) -> None:
+        folder = tmp_path / "media/public/videos/a"
+        folder.mkdir(parents=True)
+        for name in ("master.m3u8", "1.m4s", "fallback.mp4", "poster.jpg", "thumbnails.vtt", "page.html"):
+            (folder / name).write_bytes(self.CONTENT)
+        (tmp_path / "media/uploads").mkdir()
+        (tmp_path / "media/uploads/secret.mp4").write_bytes(b"secret")
+        (tmp_path / "media/publicly.mp4").write_bytes(b"secret")
+
+    @pytest.fixture
+    def behind(self) -> int:
+        """Nobody: files need no process behind nginx."""
+        return Ports.free().web
+
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("master.m3u8", "application/vnd.apple.mpegurl"),
+            ("1.m4s", "video/mp4"),
+            ("fallback.mp4", "video/mp4"),
+            ("poster.jpg", "image/jpeg"),
+            ("thumbnails.vtt", "text/vtt; charset=utf-8"),
+            ("page.html", "application/octet-stream"),
+        ],
+    )
+    def test_files_have_their_types_and_may_be_kept(self, ask: Ask, name: str, kind: str) -> None:
+        answer, body = ask("GET", f"/media/videos/a/{name}")
+        assert (answer.status, body) == (200, self.CONTENT.decode())
+        assert answer.headers["Content-Type"] == kind
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+    def test_a_part_is_sent_when_a_part_is_asked_for(self, ask: Ask) -> None:
+        answer, body = ask("GET", "/media/videos/a/fallback.mp4", Range="bytes=3-7")
+        assert (answer.status, body) == (206, "34567")
+        assert answer.headers["Content-Range"] == f"bytes 3-7/{len(self.CONTENT)}"
+        answer, body = ask("GET", "/media/videos/a/fallback.mp4")
+        again, _ = ask("GET", "/media/videos/a/fallback.mp4", **{"If-None-Match": answer.headers["ETag"]})
+        assert again.status == 304
+
+    def test_playlists_are_sent_small(self, ask: Ask) -> None:
+        for name, small in (("master.m3u8", True), ("1.m4s", False)):
+            answer, _ = ask("HEAD", f"/media/videos/a/{name}", **{"Accept-Encoding": "gzip"})
+            assert (answer.headers["Content-Encoding"] == "gzip") is small
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/media/",
+            "/media/videos/",
+            "/media/videos/a/",
+            "/media/videos/b/master.m3u8",
+            "/media/../uploads/secret.mp4",
+            "/media/%2e%2e/uploads/secret.mp4",
+            "/media/..%2fuploads/secret.mp4",
+            "/media../uploads/secret.mp4",
+            "/media/videos/a/../../../uploads/secret.mp4",
+            "/medially.mp4",
+        ],
+    )
+    def test_no_listing_and_nothing_beside_it(self, ask: Ask, path: str) -> None:
+        answer, body = ask("GET", path)
+        assert answer.status in (400, 403, 404, 503)
+        assert "secret" not in body
+        assert "fallback" not in body
+        assert "immutable" not in (answer.headers["Cache-Control"] or "")
+
+    def test_nothing_can_be_written(self, ask: Ask) -> None:
+        for method in ("POST", "PUT", "DELETE"):
+            assert ask(method, "/media/videos/a/poster.jpg", b"x")[0].status == 405
