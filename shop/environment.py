@@ -43,6 +43,7 @@ class Environment:
     static_root: str
     flower_url: str
     mailbox_url: str
+    metrics_listen: str
     log_level: str
     secure: bool
 
@@ -85,6 +86,7 @@ def read_environment() -> Environment:
         static_root=env.str("STATIC_ROOT"),
         flower_url=env.str("FLOWER_URL", ""),
         mailbox_url=env.str("MAILBOX_URL", ""),
+        metrics_listen=env.str("METRICS_LISTEN", "", validate=validate.Regexp(r"^(\S+:\d{1,5})?$")),
         log_level=env.str(
             "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
         ),

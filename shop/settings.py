@@ -181,6 +181,8 @@ CARRIER_GATEWAY = ENVIRONMENT.carrier_gateway
 CARRIER_URL = ENVIRONMENT.carrier_url.rstrip("/")
 FLOWER_URL = ENVIRONMENT.flower_url
 MAILBOX_URL = ENVIRONMENT.mailbox_url
+# Where the relay serves its figures, "host:port"; "" is nowhere.
+METRICS_LISTEN = ENVIRONMENT.metrics_listen
 UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 # Who tells the desk in a sentence what an order is waiting for: whoever drives it, and that `orders` may not import.
 ORDER_EXPLAINED_BY = "workers.why.sentence"

@@ -36,7 +36,7 @@ Port = Annotated[
         "--port",
         metavar="N",
         envvar=PORT_VARIABLE,
-        help=f"The shop's port; the stack takes the ten after it too. Default: {DEFAULT_BASE}.",
+        help=f"The shop's port; the stack takes the eleven after it too. Default: {DEFAULT_BASE}.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
