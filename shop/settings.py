@@ -137,6 +137,10 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
 }
 
+# Threads of each encoder (0: the processors divided among a pool's processes), and how much video one task encodes.
+MEDIA_THREADS = ENVIRONMENT.media_threads
+MEDIA_SEGMENT_SECONDS = ENVIRONMENT.media_segment_seconds
+
 # Nothing is loaded from elsewhere; the admin gets a policy of its own in shop.security.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -85,6 +85,7 @@ app.conf.update(
         "workers.failing",
         "workers.inheriting",
         "workers.lost",
+        "workers.media.tasks",
         "workers.reconciling",
     ],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.

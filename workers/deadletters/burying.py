@@ -62,6 +62,13 @@ def bury_message(task: str, queue: str, payload: str, error: BaseException) -> N
     letter.save()
 
 
+def bury_video(task: str, video_id: int, error: BaseException) -> None:
+    """Write a dead letter for what could not be done with a video; what becomes of it is for whoever calls."""
+    letter = _letter(task, error, stops_order=False)
+    letter.video_id, letter.subject = video_id, f"V-{video_id}"
+    letter.save()
+
+
 def note_attempts(step: Step, errors: Mapping[int, BaseException]) -> None:
     """Write down failed tries that will be repeated; a dead letter that comes of them shows them with their times."""
     FailedAttempt.objects.bulk_create(

@@ -38,6 +38,10 @@ class Broker:
             order_id for messages in pipe.execute() for message in messages for order_id in orders_in(message)
         }
 
+    def length(self, queue: QueueName) -> int:
+        """Messages waiting in this queue. Raises redis.RedisError."""
+        return int(self._redis.llen(queue.value))  # type: ignore[arg-type] # the client is not asynchronous
+
     def remember(self) -> None:
         self._redis.set(_REMEMBERS, "1")
 
