@@ -27,6 +27,7 @@ class Pool:
     most: int = 0
     # Megabytes beyond which a process is replaced when its task has ended; 0: no matter how many.
     memory: int = 0
+    app: str = "workers"
 
     def options(self) -> tuple[str, ...]:
         """What Celery's `worker` is told of its processes."""
@@ -46,7 +47,7 @@ POOLS = (
     Pool("payment", "payment,shipping", 1),
     Pool("messages", "email,sms", 2),
     Pool("documents", "documents", 1, nice=19, memory=512),
-    Pool("media", "media", 1, nice=19, most=_cores(), memory=256),
+    Pool("media", "media", 1, nice=19, most=_cores(), memory=256, app="workers.media.node"),
     Pool("bulk", "bulk,audit", 1),
 )
 
@@ -132,7 +133,8 @@ def _pool(pool: Pool, level: str) -> Program:
         command=(
             *("nice", "-n", str(pool.nice)),
             *_python(
-                *("sandbox.stack.celery_node", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
+                *("sandbox.stack.celery_node", "-A", pool.app, "worker"),
+                *("-Q", pool.queues, "-n", f"{pool.name}@%h"),
                 *(*pool.options(), "--pool", "prefork", "--loglevel", level),
                 # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.
                 *("-E", "--without-mingle", "--without-gossip"),

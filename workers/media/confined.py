@@ -95,7 +95,9 @@ def run(
         stderr=subprocess.PIPE,
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-        start_new_session=True,
+        # A group, to be killed as one, but no session: Linux deals out processors by session first (sched_autogroup),
+        # and in one of its own nice and SCHED_IDLE would mean nothing to anybody else.
+        process_group=0,
         preexec_fn=lambda: _confine(limits, me),  # no other thread runs at this moment
     )
     done = threading.Event()

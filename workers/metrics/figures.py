@@ -104,7 +104,10 @@ SELECT figure, label, number FROM (
            count(*) FILTER (WHERE due_at > now() AND holder IS NOT NULL) AS under_way,
            count(*) FILTER (WHERE due_at > now() AND holder IS NULL) AS waiting,
            coalesce(sum(greatest(end_ms - start_ms - encoded_ms, 0)) FILTER (WHERE number > 0), 0) / 1000.0 AS backlog
-    FROM (SELECT * FROM videos_segment WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS driven
+    FROM (
+        SELECT s.* FROM videos_segment s JOIN videos_video v ON v.id = s.video_id AND v.state = 'encoding'
+        WHERE s.due_at IS NOT NULL LIMIT %(most)s
+    ) AS driven
 ) AS counted CROSS JOIN LATERAL (VALUES
     ('stampede_video_segments', 'due', due::float8), ('stampede_video_segments', 'under_way', under_way),
     ('stampede_video_segments', 'waiting', waiting), ('stampede_video_backlog_seconds', '', backlog)

@@ -66,6 +66,7 @@ def test_the_servers_pools_are_the_laptops() -> None:
     assert set(found) == set(POOL_NAMES)
     for pool in POOLS:
         command = found[pool.name]
+        assert value_of(command, "-A") == pool.app
         assert value_of(command, "-Q") == pool.queues
         assert value_of(command, "-n") == f"{pool.name}@%h"
         begin = command.index(f"{pool.name}@%h") + 1
