@@ -9,6 +9,7 @@ Each beside its floor: the same rows by bare SQL, in the same house.
 
 import signal
 from dataclasses import dataclass
+from enum import StrEnum
 from types import FrameType
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
 from bench.load import Customers, OnAnswer, open_loop
+from bench.media import command as media
+from bench.media import measuring
 from bench.run import Run
 from sandbox.stack.layout import STACK
 from sandbox.stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS
@@ -134,13 +137,23 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+class What(StrEnum):
+    ORDERS = "orders"
+    MEDIA = "media"
+
+
 @command
 def main(
+    only: Annotated[
+        What, typer.Option(help="What is measured: orders, or what videos cost beside bare ffmpeg.")
+    ] = What.ORDERS,
     short: Annotated[bool, typer.Option("--short", help="A small form of it, to see that it works.")] = False,
     json: Json = None,
 ) -> int:
     """How many orders a second the shop can do, and what each costs, by kind of process."""
     signal.signal(signal.SIGTERM, _end)  # so that the house is taken down with us
+    if only is What.MEDIA:
+        return media.bench(measuring.SHORT if short else measuring.FULL, json)
     return bench(SHORT if short else FULL).finish(json)
 
 
