@@ -4,7 +4,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
@@ -81,8 +80,8 @@ class Jobs:
             for state, problem, _, _ in rows:
                 if state in ("failed", "refused", "cancelled"):
                     raise StackError(f"A video that was to be measured is {state}: {problem}")
-            times: list[tuple[datetime, datetime]] = [(made, out) for _, _, made, out in rows if out]
-            return [(out - made).total_seconds() for made, out in times] if len(times) == len(ids) else None
+            seconds: list[float] = [(out - made).total_seconds() for _, _, made, out in rows if out]
+            return seconds if len(seconds) == len(ids) else None
 
         return self._until(all_there, patience, "the videos to be published")
 
