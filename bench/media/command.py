@@ -7,8 +7,10 @@ from typing import Any
 
 from bench.display import tell_media
 from bench.media import measuring
-from bench.media.measuring import Size
+from bench.media.measuring import FULL, SHORT, Size
 from sandbox.stack.layout import STACK
+
+__all__ = ["FULL", "SHORT", "bench"]
 
 
 def bench(size: Size, file: Path | None) -> int:
