@@ -6,6 +6,7 @@ the desk and one decision.
 """
 
 from workers.deadletters.burying import (
+    CLEAR_VIDEO,
     SIDE_DISHES,
     bury,
     bury_documents,
@@ -15,8 +16,7 @@ from workers.deadletters.burying import (
 )
 from workers.deadletters.replaying import note, replay
 
-__all__ = [
-    "SIDE_DISHES",
+__all__ = ["CLEAR_VIDEO", "SIDE_DISHES",
     "bury",
     "bury_documents",
     "bury_message",
