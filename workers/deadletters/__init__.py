@@ -6,6 +6,7 @@ the desk and one decision.
 """
 
 from workers.deadletters.burying import (
+    CLEAR_VIDEO,
     SIDE_DISHES,
     bury,
     bury_documents,
@@ -16,6 +17,7 @@ from workers.deadletters.burying import (
 from workers.deadletters.replaying import note, replay
 
 __all__ = [
+    "CLEAR_VIDEO",
     "SIDE_DISHES",
     "bury",
     "bury_documents",

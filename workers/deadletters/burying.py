@@ -17,6 +17,7 @@ from workers.workflow import Step
 # A side dish never spoils the meal: without these the order goes on.
 SIDE_DISHES = {Step.EMAIL: Notification.Channel.EMAIL, Step.SMS: Notification.Channel.SMS}
 DOCUMENTS = "documents.render"
+CLEAR_VIDEO = "bulk.clear_video"
 # Of a message that could not be read, so many characters are kept.
 _PAYLOAD = 100_000
 

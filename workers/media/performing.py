@@ -25,7 +25,7 @@ from workers.retry import HOUSE, OUR_HOUSE, GiveUp, policy_of
 
 log = logging.getLogger(__name__)
 
-PROBE, ENCODE, JOIN, CLEAR = "media.probe", "media.encode", "media.join", "bulk.clear_video"
+PROBE, ENCODE, JOIN, CLEAR = "media.probe", "media.encode", "media.join", deadletters.CLEAR_VIDEO
 _HOUSE_PATIENCE = 10.0  # seconds that a worker waits for its database to give a row back
 
 _REFUSE: LiteralString = """

@@ -105,17 +105,14 @@ def _look(container: Any, longest: float) -> dict[str, Any]:
         raise Refuse("Its sound is encoded in a way that is not made here. Send AAC, MP3 or Opus.")
     width, height = stream.codec_context.width, stream.codec_context.height
     if not (0 < width <= WIDEST and 0 < height <= WIDEST and width * height <= MOST_PIXELS):
-        raise Refuse(f"Its picture is {width} × {height}; at most {WIDEST} a side and 8K in all can be made.")
+        measured = f"is {width} × {height}" if width and height else "is too large"
+        raise Refuse(f"Its picture {measured}; at most {WIDEST} a side and 8K in all can be made.")
     claimed = (container.duration or 0) / av.time_base
-    if claimed > LONGEST_HOURS * 3_600:
-        raise Refuse(f"It says that it is {_hours(claimed)} long; {LONGEST_HOURS} hours is the longest.")
+    _not_too_long(claimed)
     origin = Fraction(container.start_time or 0, av.time_base)
     rotation, ratio = _first_frame(container, stream)
     frames, end = _frames(container, stream, origin)
-    if claimed and end < 0.9 * claimed - 1_000 / 1_000 and not sounds:
-        raise Refuse(
-            f"The file ends early: it says that it is {claimed:.0f} s long, and {end:.0f} s are there."
-        )
+    _not_too_long(end)
     shown = round(width * ratio), height
     if rotation % 180:
         shown = shown[1], shown[0]
@@ -151,14 +148,11 @@ def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[f
     container.seek(container.start_time or 0, backward=True)
     base, found, end = stream.time_base, [], Fraction(0)
     ticks = Fraction(1, stream.average_rate) if stream.average_rate else Fraction(1, 25)
-    limit = LONGEST_HOURS * 3_600 / base
-    first = stream.start_time or 0
     try:
         for packet in container.demux(stream):
             if packet.pts is None or packet.is_discard or not packet.size:
                 continue
-            if packet.pts - first > limit:
-                raise Refuse(f"It is longer than {LONGEST_HOURS} hours.")
+            _not_too_long(float(packet.pts * base - origin))
             found.append((packet.pts, packet.is_keyframe, packet.is_corrupt))
             end = max(end, packet.pts * base + (packet.duration * base if packet.duration else ticks))
     except av.error.FFmpegError as error:
@@ -198,8 +192,11 @@ def _said(error: Exception) -> str:
     return str(getattr(error, "strerror", "") or type(error).__name__)
 
 
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3_600:,.0f} hours"
+def _not_too_long(seconds: float) -> None:
+    if seconds > LONGEST_HOURS * 3_600:
+        raise Refuse(
+            f"It says that it is {seconds / 3_600:,.1f} hours long; {LONGEST_HOURS} hours is the longest."
+        )
 
 
 if __name__ == "__main__":

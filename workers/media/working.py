@@ -233,7 +233,16 @@ def _stills(pictures: list[tuple[ladder.Rung, Track]], desk: Path, end: float, l
     """The poster, the one among the first key frames that looks most like all of them; and the thumbnails."""
     top, smallest = pictures[0][1], pictures[-1]
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / top.name}.m4s"]
-    arguments += ["-vf", f"thumbnail={min(len(top.keys), 8)}", "-frames:v", "1", "-q:v", "3", "-update", "1"]
+    arguments += [
+        "-vf",
+        f"thumbnail={min(max(len(top.keys), 2), 8)}",
+        "-frames:v",
+        "1",
+        "-q:v",
+        "3",
+        "-update",
+        "1",
+    ]
     ffmpeg.run([*arguments, str(desk / "poster.jpg")], _limits(desk), lease)
     rung, track = smallest
     sheets = thumbnails.layout(rung, len(track.keys))

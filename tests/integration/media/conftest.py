@@ -47,7 +47,9 @@ def drive(video: Video, until: Callable[[Video], bool] = lambda _: False) -> Vid
         if segment:
             performing.encode(segment.pk)
         elif video.due_at and video.due_at <= now:
-            {"waiting": performing.probe, "joining": performing.join}.get(video.state, performing.clear)(video.pk)
+            {"waiting": performing.probe, "joining": performing.join}.get(video.state, performing.clear)(
+                video.pk
+            )
         else:
             return video
     pytest.fail(f"{video} is {video.state} still")

@@ -49,13 +49,25 @@ SOURCES = {
     "portrait": dict(size="96x128"),
     "no sound": dict(sound=False),
     "VP9 in WebM": dict(
-        picture=("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"), more=("-c:a", "libopus"), ending="webm"
+        picture=("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
+        more=("-c:a", "libopus"),
+        ending="webm",
     ),
     "Matroska": dict(ending="mkv"),
     "fragmented": dict(more=("-movflags", "frag_keyframe+empty_moov")),
     "begins late": dict(more=("-output_ts_offset", "7.5"), ending="mkv"),
     "frames at odd times": dict(
-        picture=("-vf", "setpts=PTS+0.004*mod(N\\,7)/TB", "-fps_mode", "vfr", *X264, "-g", "33", "-enc_time_base", "1:90000")
+        picture=(
+            "-vf",
+            "setpts=PTS+0.004*mod(N\\,7)/TB",
+            "-fps_mode",
+            "vfr",
+            *X264,
+            "-g",
+            "33",
+            "-enc_time_base",
+            "1:90000",
+        )
     ),
     "a pause of seconds": dict(
         picture=("-vf", "setpts=if(gt(N\\,60)\\,PTS+2.3/TB\\,PTS)", "-fps_mode", "vfr", *X264, "-g", "25")
