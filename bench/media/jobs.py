@@ -113,7 +113,7 @@ class Jobs:
 
     def _until(
         self, look: Callable[[], T | None], patience: float, what: str, each: float = _LOOK_SECONDS
-    ) -> Any:
+    ) -> T:
         until = time.monotonic() + patience
         while (seen := look()) is None:
             if time.monotonic() > until:

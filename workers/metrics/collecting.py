@@ -16,7 +16,7 @@ from django.db import connection
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from redis.exceptions import RedisError
 
-from orders.database.patience import patient
+from orders.database.patience import PatientConnection, patient
 from shop.version import CODE_VERSION
 from workers.metrics import figures
 from workers.metrics.figures import Figure
@@ -29,7 +29,7 @@ KEPT = 1.0  # seconds for which an answer is good
 PATIENCE = 2.0
 
 # The server is not to read a table whole because it believes that it is small.
-_OPTIONS = "-c application_name=metrics -c enable_seqscan=off"
+_OPTIONS = "-c enable_seqscan=off"
 
 Found = dict[str, dict[str, float]]  # figure -> label's value -> number
 
@@ -77,7 +77,7 @@ class Collector:
         found: Found = defaultdict(dict)
         try:
             with (
-                patient(connection.get_connection_params(), PATIENCE, _OPTIONS) as own,
+                connect() as own,
                 own.execute(figures.STATEMENT, figures.parameters(self._encoded_until)) as rows,
             ):
                 for figure, label, number in rows:
@@ -107,6 +107,11 @@ class Collector:
                 "The %s has %s: %s", what, "figures again" if up else "no figures", why or "it is back"
             )
         self._up[what] = up
+
+
+def connect() -> PatientConnection:
+    """For one look. Under a name of its own: the relay's health is seen by the sessions that are called as it is."""
+    return patient({**connection.get_connection_params(), "application_name": "metrics"}, PATIENCE, _OPTIONS)
 
 
 def _family(figure: Figure, found: Mapping[str, float]) -> Metric:

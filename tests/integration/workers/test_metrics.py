@@ -20,7 +20,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from orders import driving
-from orders.database.patience import patient
 from orders.models import Document, Order
 from sandbox.stack.layout import ROOT
 from sandbox.stack.ports import HOST, Ports
@@ -111,11 +110,17 @@ def test_counting_ends_where_it_would_be_dear(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nothing_that_grows_for_years_is_read_whole() -> None:
-    with patient(connection.get_connection_params(), 5, collecting._OPTIONS) as own:
+    with collecting.connect() as own:
         rows = own.execute("EXPLAIN " + figures.STATEMENT, figures.parameters(0)).fetchall()
     plan = "\n".join(line for (line,) in rows)
     assert "Index" in plan
     assert [table for table in LARGE if f"Seq Scan on {table}" in plan] == []
+
+
+def test_a_look_is_not_taken_for_the_relay_by_its_health_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGAPPNAME", "relay")
+    with collecting.connect() as own:
+        assert own.execute("SHOW application_name").fetchone() == ("metrics",)
 
 
 def test_messages_letters_breakers_and_findings(broker: redis.Redis) -> None:
