@@ -4,11 +4,12 @@
 2. The crowd: so many POSTs a second for so long, open loop, while the pipeline works beside. Then the books are proved.
 3. A backlog with providers inside the workers, in a second house: what the shop itself can do.
 
-Each beside its floor: the same rows by bare SQL, in the same house.
+Each beside its floor: the same rows by bare SQL, in the same house. `--only media`: see bench.media.
 """
 
 import signal
 from dataclasses import dataclass
+from enum import StrEnum
 from types import FrameType
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
 from bench.load import Customers, OnAnswer, open_loop
+from bench.media import command as media
 from bench.run import Run
 from sandbox.stack.layout import STACK
 from sandbox.stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS
@@ -134,13 +136,23 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+class Only(StrEnum):
+    ORDERS = "orders"
+    MEDIA = "media"
+
+
 @command
 def main(
     short: Annotated[bool, typer.Option("--short", help="A small form of it, to see that it works.")] = False,
+    only: Annotated[
+        Only, typer.Option("--only", help="orders, or media: videos beside bare ffmpeg.")
+    ] = Only.ORDERS,
     json: Json = None,
 ) -> int:
     """How many orders a second the shop can do, and what each costs, by kind of process."""
     signal.signal(signal.SIGTERM, _end)  # so that the house is taken down with us
+    if only is Only.MEDIA:
+        return media.bench(media.SHORT if short else media.FULL, json)
     return bench(SHORT if short else FULL).finish(json)
 
 

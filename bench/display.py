@@ -88,13 +88,33 @@ def tell(name: str, found: Mapping[str, Any]) -> None:
             _facts(key, found[key])
     for name, carried in found.get("backlog", {}).items():
         _backlog(name, carried)
-    for target in found.get("targets", ()):
-        mark = "[green]met[/green]   " if target["met"] else "[red]missed[/red]"
-        out.print(f"  {'target':<14}{mark} {target['name']} {target['wanted']:,g}: {target['measured']:,g}")
+    _targets(found)
     if audit := found.get("audit"):
         checks = ", ".join(f"{one['name']} {one['counted']:,}" for one in audit["checks"])
         verdict = "[green]clean[/green]" if audit["clean"] else "[red]not clean[/red]"
         out.print(f"  {'audit':<14}{verdict} ({checks})")
+    _problems(found)
+
+
+def tell_media(found: Mapping[str, Any]) -> None:
+    """The figures of the media pool, as bench.media gives them."""
+    for name in ("one_clip", "rush_beside_videos", "spread"):
+        measured = dict(found[name])
+        out.print(f"\n[bold]{name.replace('_', ' ')}[/bold]: {measured.pop('what')}")
+        for label, value in measured.items():
+            out.print(f"  {label.replace('_', ' '):<36}{_in_words(value)}", markup=False)
+    out.print()
+    _targets(found)
+    _problems(found)
+
+
+def _targets(found: Mapping[str, Any]) -> None:
+    for target in found.get("targets", ()):
+        mark = "[green]met[/green]   " if target["met"] else "[red]missed[/red]"
+        out.print(f"  {'target':<14}{mark} {target['name']} {target['wanted']:,g}: {target['measured']:,g}")
+
+
+def _problems(found: Mapping[str, Any]) -> None:
     for problem in found["problems"]:
         out.print("[bold red]wrong[/bold red] ", end="")
         out.print(problem, markup=False)
@@ -157,4 +177,6 @@ def _facts(label: str, facts: Mapping[str, Any]) -> None:
 def _in_words(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{name} {_in_words(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_in_words(inner) for inner in value)
     return f"{value:,}" if isinstance(value, int | float) else str(value)

@@ -6,15 +6,16 @@ The programs are those of `./dev up`, started without its process manager: what 
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bench.house import House
 from sandbox.stack.environment import MARKER, Secrets, Stack
 from sandbox.stack.layout import STACK, Layout
 from sandbox.stack.ports import Ports
-from sandbox.stack.processes import programs
+from sandbox.stack.processes import POOLS, Pool, programs
 from sandbox.stack.program import Program, Stage
 from sandbox.stack.servers import Server
 
@@ -22,15 +23,26 @@ START_SECONDS = 60.0
 
 
 @contextmanager
-def house(told: Mapping[str, str] | None = None, *, without: frozenset[str] = frozenset()) -> Iterator[House]:
-    """A house that is ready, with the demo catalogue; `told` replaces variables, `without` leaves programs out."""
+def house(
+    told: Mapping[str, str] | None = None,
+    *,
+    without: frozenset[str] = frozenset(),
+    pools: Sequence[Pool] = POOLS,
+    fronted: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[House]:
+    """A house that is ready, with the demo catalogue. `told` replaces variables, `without` leaves programs out,
+    `fronted` puts words in front of a program's command."""
     STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Beside the stack's own data, on the same disk; and `./dev down` finds it, should we be killed.
     with tempfile.TemporaryDirectory(prefix="bench-", dir=STACK.base, ignore_cleanup_errors=True) as folder:
         stack = Stack(Layout(Path(folder).resolve()), Ports.free(), Secrets.new())
         stack.layout.make()
         environment = {**stack.environment(), **(told or {}), MARKER: str(STACK.base)}
-        chosen = [one for one in programs(stack) if one.name not in without]
+        chosen = [
+            replace(one, command=(*(fronted or {}).get(one.name, ()), *one.command))
+            for one in programs(stack, pools)
+            if one.name not in without
+        ]
         servers = {
             one.name: Server(one, stack.layout.logs / f"{one.name}.log", environment) for one in chosen
         }

@@ -40,9 +40,12 @@ class Environment:
     carrier_gateway: str
     carrier_url: str
     media_root: str
+    media_threads: int
+    media_segment_seconds: int
     static_root: str
     flower_url: str
     mailbox_url: str
+    metrics_listen: str
     log_level: str
     secure: bool
 
@@ -82,9 +85,12 @@ def read_environment() -> Environment:
         carrier_gateway=env.str("CARRIER_GATEWAY", "sandbox"),
         carrier_url=env.str("CARRIER_URL", validate=url),
         media_root=env.str("MEDIA_ROOT"),
+        media_threads=env.int("MEDIA_THREADS", 0, validate=validate.Range(min=0, max=64)),
+        media_segment_seconds=env.int("MEDIA_SEGMENT_SECONDS", 8, validate=validate.Range(min=2, max=60)),
         static_root=env.str("STATIC_ROOT"),
         flower_url=env.str("FLOWER_URL", ""),
         mailbox_url=env.str("MAILBOX_URL", ""),
+        metrics_listen=env.str("METRICS_LISTEN", "", validate=validate.Regexp(r"^(\S+:\d{1,5})?$")),
         log_level=env.str(
             "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
         ),

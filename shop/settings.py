@@ -137,6 +137,10 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
 }
 
+# Threads of each encoder (0: the processors divided among a pool's processes), and how much video one task encodes.
+MEDIA_THREADS = ENVIRONMENT.media_threads
+MEDIA_SEGMENT_SECONDS = ENVIRONMENT.media_segment_seconds
+
 # Nothing is loaded from elsewhere. The admin gets a policy of its own in shop.security, and so do videos in a bucket.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -182,6 +186,8 @@ CARRIER_GATEWAY = ENVIRONMENT.carrier_gateway
 CARRIER_URL = ENVIRONMENT.carrier_url.rstrip("/")
 FLOWER_URL = ENVIRONMENT.flower_url
 MAILBOX_URL = ENVIRONMENT.mailbox_url
+# Where the relay serves its figures, "host:port"; "" is nowhere.
+METRICS_LISTEN = ENVIRONMENT.metrics_listen
 UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 # Who tells the desk in a sentence what an order is waiting for: whoever drives it, and that `orders` may not import.
 ORDER_EXPLAINED_BY = "workers.why.sentence"

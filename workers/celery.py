@@ -16,6 +16,9 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 # not wait for it: the relay drives them again when their lease runs out.
 VISIBILITY_TIMEOUT = 3600  # seconds
 
+# What each node loads besides its tasks.
+COMMON = ("workers.beginning", "workers.failing", "workers.inheriting", "workers.lost")
+
 app = Celery("stampede")
 app.conf.update(
     broker_url=settings.BROKER_URL,
@@ -80,11 +83,10 @@ app.conf.update(
     worker_hijack_root_logger=False,
     timezone="UTC",
     imports=[
+        *COMMON,
         "workers.tasks",
         "workers.audit.task",
-        "workers.failing",
-        "workers.inheriting",
-        "workers.lost",
+        "workers.media.tasks",
         "workers.reconciling",
     ],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.

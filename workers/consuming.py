@@ -6,6 +6,10 @@ to the next. Celery by itself would write a line into the log and forget it. Wha
 here in one (workers.transport).
 
 The orders that such a message may have spoken of lose nothing: their leases run out and the relay rings again.
+
+And a pool that grows with its work goes on growing after it lost the broker. Celery then asks for no more messages than
+the pool has processes at that moment, and as a pool only grows when it has more messages than processes, one that was
+idle would stay at its least until it is restarted.
 """
 
 # Celery ships no types.
@@ -27,6 +31,12 @@ AGAIN = 5.0  # seconds until the next try while the database is away
 
 class Consumer(consumer.Consumer):
     """Celery's consumer of a worker; what it is about to give up is buried first."""
+
+    @property
+    def max_prefetch_count(self) -> int:
+        """Messages that the node may have in hand: as many as the pool may come to have processes."""
+        most: int = self.controller.max_concurrency or self.pool.num_processes
+        return most * int(self.prefetch_multiplier)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Celery's, which ends the worker over a message whose body is JSON but not the arguments of a task."""

@@ -119,6 +119,8 @@ POLICIES: dict[QueueName, RetryPolicy] = {
     QueueName.SHIPPING: RetryPolicy(base=1, ceiling=600, attempts=300, deadline=timedelta(hours=24)),
     QueueName.EMAIL: RetryPolicy(base=2, ceiling=900, attempts=60, deadline=timedelta(hours=6)),
     QueueName.SMS: RetryPolicy(base=2, ceiling=900, attempts=30, deadline=timedelta(hours=3)),
+    # A full disk, or no processor for half an hour: somebody makes room.
+    QueueName.MEDIA: RetryPolicy(base=5, ceiling=600, attempts=60, deadline=timedelta(hours=24)),
 }
 HOUSE = HousePolicy(base=0.5, ceiling=5)
 

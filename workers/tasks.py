@@ -1,39 +1,16 @@
 """The tasks: thin as can be, one function of `orders` each. Every one takes a list of order ids."""
 
-from typing import Any
-
 from celery import Task
-from celery.signals import task_prerun, worker_process_init, worker_ready
-from django.db import close_old_connections
 
 from orders import closing, inventory
 from orders.invoices import issuing, printing
 from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
-from shop import collector
 from workers import deadletters
 from workers.celery import app
-from workers.planning import plan_by_key
 from workers.steps import StepTask, perform
 from workers.workflow import Step
-
-
-@worker_process_init.connect
-def _begin_process(**_: Any) -> None:
-    plan_by_key()
-    collector.relieve()
-
-
-@task_prerun.connect
-def _drop_dead_connection(**_: Any) -> None:
-    """A kept connection may have died with its server since the last task: look, which asks nobody."""
-    close_old_connections()
-
-
-@worker_ready.connect
-def _begin_node(**_: Any) -> None:
-    collector.relieve()
 
 
 @app.task(base=StepTask, bind=True, name=Step.RESERVE.value)

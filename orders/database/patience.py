@@ -67,16 +67,22 @@ def connect(params: dict[str, Any]) -> psycopg.Connection[Any]:
         _trying.release()
 
 
+def patient(params: dict[str, Any], seconds: float, options: str = "") -> PatientConnection:
+    """A new connection on which no statement takes longer, whatever the limit of this process; `options` are libpq's.
+
+    The server ends slow statements itself; only when not even that comes, this side gives the connection up.
+    """
+    told = f"{params.get('options', '')} {options} -c statement_timeout={int(seconds * 1000)}"
+    opened = PatientConnection.connect(**{**params, "options": told.strip()})
+    opened.patience = seconds + _GRACE
+    return opened
+
+
 def _reach(params: dict[str, Any]) -> PatientConnection:
-    """The server ends slow statements itself; only when not even that comes, this side gives the connection up."""
-    timeout = f"-c statement_timeout={int(_limit * 1000)}"
     try:
-        connection = PatientConnection.connect(
-            **{**params, "options": f"{params.get('options', '')} {timeout}".strip()}
-        )
+        connection = patient(params, _limit)
     except psycopg.errors.ConnectionTimeout:
         _silent.set()
         raise
     _silent.clear()
-    connection.patience = _limit + _GRACE
     return connection

@@ -1,4 +1,4 @@
-"""Celery's `worker` and `beat` without the rest of its command line; takes the same arguments.
+"""Celery's `worker` and `beat` without the rest of its command line; takes the same arguments (`-A workers` if none).
 
 `celery` itself loads an interactive prompt and every plugin (Flower too) before it looks at what is wanted: a
 third of a second of CPU for each of six processes, which together is a fifth of the time it takes to open the
@@ -14,8 +14,9 @@ from celery.bin.worker import worker
 
 
 def main() -> None:
-    name, *arguments = sys.argv[1:]
-    context = CLIContext(app=find_app("workers"), no_color=True, workdir=None, quiet=False)
+    given = sys.argv[1:]
+    app, (name, *arguments) = (given[1], given[2:]) if given[0] == "-A" else ("workers", given)
+    context = CLIContext(app=find_app(app), no_color=True, workdir=None, quiet=False)
     {"worker": worker, "beat": beat}[name].main(args=arguments, prog_name=f"celery {name}", obj=context)
 
 

@@ -36,7 +36,7 @@ Port = Annotated[
         "--port",
         metavar="N",
         envvar=PORT_VARIABLE,
-        help=f"The shop's port; the stack takes the ten after it too. Default: {DEFAULT_BASE}.",
+        help=f"The shop's port; the stack takes the eleven after it too. Default: {DEFAULT_BASE}.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -157,7 +157,7 @@ def rush(context: typer.Context) -> None:
 
 @app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
 def bench(context: typer.Context) -> None:
-    """[--short] [--json FILE]  How many orders a second, and what each costs; in houses of its own."""
+    """[--only media] [--short] [--json FILE]  How many orders a second, and what each costs; in houses of its own."""
     _become(sys.executable, "-P", "-m", "bench", *context.args)
 
 

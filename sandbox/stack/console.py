@@ -59,6 +59,7 @@ def banner(stack: Stack, *, headline: str, detached: bool) -> None:
         ("API docs", urls["api"], ""),
         ("Flower", urls["flower"], f"admin / {secrets.flower}"),
         ("Mailbox", urls["mailbox"], "every e-mail and SMS that was sent"),
+        ("Metrics", urls["metrics"], "for Prometheus"),
     ]
     out.print(f"\n[bold green]{headline}[/bold green]\n")
     for name, url, remark in rows:

@@ -95,6 +95,7 @@ class Stack:
             "api": f"{shop}/api/docs/",
             "flower": f"{self.url('flower')}/",
             "mailbox": f"{self.url('mailbox')}/",
+            "metrics": f"{self.url('metrics')}/metrics",
         }
 
     def settings(self) -> dict[str, str]:
@@ -120,6 +121,7 @@ class Stack:
             "DEMO_ADMIN_PASSWORD": self.secrets.admin,
             "MEDIA_ROOT": str(self.layout.media),
             "STATIC_ROOT": str(self.layout.static),
+            "METRICS_LISTEN": f"{HOST}:{self.ports.metrics}",
             "LOG_LEVEL": "INFO",
         }
 

@@ -1,4 +1,4 @@
-"""The ports: one block of eleven from a base, so that one number moves the whole stack."""
+"""The ports: one block of twelve from a base, so that one number moves the whole stack."""
 
 import socket
 from dataclasses import astuple, dataclass, fields
@@ -24,6 +24,7 @@ class Ports:
     carrier: int
     postgres: int
     valkey: int
+    metrics: int
 
     @classmethod
     def block(cls, base: int) -> "Ports":

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.stack.environment import Stack
@@ -22,27 +23,44 @@ class Pool:
     # How far it stands back when all want the processor: a click never waits for what happens after it, and nobody
     # waits for a video. Work that waits is not lost time: its batches grow, and bigger ones cost less an order.
     nice: int = 10
+    # How many processes it grows to while there is work for them; 0: never more than it has.
+    most: int = 0
+    # Megabytes beyond which a process is replaced when its task has ended; 0: no matter how many.
+    memory: int = 0
+    app: str = "workers"
+
+    def options(self) -> tuple[str, ...]:
+        """What Celery's `worker` is told of its processes."""
+        grown = ("--autoscale", f"{self.most},{self.processes}") if self.most else ("-c", str(self.processes))
+        return (*grown, "--max-memory-per-child", str(1024 * self.memory)) if self.memory else grown
 
 
-# More nodes beat a larger number of processes in one: a node's main process is what limits it.
+def _cores() -> int:
+    """Processors that this process may use; macOS does not say."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+# More nodes beat a larger number of processes in one: a node's main process is what limits it. Videos are the
+# exception, for what limits them is ffmpeg, of which each process runs one: while any wait, as many as there are cores.
 POOLS = (
     Pool("inventory", "inventory", 1),
     Pool("payment", "payment,shipping", 1),
     Pool("messages", "email,sms", 2),
-    Pool("heavy", "documents,media", 1, nice=19),
+    Pool("documents", "documents", 1, nice=19, memory=512),
+    Pool("media", "media", 1, nice=19, most=_cores(), memory=256, app="workers.media.node"),
     Pool("bulk", "bulk,audit", 1),
 )
 
 WEB_PROCESSES, WEB_THREADS = 2, 4
 
 
-def programs(stack: Stack) -> list[Program]:
+def programs(stack: Stack, pools: Sequence[Pool] = POOLS) -> list[Program]:
     """Everything this stack runs; servers that were given from outside are left out."""
     embedded = [
         *([] if stack.database_url else [stack.postgres.program()]),
         *([] if stack.broker_url else [stack.valkey.program()]),
     ]
-    return [*embedded, *providers(stack), *_shop(stack), *_workers(stack)]
+    return [*embedded, *providers(stack), *_shop(stack), *_workers(stack, pools)]
 
 
 def _shop(stack: Stack) -> list[Program]:
@@ -73,7 +91,7 @@ def _shop(stack: Stack) -> list[Program]:
     ]
 
 
-def _workers(stack: Stack) -> list[Program]:
+def _workers(stack: Stack, pools: Sequence[Pool]) -> list[Program]:
     settings = stack.settings()
     level = os.environ.get("LOG_LEVEL", settings["LOG_LEVEL"])
     return [
@@ -84,7 +102,7 @@ def _workers(stack: Stack) -> list[Program]:
             stage=Stage.PREPARED,
             environment={"PGAPPNAME": "relay"},
         ),
-        *(_pool(pool, level) for pool in POOLS),
+        *(_pool(pool, level) for pool in pools),
         Program(
             name="beat",
             command=_python(
@@ -115,8 +133,9 @@ def _pool(pool: Pool, level: str) -> Program:
         command=(
             *("nice", "-n", str(pool.nice)),
             *_python(
-                *("sandbox.stack.celery_node", "worker", "-Q", pool.queues, "-n", f"{pool.name}@%h"),
-                *("-c", str(pool.processes), "--pool", "prefork", "--loglevel", level),
+                *("sandbox.stack.celery_node", "-A", pool.app, "worker"),
+                *("-Q", pool.queues, "-n", f"{pool.name}@%h"),
+                *(*pool.options(), "--pool", "prefork", "--loglevel", level),
                 # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.
                 *("-E", "--without-mingle", "--without-gossip"),
                 # Shorter than on servers, and than stop_seconds: a laptop's Ctrl-C shall be over in five seconds.

@@ -62,7 +62,9 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,
+                    # A group and no session: Linux deals out the processor by session first (sched_autogroup), and
+                    # how far one program stands back behind another (nice) counts within one alone.
+                    process_group=0,
                 )
         if wait:
             self.wait_healthy()

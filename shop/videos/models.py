@@ -94,6 +94,12 @@ class Video(models.Model):
         indexes = [
             models.Index(name="video_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
             models.Index(name="video_by_product", fields=["product", "-id"]),
+            # The few that are not published yet; what waits is counted often.
+            models.Index(
+                name="video_under_way",
+                fields=["state"],
+                condition=models.Q(state__in=["waiting", "encoding", "joining"]),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -130,7 +136,9 @@ class Segment(models.Model):
     class Meta:
         ordering = ["video", "number"]
         indexes = [
-            models.Index(name="segment_due", fields=["due_at"], condition=models.Q(due_at__isnull=False))
+            models.Index(name="segment_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
+            # How fast the house encodes is counted from the latest.
+            models.Index(name="segment_done", fields=["done_at"], condition=models.Q(done_at__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(name="segment_once_per_number", fields=["video", "number"]),

@@ -28,7 +28,8 @@ SHOP = [
     "inventory",
     "payment",
     "messages",
-    "heavy",
+    "documents",
+    "media",
     "bulk",
     "beat",
     "flower",
@@ -76,7 +77,7 @@ def test_up_twice_status_down(checkout: Checkout) -> None:
     status = checkout.status()
     assert list(status) == ["healthy", "urls", "processes"]
     assert status["healthy"] is True
-    assert list(status["urls"]) == ["shop", "admin", "api", "flower", "mailbox"]
+    assert list(status["urls"]) == ["shop", "admin", "api", "flower", "mailbox", "metrics"]
     assert [one["name"] for one in status["processes"]] == [
         "postgres",
         "valkey",
@@ -84,7 +85,7 @@ def test_up_twice_status_down(checkout: Checkout) -> None:
         *_in_order(status),
     ]
     assert all(list(one) == ["name", "pid", "healthy"] for one in status["processes"])
-    for name in ("shop", "admin", "api", "mailbox"):
+    for name in ("shop", "admin", "api", "mailbox", "metrics"):
         with _ask(status["urls"][name]) as page:
             assert page.status in (200, 302), name
 

@@ -5,7 +5,25 @@ resolved it; the same failure has the same fingerprint, so that a bug that broke
 the desk and one decision.
 """
 
-from workers.deadletters.burying import SIDE_DISHES, bury, bury_documents, bury_message, note_attempts
+from workers.deadletters.burying import (
+    CLEAR_VIDEO,
+    SIDE_DISHES,
+    bury,
+    bury_documents,
+    bury_message,
+    bury_video,
+    note_attempts,
+)
 from workers.deadletters.replaying import note, replay
 
-__all__ = ["SIDE_DISHES", "bury", "bury_documents", "bury_message", "note", "note_attempts", "replay"]
+__all__ = [
+    "CLEAR_VIDEO",
+    "SIDE_DISHES",
+    "bury",
+    "bury_documents",
+    "bury_message",
+    "bury_video",
+    "note",
+    "note_attempts",
+    "replay",
+]

@@ -17,6 +17,7 @@ from workers.workflow import Step
 # A side dish never spoils the meal: without these the order goes on.
 SIDE_DISHES = {Step.EMAIL: Notification.Channel.EMAIL, Step.SMS: Notification.Channel.SMS}
 DOCUMENTS = "documents.render"
+CLEAR_VIDEO = "bulk.clear_video"
 # Of a message that could not be read, so many characters are kept.
 _PAYLOAD = 100_000
 
@@ -59,6 +60,13 @@ def bury_message(task: str, queue: str, payload: str, error: BaseException) -> N
     letter = _letter(_storable(task)[:200], error, stops_order=False)
     letter.subject = _storable(f"A message in the queue {queue}")[:200]
     letter.payload = _storable(payload[:_PAYLOAD])
+    letter.save()
+
+
+def bury_video(task: str, video_id: int, error: BaseException) -> None:
+    """Write a dead letter for what could not be done with a video; what becomes of it is for whoever calls."""
+    letter = _letter(task, error, stops_order=False)
+    letter.video_id, letter.subject = video_id, f"V-{video_id}"
     letter.save()
 
 

@@ -12,7 +12,9 @@ from django.utils import timezone
 from orders import driving
 from orders.models import Document, Notification, OrderEvent
 from orders.states import EventKind
-from workers.deadletters.burying import DOCUMENTS, SIDE_DISHES
+from shop.videos.acting import retry
+from shop.videos.models import Video
+from workers.deadletters.burying import CLEAR_VIDEO, DOCUMENTS, SIDE_DISHES
 from workers.models import DeadLetter, DeadLetterAction, Replay
 
 
@@ -25,11 +27,14 @@ def lock_open(letters: QuerySet[DeadLetter]) -> list[DeadLetter]:
 def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Replay | None = None) -> int:
     """Drive the orders of these open dead letters again; returns how many letters were taken up.
 
-    A resolved one is left as it is, and so is one that is about no order. Driving an order tries again all that
-    remains of it, so with one letter all others that stop the same order are taken up too.
+    A resolved one is left as it is, and so is one that is about neither an order nor a video. Driving an order tries
+    again all that remains of it, so with one letter all others that stop the same order are taken up too.
     """
     with transaction.atomic():
-        found = [letter for letter in lock_open(letters) if letter.order_id is not None]
+        opened = lock_open(letters)
+        videos = [letter for letter in opened if letter.video_id is not None and _taken_up(letter)]
+        resolve(videos, DeadLetterAction.Kind.REPLAYED, by, why=why, under=under)
+        found = [letter for letter in opened if letter.order_id is not None]
         orders = _orders(found)
         chosen = {letter.pk for letter in found}
         others = DeadLetter.objects.filter(order__in=orders, stops_order=True).exclude(pk__in=chosen)
@@ -40,7 +45,7 @@ def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Repl
             OrderEvent(order_id=order_id, kind=EventKind.REPLAYED, detail=f"by {by}") for order_id in orders
         )
         driving.make_due(orders)
-    return len(chosen)
+    return len(chosen) + len(videos)
 
 
 def note(letters: QuerySet[DeadLetter], by: str, why: str) -> int:
@@ -83,6 +88,16 @@ def reopen(letters: Collection[DeadLetter]) -> None:
             ).update(status=Notification.Status.REQUESTED, attempts=0)
     if unprinted := _orders(letters, DOCUMENTS):
         Document.objects.filter(order_id__in=unprinted, file="").update(due_at=timezone.now(), drives=0)
+
+
+def _taken_up(letter: DeadLetter) -> bool:
+    """Have the letter's video made, or cleared away, after all. False if it cannot be, or was taken up already."""
+    video = Video.objects.get(pk=letter.video_id)
+    if video.state in Video.UNDER_WAY:
+        return True  # with another letter of it
+    if letter.task != CLEAR_VIDEO:
+        return retry(video, "a replay")
+    return bool(Video.objects.filter(pk=video.pk, due_at=None).update(due_at=timezone.now(), drives=0))
 
 
 def _orders(letters: Collection[DeadLetter], task: str = "") -> list[int]:

@@ -4,12 +4,16 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orders.models import Order
+from shop.videos.models import Video
 from workers.models.replay import Replay
 
 
 class DeadLetter(models.Model):
     order = models.ForeignKey(
         Order, null=True, blank=True, on_delete=models.PROTECT, related_name="dead_letters"
+    )
+    video = models.ForeignKey(
+        Video, null=True, blank=True, on_delete=models.PROTECT, related_name="dead_letters"
     )
     task = models.CharField(max_length=200)
     subject = models.CharField(

@@ -14,9 +14,10 @@ _REMEMBERS = "stampede:remembers"
 
 
 class Broker:
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 5.0) -> None:
+        """`seconds` is how long it may take to answer."""
         self._redis = redis.Redis.from_url(
-            settings.BROKER_URL, socket_timeout=5, socket_connect_timeout=2, health_check_interval=10
+            settings.BROKER_URL, socket_timeout=seconds, socket_connect_timeout=2, health_check_interval=10
         )
 
     def look(self) -> tuple[dict[QueueName, int], bool]:
@@ -36,6 +37,10 @@ class Broker:
         return {
             order_id for messages in pipe.execute() for message in messages for order_id in orders_in(message)
         }
+
+    def length(self, queue: QueueName) -> int:
+        """Messages waiting in this queue. Raises redis.RedisError."""
+        return int(self._redis.llen(queue.value))  # type: ignore[arg-type] # the client is not asynchronous
 
     def remember(self) -> None:
         self._redis.set(_REMEMBERS, "1")

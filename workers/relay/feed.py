@@ -15,6 +15,7 @@ from orders import sql
 from orders.crashpoints import Point, reached
 from orders.models.order import number_of
 from workers.celery import app
+from workers.metrics.counting import EVENTS_TOLD
 from workers.relay.broker import Broker
 
 LIVE_CHANNEL = "stampede:events"
@@ -57,6 +58,8 @@ class Feed:
             reached(Point.FEED_AFTER_PUBLISH)
             sql.count(_PUBLISHED, {"ids": [event_id for event_id, *_ in events]})
             reached(Point.FEED_AFTER_MARK)
+            for kind, told in by_kind.items():
+                EVENTS_TOLD.labels(kind).inc(len(told))
         finally:
             sql.rows(_UNLOCK, {"feed": FEED_LOCK})
         return len(events)

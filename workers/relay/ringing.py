@@ -34,6 +34,7 @@ from workers.relay.claiming import (
     take_back,
     take_back_unrung,
 )
+from workers.relay.media import Media
 from workers.steps import LEADING_ON
 from workers.tasks import render_documents
 from workers.workflow import Plan, Step, canvas, first, remaining
@@ -67,6 +68,7 @@ class Relay:
     def __init__(self) -> None:
         self._broker = Broker()
         self._replays = Replays()
+        self._media = Media(self._broker)
         self._broker_away = False
         self._turns = -1
         self._last_due = 0.0
@@ -80,6 +82,7 @@ class Relay:
             breakers.turn()
             self._take_back_unrung()
             self._next_trials = monotonic() + TRIALS
+        self._ring_media()
         if not any_due() and self._turns % QUIET_TURNS:
             return POLL
         try:
@@ -143,6 +146,12 @@ class Relay:
                 render_documents.delay(ids)
             except (BrokerError, RedisError) as error:
                 self._broker_is(there=False, why=error)
+
+    def _ring_media(self) -> None:
+        try:
+            self._media.turn()
+        except (BrokerError, RedisError) as error:
+            self._broker_is(there=False, why=error)
 
     def _without_poison(self, due: list[Due]) -> list[Due]:
         for order in due:

@@ -15,7 +15,7 @@ from deploy import health
 from sandbox.stack.environment import Secrets, Stack
 from sandbox.stack.layout import ROOT, STACK
 from sandbox.stack.ports import DEFAULT_BASE, Ports
-from sandbox.stack.processes import POOLS, programs
+from sandbox.stack.processes import POOLS, Pool, programs
 from tests.unit.deploy import composition
 from workers.queues import QueueName
 
@@ -60,13 +60,29 @@ def test_the_application_exists(name: str) -> None:
 
 
 def test_the_servers_pools_are_the_laptops() -> None:
-    """The same names, queues and processes, each node with a name of its own however many there are."""
-    there = {
-        name: (value_of(one["command"], "-Q"), value_of(one["command"], "-c"), value_of(one["command"], "-n"))
-        for name, one in OURS.items()
-        if "worker" in one["command"]
-    }
-    assert there == {pool.name: (pool.queues, str(pool.processes), f"{pool.name}@%h") for pool in POOLS}
+    """The same names, queues and processes, each node with a name of its own however many there are. How far a pool
+    may grow is the machine's."""
+    found = {name: one["command"] for name, one in OURS.items() if "worker" in one["command"]}
+    assert set(found) == set(POOL_NAMES)
+    for pool in POOLS:
+        command = found[pool.name]
+        assert value_of(command, "-A") == pool.app
+        assert value_of(command, "-Q") == pool.queues
+        assert value_of(command, "-n") == f"{pool.name}@%h"
+        begin = command.index(f"{pool.name}@%h") + 1
+        there = command[begin : command.index("--pool")]
+        if pool.most:
+            most, least = value_of(there, "--autoscale").split(",")
+            assert int(most) > int(least)
+            there[1] = f"{pool.most},{least}"
+        assert tuple(there) == pool.options()
+
+
+@pytest.mark.parametrize("pool", [pool for pool in POOLS if pool.memory], ids=lambda pool: pool.name)
+def test_what_a_process_may_keep_fits_into_its_container(pool: Pool) -> None:
+    limit = OURS[pool.name]["deploy"]["resources"]["limits"]["memory"]
+    assert limit.endswith("G")
+    assert pool.processes * pool.memory < 1024 * int(limit[:-1])
 
 
 def test_every_queue_is_served_and_no_other() -> None:

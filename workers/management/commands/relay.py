@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from shop import collector
+from workers.metrics.serving import serve
 from workers.planning import plan_by_key
 from workers.relay.feed import BATCH, Feed
 from workers.relay.ringing import POLL, Relay
@@ -23,7 +25,9 @@ _AWAY = 0.5  # seconds before the next look when the database or the broker is a
 
 
 class Command(BaseCommand):
-    help = "Ring for every order that is due, and tell the live pages and order_events what happened."
+    help = (
+        "Ring for every order that is due, tell live pages and order_events what happened, serve the figures."
+    )
     requires_system_checks: list[str] = []  # they load every view of the shop; `manage.py prepare` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,6 +36,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         plan_by_key()
         feed = Feed()
+        serve(settings.METRICS_LISTEN)
         collector.relieve()
         telling = threading.Thread(
             target=_keep_turning,

@@ -1,0 +1,195 @@
+"""The three measurements, each of which gives its figures as a dictionary that is told and written as JSON."""
+
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench import lab, shoppers
+from bench.display import note
+from bench.figures import percentile
+from bench.house import House
+from bench.load import Customers, OnAnswer, closed_loop
+from bench.media import bare, clips
+from bench.media.jobs import Jobs
+from bench.run import Run
+from sandbox.stack.processes import POOLS, Pool
+from sandbox.stack.program import StackError
+
+HEIGHT = 1080  # lines of the clip
+PATIENCE = 3_600.0  # seconds for one video, however slow the machine
+STANDS_BACK = 19
+
+# What is asked for.
+WALL, DISTURBED, SPREAD = 1.10, 1.25, 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    clip: float  # seconds
+    times: int  # that the clip is made, by us and by bare ffmpeg in turns
+    orders: int  # of each rush
+    buyers: int
+    videos: int  # under way meanwhile
+    rounds: int  # of a rush without and one with
+    long: float  # seconds of the long video
+    height: int = HEIGHT
+
+
+FULL = Size(clip=60, times=2, orders=5_000, buyers=200, videos=10, rounds=2, long=180)
+SHORT = Size(clip=6, times=1, orders=60, buyers=20, videos=10, rounds=1, long=12, height=360)
+
+
+def in_a_house(size: Size, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """The clip beside bare ffmpeg, and a rush with and without videos. Returns the figures, and what was wrong."""
+    clip = clips.make(folder / "clip.mp4", size.clip, size.height)
+    with lab.house() as house, Jobs(house) as jobs:
+        one = _one_clip(jobs, clip, size, folder)
+        disturbed, problems = _disturbed(house, jobs, clip, size)
+    return {"one_clip": one, "rush_beside_videos": disturbed}, problems
+
+
+def _one_clip(jobs: Jobs, clip: Path, size: Size, folder: Path) -> dict[str, Any]:
+    ours: list[float] = []
+    floor: list[float] = []
+    for turn in range(size.times):
+        note(f"A clip of {size.clip:g} s in the house, and by bare ffmpeg ({turn + 1} of {size.times}) …")
+        ours += jobs.published(jobs.place(clip), PATIENCE)
+        floor.append(bare.whole(clip, clips.width_of(size.height), size.height, folder / f"bare-{turn}"))
+    return {
+        "what": f"{size.clip:g} s of {size.height}p, from arrived to published",
+        "seconds": _rounded(ours),
+        "floor": {"what": "one ffmpeg command that makes the same files", "seconds": _rounded(floor)},
+        "ratio": round(statistics.median(ours) / statistics.median(floor), 3),
+    }
+
+
+def _disturbed(house: House, jobs: Jobs, clip: Path, size: Size) -> tuple[dict[str, Any], list[str]]:
+    """The same rush without videos and while they are encoded, in turns; the answers of each kind together."""
+    _rush(house, size, "warm-up")
+    without: list[Run] = []
+    beside: list[Run] = []
+    encoded = freed = 0.0
+    processes = max((pool.most for pool in POOLS if pool.name == "media"), default=1)
+    for turn in range(size.rounds):
+        note(
+            f"{size.orders:,} orders by {size.buyers:,} buyers, without videos ({turn + 1} of {size.rounds}) …"
+        )
+        without.append(_rush(house, size, f"quiet-{turn}"))
+        videos = jobs.place(clip, size.videos)
+        jobs.encoding(processes, PATIENCE)
+        note(f"… and while {size.videos} videos are encoded …")
+        before = jobs.encoded(videos)
+        beside.append(_rush(house, size, f"beside-{turn}"))
+        encoded += jobs.encoded(videos) - before
+        if not jobs.at_work():
+            raise StackError(
+                "The videos were done before the rush was, so it stood beside nothing.\n"
+                "This machine is fast: the clip must be longer (bench/media/measuring.py)."
+            )
+        freed = max(freed, jobs.cancel(videos, PATIENCE))
+    runs = [*without, *beside]
+    found = {
+        "what": f"{size.orders:,} orders by {size.buyers:,} buyers, each of {size.rounds} rushes",
+        "post_p99_ms": _both(
+            [run.figures.post_ms for run in without], [run.figures.post_ms for run in beside]
+        ),
+        "order_p99_ms": _both(
+            [run.figures.to_completed_ms for run in without], [run.figures.to_completed_ms for run in beside]
+        ),
+        "accepted_per_s": {
+            "without": [run.figures.as_json()["accepted_per_s"] for run in without],
+            "beside": [run.figures.as_json()["accepted_per_s"] for run in beside],
+        },
+        "encoded_seconds_meanwhile": round(encoded, 1),
+        "seconds_from_cancel_to_a_free_pool": round(freed, 2),
+    }
+    return found, [problem for run in runs for problem in run.problems]
+
+
+def _rush(house: House, size: Size, name: str) -> Run:
+    async def rush() -> Run:
+        run = Run(house, name)
+        skus = await run.books.on_sale(shoppers.demo_skus())
+        shoppers.stock(house, dict.fromkeys(skus, size.orders * shoppers.MOST_PIECES))
+        purchases = shoppers.crowd(run, size.orders, skus)
+
+        async def order(on_answer: OnAnswer) -> None:
+            async with Customers(house["SHOP_URL"], size.buyers) as client:
+                await closed_loop(client, purchases, size.buyers, on_answer)
+
+        await run.carry(size.orders, order)
+        return run
+
+    return uvloop.run(rush())
+
+
+def _both(without: list[Any], beside: list[Any]) -> dict[str, Any]:
+    quiet, loud = (percentile(sorted(ms for run in runs for ms in run), 99) for runs in (without, beside))
+    return {"without": round(quiet, 1), "beside": round(loud, 1), "ratio": round(loud / quiet, 3)}
+
+
+def spread(size: Size, folder: Path) -> dict[str, Any]:
+    """A long video made by one worker process and by two, each on a core of its own, and the same by bare ffmpeg."""
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        raise StackError("Two worker processes are compared with one on two processors, under Linux.")
+    clip = clips.make(folder / "long.mp4", size.long, size.height)
+    width, half = clips.width_of(size.height), size.long / 2
+    seconds = {}
+    for count in (1, 2):
+        note(f"A video of {size.long:g} s, by {count} worker process{'es' * (count > 1)} …")
+        pools = [
+            Pool(f"media-{core}", "media", 1, STANDS_BACK, app="workers.media.node") for core in range(count)
+        ]
+        fronted = {pool.name: clips.on_core(core) for core, pool in enumerate(pools)}
+        others = [pool for pool in POOLS if pool.name != "media"]
+        with lab.house(pools=[*others, *pools], fronted=fronted) as house, Jobs(house) as jobs:
+            [seconds[count]] = jobs.published(jobs.place(clip), PATIENCE)
+    note("… and by bare ffmpeg, as one process and as two …")
+    alone = bare.pictures(clip, [(0, size.long)], width, size.height, folder / "alone")
+    shared = bare.pictures(clip, [(0, half), (half, size.long)], width, size.height, folder / "shared")
+    ours, floor = seconds[1] / seconds[2], alone / shared
+    return {
+        "what": f"{size.long:g} s of {size.height}p, each process on a core of its own",
+        "seconds": {"one": round(seconds[1], 1), "two": round(seconds[2], 1)},
+        "speed_up": round(ours, 3),
+        "floor": {
+            "what": "the picture in the same sizes by ffmpeg, one process, and two for half of it each",
+            "seconds": {"one": round(alone, 1), "two": round(shared, 1)},
+            "speed_up": round(floor, 3),
+        },
+        "ratio": round(ours / floor, 3),
+    }
+
+
+def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is asked for and what was measured; a target missed is a figure to look at, and no failed run."""
+    rush = found["rush_beside_videos"]
+    at_most: list[tuple[str, float, float]] = [
+        ("one clip, our time to bare ffmpeg's, at most", WALL, found["one_clip"]["ratio"]),
+        ("POST p99 beside videos to without, at most", DISTURBED, rush["post_p99_ms"]["ratio"]),
+        ("order p99 beside videos to without, at most", DISTURBED, rush["order_p99_ms"]["ratio"]),
+    ]
+    speed_up = found["spread"]["ratio"]
+    return [
+        *(_target(name, wanted, measured, lambda a, b: a <= b) for name, wanted, measured in at_most),
+        _target(
+            "two processes to one, our speed-up to bare ffmpeg's, at least",
+            SPREAD,
+            speed_up,
+            lambda a, b: a >= b,
+        ),
+    ]
+
+
+def _target(name: str, wanted: float, measured: float, met: Callable[[float, float], bool]) -> dict[str, Any]:
+    return {"name": name, "wanted": wanted, "measured": measured, "met": met(measured, wanted)}
+
+
+def _rounded(seconds: list[float]) -> list[float]:
+    return [round(one, 2) for one in seconds]

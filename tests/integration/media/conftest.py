@@ -1,0 +1,63 @@
+"""A MEDIA_ROOT of the test's own, and the pipeline in this process: what the relay would ring for, one after the other."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from django.core.files.storage import storages
+from django.utils import timezone
+from pytest_django import Settings
+
+from shop.videos.models import Segment, Video
+from workers.media import performing
+
+
+@pytest.fixture(autouse=True)
+def media_root(settings: Settings, tmp_path: Path) -> Path:
+    """Where all files of the test lie."""
+    root = tmp_path / "media"
+    settings.MEDIA_ROOT = str(root)
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "public": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(root / "public"), "base_url": "/media/"},
+        },
+    }
+    assert storages["public"].path("any").startswith(str(root))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left_behind() -> Iterator[None]:
+    yield
+    left = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ffmpeg")]
+    assert not left
+
+
+def drive(video: Video, until: Callable[[Video], bool] = lambda _: False) -> Video:
+    """Do what is due of this video, as workers would, until there is nothing; or `until`."""
+    for _ in range(200):
+        video.refresh_from_db()
+        if until(video):
+            return video
+        now = timezone.now()
+        segment = Segment.objects.filter(video=video, due_at__lte=now, video__state="encoding").first()
+        if segment:
+            performing.encode(segment.pk)
+        elif video.due_at and video.due_at <= now:
+            {"waiting": performing.probe, "joining": performing.join}.get(video.state, performing.clear)(
+                video.pk
+            )
+        else:
+            return video
+    pytest.fail(f"{video} is {video.state} still")
+
+
+def published_folder(video: Video) -> Path:
+    return Path(storages["public"].path(f"videos/{video.token}"))
+
+
+def files_under(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}

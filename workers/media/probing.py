@@ -1,0 +1,207 @@
+"""Looks into a file from outside: is it a video, what is in it, and where can it be cut? Run as a program, locked up.
+
+    python -I probing.py FILE SECONDS
+
+It writes one line of JSON: {"refused": why} or what it found. PyAV is ffmpeg's own library in this process, so a file
+that breaks it must break this process alone: nobody imports the part that opens files, and it knows neither Django nor
+a password. The type is judged by the content, from a short list of containers and codecs; a name tells nothing.
+"""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "Matroska or WebM"}
+PICTURE = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "dnxhd"}
+SOUND = {"aac", "mp3", "opus", "vorbis", "ac3", "eac3", "flac", "alac", "mp2"}
+LONGEST_HOURS = 4
+WIDEST = 8_192  # pixels a side
+MOST_PIXELS = 8_192 * 4_608
+# A cut stands so far before its first frame, which whole milliseconds allow; closer frames are not cut between.
+_GAP_MS = 2
+
+OPTIONS = {
+    "protocol_whitelist": "file,pipe",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+    "max_pixels": str(MOST_PIXELS),
+}
+
+
+class Refuse(Exception):
+    """The file is not made into a video; the message is for people."""
+
+
+def cuts(frames: Sequence[tuple[float, bool]], target: float) -> list[int]:
+    """Where to cut, in milliseconds: just before the frames that begin a segment.
+
+    `frames` are (milliseconds, whether it is a key frame) in the order in which they are shown. A key frame that
+    comes about `target` seconds after the last cut is where a segment begins for nothing; where none comes for twice as
+    long, it begins at an ordinary frame, and its worker decodes from the key frame before. What is left at the end is
+    not made a segment of its own when it is short.
+    """
+    found: list[int] = []
+    last = frames[0][0] if frames else 0.0
+    for (before, _), (at, key) in pairwise(frames):
+        length = at - last
+        if at - before >= _GAP_MS and (length >= 2_000 * target or (key and length >= 750 * target)):
+            found.append(math.ceil(at) - 1)
+            last = at
+    if found and frames[-1][0] - last < 300 * target:
+        found.pop()
+    return found
+
+
+def segment_seconds(duration: float, longest: float) -> float:
+    """Short enough that several workers share a short video evenly, long enough to be worth its beginning."""
+    return min(longest, max(duration / 12, 2.0))
+
+
+def probe(path: str, longest: float) -> dict[str, Any]:
+    """What is in the file. Raises Refuse."""
+    import av  # nobody who imports this module for its rules loads a decoder
+
+    size = os.path.getsize(path)  # noqa: PTH202 (what runs locked up imports little)
+    if not size:
+        raise Refuse("The file is empty.")
+    try:
+        container = av.open(f"file:{path}", options=OPTIONS, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise Refuse(
+            "This is not a video that can be read here: it must be an MP4 (or MOV), Matroska or WebM file, "
+            f"whatever its name says ({_said(error)})."
+        ) from error
+    with container:
+        if container.format.name not in CONTAINERS:
+            raise Refuse("This is no MP4 (or MOV), Matroska or WebM file.")
+        if container.format.name.startswith("mov"):
+            _nothing_beside(path, size)
+        return _look(container, longest)
+
+
+def _look(container: Any, longest: float) -> dict[str, Any]:
+    import av
+    from av.stream import Disposition
+
+    pictures = [
+        stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
+    ]
+    if not pictures:
+        raise Refuse("There is no picture in it.")
+    stream, sounds = pictures[0], container.streams.audio
+    codec = stream.codec_context.name if stream.codec_context else "unknown"
+    if (stream.codec.canonical_name if stream.codec_context else codec) not in PICTURE:
+        raise Refuse(
+            f"Its picture is encoded as {codec}, which is not made here. Send H.264, H.265, VP9 or AV1."
+        )
+    if sounds and not (
+        sounds[0].codec_context
+        and (sounds[0].codec.canonical_name in SOUND or sounds[0].codec.canonical_name.startswith("pcm_"))
+    ):
+        raise Refuse("Its sound is encoded in a way that is not made here. Send AAC, MP3 or Opus.")
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if not (0 < width <= WIDEST and 0 < height <= WIDEST and width * height <= MOST_PIXELS):
+        measured = f"is {width} × {height}" if width and height else "is too large"
+        raise Refuse(f"Its picture {measured}; at most {WIDEST} a side and 8K in all can be made.")
+    claimed = (container.duration or 0) / av.time_base
+    _not_too_long(claimed)
+    origin = Fraction(container.start_time or 0, av.time_base)
+    rotation, ratio = _first_frame(container, stream)
+    frames, end = _frames(container, stream, origin)
+    _not_too_long(end)
+    shown = round(width * ratio), height
+    if rotation % 180:
+        shown = shown[1], shown[0]
+    target = segment_seconds(end, longest)
+    return {
+        "duration_ms": math.ceil(end * 1_000),
+        "width": shown[0],
+        "height": shown[1],
+        "frame_rate": str(stream.average_rate or stream.base_rate or Fraction(25)),
+        "has_audio": bool(sounds),
+        "frames": len(frames),
+        "cuts": cuts(frames, target),
+    }
+
+
+def _first_frame(container: Any, stream: Any) -> tuple[int, float]:
+    """(rotation in degrees, width of a pixel by its height) of the first frame that decodes."""
+    import av
+
+    try:
+        for frame in container.decode(stream):
+            ratio = float(stream.sample_aspect_ratio or 1) or 1.0
+            return frame.rotation, ratio if 0.1 < ratio < 10 else 1.0
+    except av.error.FFmpegError as error:
+        raise Refuse(f"Its picture cannot be decoded ({_said(error)}).") from error
+    raise Refuse("There is not a single picture in it that can be decoded.")
+
+
+def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[float, bool]], float]:
+    """Every frame's (milliseconds, whether it is a key frame) in the order of showing, and the end in seconds."""
+    import av
+
+    container.seek(container.start_time or 0, backward=True)
+    base, found, end = stream.time_base, [], Fraction(0)
+    ticks = Fraction(1, stream.average_rate) if stream.average_rate else Fraction(1, 25)
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is None or packet.is_discard or not packet.size:
+                continue
+            _not_too_long(float(packet.pts * base - origin))
+            found.append((packet.pts, packet.is_keyframe, packet.is_corrupt))
+            end = max(end, packet.pts * base + (packet.duration * base if packet.duration else ticks))
+    except av.error.FFmpegError as error:
+        raise Refuse(f"The file is damaged or ends early ({_said(error)}).") from error
+    if not found or any(corrupt for _, _, corrupt in found[-3:]):
+        raise Refuse("The file is damaged or ends early: send it again.")
+    found.sort()
+    shift, scale = float(origin * 1_000), float(base * 1_000)
+    return [(pts * scale - shift, key) for pts, key, _ in found], float(end - origin)
+
+
+def _nothing_beside(path: str, size: int) -> None:
+    """An MP4 file is boxes from end to end. What hides another kind of file behind them is no video of ours."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        offset = 0
+        while offset < size:
+            file.seek(offset)
+            header = file.read(16)
+            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+            if length == 1:
+                length = int.from_bytes(header[8:16], "big")
+            elif length == 0 and kind in (b"mdat", b"free"):
+                return  # it says itself that it goes on to the end
+            if not header.strip(b"\0") and offset:
+                offset += 16  # padding
+                continue
+            if length < 8 or not all(0x20 <= letter < 0x7F or letter == 0xA9 for letter in kind):
+                raise Refuse("There is something else in the file besides the video.")
+            if offset + length > size:
+                if kind in (b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"meta"):
+                    raise Refuse("The file ends early: send it again.")
+                raise Refuse("There is something else in the file besides the video.")
+            offset += length
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "strerror", "") or type(error).__name__)
+
+
+def _not_too_long(seconds: float) -> None:
+    if seconds > LONGEST_HOURS * 3_600:
+        raise Refuse(
+            f"It says that it is {seconds / 3_600:,.1f} hours long; {LONGEST_HOURS} hours is the longest."
+        )
+
+
+if __name__ == "__main__":
+    try:
+        answer = probe(sys.argv[1], float(sys.argv[2]))
+    except Refuse as why:
+        answer = {"refused": str(why)}
+    sys.stdout.write(json.dumps(answer))

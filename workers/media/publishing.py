@@ -1,0 +1,47 @@
+"""A video becomes the one that shoppers see, and the one before it steps back: one transaction, no gap.
+
+The files of the one before stay for KEEP, so that whoever is watching goes on. Of two videos of one product the one
+that was sent later wins, whichever is done first.
+"""
+
+from datetime import timedelta
+from typing import LiteralString
+
+from django.db import transaction
+
+from orders import sql
+from shop.videos.models import Video
+from workers.media.leases import Lost, VideoLease
+
+KEEP = timedelta(hours=1)
+
+# Who publishes for one product does so one after the other, and sees what the one before has done.
+_LOCK_PRODUCT: LiteralString = "SELECT id FROM catalogue_product WHERE id = %(product)s FOR NO KEY UPDATE"
+_STEP_BACK: LiteralString = """
+UPDATE videos_video SET state = 'replaced', ended_at = now(), due_at = now() + %(keep)s, drives = 0
+WHERE product_id = %(product)s AND state = 'published' AND id < %(id)s
+"""
+_PUBLISH: LiteralString = """
+UPDATE videos_video v
+SET state = CASE WHEN newer.there THEN 'replaced' ELSE 'published' END,
+    published_at = CASE WHEN newer.there THEN NULL ELSE now() END,
+    ended_at = now(), due_at = now(), holder = NULL, drives = 0, problem = ''
+FROM (SELECT EXISTS (SELECT FROM videos_video
+                     WHERE product_id = %(product)s AND state = 'published' AND id > %(id)s) AS there) AS newer
+WHERE v.id = %(id)s AND v.holder = %(holder)s AND v.state = 'joining'
+"""
+_SETTLED: LiteralString = """
+UPDATE workers_deadletter SET resolved_at = now(), resolution = 'the video was made after all'
+WHERE video_id = %(id)s AND resolved_at IS NULL
+"""
+
+
+def publish(video: Video, lease: VideoLease) -> None:
+    """Publish it, unless a later one is. Raises Lost."""
+    given = {**lease.mine, "product": video.product_id}
+    with transaction.atomic():
+        sql.rows(_LOCK_PRODUCT, given)
+        sql.count(_STEP_BACK, {**given, "keep": KEEP})
+        if not sql.count(_PUBLISH, given):
+            raise Lost(f"{video} has another holder, or was cancelled")
+        sql.count(_SETTLED, given)

@@ -1,0 +1,159 @@
+"""Puts the segments of a track end to end, and writes the playlists that point into what comes of it.
+
+A track is one file: its fragments are addressed by their bytes, so that a video of hours is a handful of files and not
+thousands. No frame is decoded or looked at; the file of an hour is written as fast as the disk takes it.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workers.media import boxes
+from workers.media.ladder import Rung
+
+# A player asks for so much at a time, at least.
+PIECE_SECONDS = 4.0
+_CHUNK = 1 << 22
+
+
+class DoesNotFit(Exception):
+    """Two segments of one track do not follow each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the track that begins with a key frame: its bytes, and its seconds."""
+
+    offset: int
+    size: int
+    start: float
+    end: float
+
+
+@dataclass(slots=True)
+class Track:
+    """A finished file with what playlists say about it; `keys` are the seconds at which a fragment begins."""
+
+    name: str
+    codec: str = ""
+    head: int = 0
+    frames: int = 0
+    pieces: list[Piece] = field(default_factory=list)
+    keys: list[float] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return self.pieces[-1].offset + self.pieces[-1].size
+
+    @property
+    def end(self) -> float:
+        return self.pieces[-1].end
+
+    @property
+    def peak(self) -> int:
+        """Bits a second of the piece with the most."""
+        return max(math.ceil(piece.size * 8 / max(piece.end - piece.start, 0.5)) for piece in self.pieces)
+
+    @property
+    def average(self) -> int:
+        return math.ceil(self.size * 8 / max(self.end - self.pieces[0].start, 0.5))
+
+
+def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Callable[[], None]) -> Track:
+    """Write the parts of a track, in their order, as one file; `tick` is called every few megabytes.
+
+    `end` is where the last piece ends, in seconds. Raises DoesNotFit and boxes.NotWhole.
+    """
+    track = Track(name)
+    marks: list[tuple[int, float]] = []  # where each fragment begins, in bytes and seconds
+    last = -1.0
+    head = b""
+    with target.open("wb") as out:
+        for part in parts:
+            with part.open("rb") as file:
+                read = boxes.read(file)
+                if not head:
+                    head = read.head
+                    out.write(head)
+                if read.head != head:
+                    raise DoesNotFit(f"{part.name} of {name} was encoded in another way than the first")
+                for fragment in read.fragments:
+                    start = fragment.start / read.ticks
+                    if start <= last:
+                        raise DoesNotFit(
+                            f"{part.name} of {name} begins at {start:.3f} s, before the last ends"
+                        )
+                    last = fragment.last / read.ticks
+                    track.frames += fragment.frames
+                    marks.append((out.tell(), start))
+                    file.seek(fragment.offset)
+                    left = fragment.size
+                    while left:
+                        chunk = file.read(min(left, _CHUNK))
+                        out.write(chunk)
+                        left -= len(chunk)
+                        tick()
+        size = out.tell()
+    if not marks:
+        raise DoesNotFit(f"there is no segment of {name}")
+    track.codec, track.head = boxes.codec(head), len(head)
+    track.keys = [start for _, start in marks]
+    track.pieces = _pieces(marks, size, max(end, last + 0.001))
+    return track
+
+
+def _pieces(marks: Sequence[tuple[int, float]], size: int, end: float) -> list[Piece]:
+    """Fragments taken together until there is enough to ask for."""
+    pieces = []
+    following = [*marks[1:], (size, end)]
+    begin = marks[0]
+    for offset, start in following:
+        if start - begin[1] >= PIECE_SECONDS or offset == size:
+            pieces.append(Piece(begin[0], offset - begin[0], begin[1], start))
+            begin = offset, start
+    return pieces
+
+
+def playlist(track: Track) -> str:
+    """The track's own playlist."""
+    longest = math.ceil(max(piece.end - piece.start for piece in track.pieces))
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{longest}",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        f'#EXT-X-MAP:URI="{track.name}.m4s",BYTERANGE="{track.head}@0"',
+    ]
+    for piece in track.pieces:
+        lines += [
+            f"#EXTINF:{piece.end - piece.start:.5f},",
+            f"#EXT-X-BYTERANGE:{piece.size}@{piece.offset}",
+            f"{track.name}.m4s",
+        ]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def master(pictures: Sequence[tuple[Rung, Track]], sound: Track | None, frame_rate: float) -> str:
+    """The playlist of all sizes: the middle one first, with which a player begins."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    group = ""
+    if sound:
+        group = ',AUDIO="sound"'
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",'
+            f'URI="{sound.name}.m3u8"'
+        )
+    middle = len(pictures) // 2
+    for rung, track in [pictures[middle], *pictures[:middle], *pictures[middle + 1 :]]:
+        codecs = f"{track.codec},{sound.codec}" if sound else track.codec
+        peak, average = (
+            (track.peak + sound.peak, track.average + sound.average) if sound else (track.peak, track.average)
+        )
+        lines += [
+            f"#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},RESOLUTION={rung.width}x{rung.height},"
+            f'FRAME-RATE={frame_rate:.3f},CODECS="{codecs}"{group}',
+            f"{track.name}.m3u8",
+        ]
+    return "\n".join([*lines, ""])

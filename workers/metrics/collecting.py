@@ -1,0 +1,124 @@
+"""One look at the house: the database and the broker are asked, each with a limit on its time.
+
+Whoever asks twice within a second gets the same answer, and who asks while somebody else does waits for his answer:
+however many watch, and however often, the house is asked once a second at the most. What cannot be reached is said to
+be down and its figures are left out, for an old figure that looks like a new one is worse than none.
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from time import monotonic, time
+
+import psycopg
+from django.db import connection
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from redis.exceptions import RedisError
+
+from orders.database.patience import PatientConnection, patient
+from shop.version import CODE_VERSION
+from workers.metrics import figures
+from workers.metrics.figures import Figure
+from workers.relay.broker import Broker
+
+log = logging.getLogger(__name__)
+
+KEPT = 1.0  # seconds for which an answer is good
+# Seconds that the database and the broker have for their answer; together less than the ten that Prometheus waits.
+PATIENCE = 2.0
+
+# The server is not to read a table whole because it believes that it is small.
+_OPTIONS = "-c enable_seqscan=off"
+
+Found = dict[str, dict[str, float]]  # figure -> label's value -> number
+
+
+class Collector:
+    """Registered with prometheus_client, which calls `collect` for each scrape, in any thread."""
+
+    def __init__(self) -> None:
+        self._broker = Broker(seconds=PATIENCE)
+        self._lock = threading.Lock()
+        self._good_until = 0.0
+        self._last: list[Metric] = []
+        # What is counted over many looks, and up to when it is counted: from the first look on.
+        self._encoded_until = time()
+        self._counted: dict[str, float] = defaultdict(float)
+        self._up = {"database": True, "broker": True}
+
+    def describe(self) -> Iterable[Metric]:
+        """The names, so that one that is there twice is found at the start."""
+        return [_family(figure, {}) for figure in (*figures.FROM_DATABASE, figures.QUEUES)]
+
+    def collect(self) -> Iterable[Metric]:
+        with self._lock:
+            if monotonic() >= self._good_until:
+                self._last = list(self._look())
+                self._good_until = monotonic() + KEPT
+            return self._last
+
+    def _look(self) -> Iterable[Metric]:
+        yield InfoMetricFamily("stampede_build", "Which code this is.", value={"version": CODE_VERSION})
+        found = self._ask_database()
+        yield GaugeMetricFamily(
+            "stampede_database_up", "Whether the database answered.", value=found is not None
+        )
+        if found is not None:
+            yield from (_family(figure, found.get(figure.name, {})) for figure in figures.FROM_DATABASE)
+        lengths = self._ask_broker()
+        yield GaugeMetricFamily(
+            "stampede_broker_up", "Whether the broker answered.", value=lengths is not None
+        )
+        if lengths is not None:
+            yield _family(figures.QUEUES, lengths)
+
+    def _ask_database(self) -> Found | None:
+        found: Found = defaultdict(dict)
+        try:
+            with (
+                connect() as own,
+                own.execute(figures.STATEMENT, figures.parameters(self._encoded_until)) as rows,
+            ):
+                for figure, label, number in rows:
+                    found[figure][label] = number
+        except psycopg.Error as error:
+            self._is_up("database", False, error)
+            return None
+        self._is_up("database", True)
+        self._encoded_until = found["encoded_until"][""]
+        for figure in figures.COUNTED_ON:
+            self._counted[figure] += found[figure][""]
+            found[figure][""] = self._counted[figure]
+        return found
+
+    def _ask_broker(self) -> dict[str, float] | None:
+        try:
+            lengths, _ = self._broker.look()
+        except RedisError as error:
+            self._is_up("broker", False, error)
+            return None
+        self._is_up("broker", True)
+        return {name.value: length for name, length in lengths.items()}
+
+    def _is_up(self, what: str, up: bool, why: Exception | None = None) -> None:
+        if up is not self._up[what]:
+            log.warning(
+                "The %s has %s: %s", what, "figures again" if up else "no figures", why or "it is back"
+            )
+        self._up[what] = up
+
+
+def connect() -> PatientConnection:
+    """For one look. Under a name of its own: the relay's health is seen by the sessions that are called as it is."""
+    return patient({**connection.get_connection_params(), "application_name": "metrics"}, PATIENCE, _OPTIONS)
+
+
+def _family(figure: Figure, found: Mapping[str, float]) -> Metric:
+    """The figure with its numbers; 0 for those that are always shown."""
+    labels = [figure.label] if figure.label else None
+    kind = CounterMetricFamily if figure.counts else GaugeMetricFamily
+    family = kind(figure.name, figure.says, labels=labels)
+    for value, number in {**dict.fromkeys(figure.always, 0.0), **found}.items():
+        family.add_metric([value] if labels else [], number)
+    return family
