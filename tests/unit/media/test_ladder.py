@@ -71,7 +71,9 @@ def test_a_short_rest_belongs_to_the_one_before() -> None:
 def test_it_is_never_cut_where_frames_are_too_close() -> None:
     close = [(0.0, True), *((6_000.0 + 0.5 * number, True) for number in range(4)), (9_100.0, False)]
     assert cuts(close, 8) == [5_999]
-    assert cuts([(0.0, True), (7_999.2, False), (8_000.0, True), (20_000.0, False)], 8) == [19_999]
+    assert cuts(
+        [(0.0, True), (7_999.2, False), (8_000.0, True), (20_000.0, False), (30_000.0, False)], 8
+    ) == [19_999]
 
 
 def test_a_short_video_is_shared_evenly() -> None:
