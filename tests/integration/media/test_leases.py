@@ -120,9 +120,10 @@ def test_the_last_of_two_at_once_has_it_joined(segments: list[Segment]) -> None:
 def test_without_the_lock_neither_sees_that_it_is_the_last(
     segments: list[Segment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each waits a moment before it looks whether all is done, and does not see what the other has not committed."""
+    """Each waits a moment before it commits, and the other, which looks whether all is done, does not see it."""
     monkeypatch.setattr(leases, "_LOCK_VIDEO", "SELECT %(video)s")
-    slow = leases._JOIN_IF_ALL_DONE.replace("WHERE id", "FROM (SELECT pg_sleep(0.3)) AS slowly WHERE id")
+    looked = leases._JOIN_IF_ALL_DONE + " RETURNING id"
+    slow = f"WITH looked AS ({looked}) SELECT count(*), pg_sleep(1) FROM looked"  # noqa: S608 (a statement of ours)
     monkeypatch.setattr(leases, "_JOIN_IF_ALL_DONE", slow)
     assert finish_the_last_two(segments) == Video.State.ENCODING
 
