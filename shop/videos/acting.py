@@ -1,26 +1,43 @@
-"""What staff may do to a video: have it given up, and have it tried again. Each is one conditional statement."""
+"""What people may do about a video that is being made: cancel it, and try it again.
 
-from django.utils import timezone
+One conditional statement each, so that of two who press at once one finds nothing to do, and nothing is done to a video
+that has moved on. Nobody is rung: a worker that has it in hand learns of a cancel at its next beat, a second later at
+most, and stops; the relay finds what is to be done next.
+"""
 
+import logging
+from typing import LiteralString
+
+from orders import sql
 from shop.videos.models import Video
 
-State = Video.State
+log = logging.getLogger(__name__)
+
+# Whoever has it in hand lets go of it first: until then, and no longer than its lease, nothing is cleared.
+_CANCEL: LiteralString = """
+UPDATE videos_video
+SET state = 'cancelled', problem = %(why)s, ended_at = now(), drives = 0,
+    due_at = CASE WHEN holder IS NULL THEN now() ELSE due_at END
+WHERE id = %(id)s AND state = ANY(%(under_way)s)
+"""
+_RETRY: LiteralString = """
+UPDATE videos_video
+SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), drives = 0, holder = NULL
+WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND source <> ''
+  AND (holder IS NULL OR due_at IS NULL OR due_at <= now())
+"""
 
 
 def cancel(video: Video, by: str) -> bool:
-    """Give up a video that is under way; False when it is not any more. It stays due, so that its files are cleared."""
-    now = timezone.now()
-    changed = Video.objects.filter(pk=video.pk, state__in=Video.UNDER_WAY).update(
-        state=State.CANCELLED, problem=f"Cancelled by {by}.", ended_at=now, due_at=now, drives=0, holder=None
-    )
-    return changed == 1
+    """Stop making this video and throw away what there is of it; False if there was nothing to stop."""
+    under_way = [state.value for state in Video.UNDER_WAY]
+    return bool(sql.count(_CANCEL, {"id": video.pk, "why": f"Cancelled by {by}.", "under_way": under_way}))
 
 
-def retry(video: Video, by: str) -> bool:  # noqa: ARG001 - who did it is for the log of the desk
-    """Have a failed or cancelled video tried again, as long as its source is kept; False when nothing was to do."""
-    changed = (
-        Video.objects.filter(pk=video.pk, state__in=(State.FAILED, State.CANCELLED))
-        .exclude(source="")
-        .update(state=State.WAITING, problem="", ended_at=None, due_at=timezone.now(), drives=0, holder=None)
-    )
-    return changed == 1
+def retry(video: Video, by: str) -> bool:
+    """Make a video that failed, or was cancelled a moment ago, after all: from where it stood. False if that cannot be:
+    it did neither, or its file has been thrown away, and must be sent again."""
+    begun = bool(sql.count(_RETRY, {"id": video.pk}))
+    if begun:
+        log.info("%s is tried again by %s", video, by)
+    return begun

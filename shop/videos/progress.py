@@ -1,34 +1,68 @@
-"""How far a video is, in figures and in words for people."""
+"""How far a video is, to the second, and when it will be ready: for people who wait.
+
+The estimate is as simple as it can be: what is left goes on as what is done went, waiting included. It is not given
+before there is something to go by.
+"""
 
 from dataclasses import dataclass
+from typing import LiteralString
 
-from django.db.models import F, Sum
-
+from orders import sql
 from shop.videos.models import Video
 
+# Of the video; before it the estimate would jump.
+_ENOUGH_MS = 1_000
 
-@dataclass(frozen=True)
+_ENCODED: LiteralString = """
+SELECT coalesce(sum(s.encoded_ms), 0)::bigint, coalesce(sum(s.end_ms - s.start_ms), 0)::bigint,
+       extract(epoch FROM now() - v.started_at)::float
+FROM videos_video v LEFT JOIN videos_segment s ON s.video_id = v.id AND s.number > 0
+WHERE v.id = %(id)s GROUP BY v.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """Times in seconds of video; `estimate` in seconds from now, None while nobody can say."""
+    """Seconds of video that are encoded and in all; `estimate` seconds until it is ready, None where nobody knows;
+    `words` say it to people."""
 
     state: str
-    done: float
-    total: float
+    done: int
+    total: int
     percent: int
-    estimate: float | None
+    estimate: int | None
     words: str
 
 
 def progress_of(video: Video) -> Progress:
-    total = (video.duration_ms or 0) / 1000
-    sums = video.segments.filter(number__gt=0).aggregate(
-        done=Sum(F("encoded_ms"), default=0),
-    )
-    done = total if video.state == Video.State.PUBLISHED else min(total, sums["done"] / 1000)
-    percent = round(100 * done / total) if total else 0
-    words = video.get_state_display()
-    if video.state == Video.State.ENCODING:
-        words = f"Encoding, {done:.0f} of {total:.0f} s"
-    elif video.problem:
-        words = f"{words}: {video.problem}"
-    return Progress(video.state, done, total, percent, None, words)
+    """How far this video is, as the database has it now."""
+    state = Video.State(video.state)
+    if state not in Video.UNDER_WAY:
+        percent = 100 if state in (Video.State.PUBLISHED, Video.State.REPLACED) else 0
+        seconds = (video.duration_ms or 0) // 1_000
+        words = f"{state.label}. {video.problem}".strip() if video.problem else state.label
+        return Progress(state, seconds if percent else 0, seconds, percent, None, words)
+    [(done_ms, total_ms, since)] = sql.rows(_ENCODED, {"id": video.pk})
+    if state is Video.State.JOINING:
+        seconds = total_ms // 1_000
+        return Progress(state, seconds, seconds, 99, None, "Encoded, being put together")
+    if state is Video.State.WAITING or not total_ms:
+        return Progress(state, 0, 0, 0, None, "Uploaded, waiting to be looked at")
+    estimate = None
+    if done_ms >= _ENOUGH_MS and since:
+        estimate = max(1, round((total_ms - done_ms) * since / done_ms))
+    done, total = done_ms // 1_000, -(-total_ms // 1_000)
+    words = f"Encoding, {done} of {total} s"
+    if estimate is not None:
+        words += f", about {_roughly(estimate)} left"
+    return Progress(state, done, total, min(98, done_ms * 98 // total_ms), estimate, words)
+
+
+def _roughly(seconds: int) -> str:
+    """As people say it: to five seconds, then to the minute, then to the hour and minutes."""
+    if seconds < 100:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
