@@ -155,5 +155,7 @@
     document.body.addEventListener("htmx:afterSwap", hideTwin);
   };
 
+  // Unfold writes the name of a chosen file into the text field beside it, and falls over where there is none.
+  for (const input of document.querySelectorAll("#video input[type=file]")) input.hasChangeListener = true;
   for (const card of document.querySelectorAll("[data-upload]")) setUp(card);
 })();
