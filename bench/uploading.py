@@ -7,7 +7,6 @@ what has arrived is held against what was sent, byte for byte by SHA-256.
 """
 
 import hashlib
-import os
 import signal
 import socket
 import struct
@@ -33,6 +32,9 @@ from sandbox.stack.program import StackError
 PIECE = 16 * 1024 * 1024
 MOST_MEMORY = 200 * 1024 * 1024  # bytes, of any process
 _MARK_EVERY = 64 * 1024 * 1024  # bytes between two that are not zero
+_SENDER = "the sender"
+_TAKEN = "204"
+_TRIES = 10
 _PATIENCE = 60.0  # seconds until web answers again
 _SAMPLE = 0.1  # seconds between two looks at the memory
 # What a house needs for this; no pool takes up what arrives, so that it can be looked at.
@@ -181,19 +183,14 @@ def _kinds(house: House) -> list[tuple[str, Strike | None]]:
 
 
 def _interrupt(sender: _Sender, name: str, strike: Strike | None) -> dict[str, Any]:
-    """Break it in the middle of a piece; returns once the server says where to go on."""
-    before = sender.offset() or 0
-    if strike is None:
-        answered = sender.half_a_piece(before)
-    else:
-        told: list[str] = []
-        piece = threading.Thread(target=lambda: told.append(sender.piece(before)))
-        piece.start()
-        while piece.is_alive() and sender.kept() <= before:
-            time.sleep(0.0005)
-        strike()
-        piece.join()
-        [answered] = told
+    """Break it in the middle of a piece; returns once the server says where to go on. A piece that was taken before
+    the blow fell is no interruption, and the next one is tried."""
+    answered = _TAKEN
+    for _ in range(_TRIES):
+        before = sender.offset() or 0
+        answered = _struck(sender, before, strike) if strike else sender.half_a_piece(before)
+        if answered != _TAKEN:
+            break
     beyond = max(0, sender.kept() - before)
     until = time.monotonic() + _PATIENCE
     while (after := sender.offset()) is None:
@@ -202,6 +199,18 @@ def _interrupt(sender: _Sender, name: str, strike: Strike | None) -> dict[str, A
         time.sleep(0.1)
     note(f"{name}: at {before:,}, {beyond:,} bytes written beyond it, {answered}; goes on at {after:,}")
     return {"what": name, "at": before, "written_beyond": beyond, "answer": answered, "goes_on_at": after}
+
+
+def _struck(sender: _Sender, offset: int, strike: Strike) -> str:
+    """Send a piece, and strike when some of it is written; returns what the sender was told."""
+    told: list[str] = []
+    piece = threading.Thread(target=lambda: told.append(sender.piece(offset)))
+    piece.start()
+    while piece.is_alive() and sender.kept() <= offset:
+        time.sleep(0.0005)
+    strike()
+    piece.join()
+    return told[0]
 
 
 def _faults(house: House, film: Path, carried: Carried) -> list[str]:
@@ -230,7 +239,8 @@ def _watched(house: House, most: dict[str, int]) -> Iterator[None]:
 
     def watch() -> None:
         while not stop.wait(_SAMPLE):
-            for program, pid in [*house.roots().items(), ("the sender", os.getpid())]:
+            most[_SENDER] = max(most.get(_SENDER, 0), _own(psutil.Process()))
+            for program, pid in house.roots().items():
                 with suppress(psutil.NoSuchProcess):
                     root = psutil.Process(pid)
                     for one in (root, *root.children(recursive=True)):

@@ -61,7 +61,13 @@ def unfold(*, flower_url: str, mailbox_url: str) -> dict[str, Any]:
         {
             "title": "House",
             "separator": True,
-            "items": [*outside, _item("Staff", "group", "auth_user_changelist", _may("auth.view_user"))],
+            "items": [
+                *outside,
+                _item("Staff", "group", "auth_user_changelist", _may("auth.view_user")),
+                _item(
+                    "API tokens", "key", "authtoken_tokenproxy_changelist", _may("authtoken.view_tokenproxy")
+                ),
+            ],
         },
     ]
     return {

@@ -40,6 +40,8 @@ def number(meta: Mapping[str, str], header: str, what: str) -> int:
 def metadata(header: str) -> Metadata:
     """Read Upload-Metadata: `key base64,key base64`; raises a Problem that names all that is wrong."""
     errors: dict[str, list[str]] = {}
+    if not header.isascii() or not header.isprintable():
+        raise problems.invalid({"Upload-Metadata": ["Only visible ASCII characters can stand in it."]})
     if len(header) > MAX_METADATA:
         raise problems.invalid({"Upload-Metadata": [f"Up to {MAX_METADATA:,} characters are read."]})
     found: dict[str, str] = {}

@@ -9,6 +9,7 @@ without fsync, and needs two packages that are no longer kept up; tuspyserver is
 files beside the upload. Both would be all around what matters here, which is the row.
 """
 
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -120,8 +121,9 @@ class UploadsView(TusView):
     )
     def post(self, request: Request) -> HttpResponse:
         size = tus.number(request.META, "Upload-Length", "the size of the file")
-        said = tus.metadata(request.META.get("HTTP_UPLOAD_METADATA", ""))
-        announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum)
+        header = request.META.get("HTTP_UPLOAD_METADATA", "")
+        said = tus.metadata(header)
+        announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum, header)
         upload = receiving.announce(announced, by=request.user.get_username())
         return HttpResponse(status=201, headers={"Location": _address(upload.token), **_standing(upload)})
 
@@ -151,7 +153,8 @@ class UploadView(TusView):
     def head(self, _request: Request, token: UUID) -> HttpResponse:
         """Where to go on. A sender who never heard that the last piece had arrived learns it here."""
         if upload := _unfinished(token):
-            return HttpResponse(headers={**_standing(upload), "Upload-Length": str(upload.size)})
+            known = {"Upload-Length": str(upload.size), "Upload-Metadata": upload.metadata}
+            return HttpResponse(headers={**_standing(upload), **known})
         size = str(_video(token).size)
         return HttpResponse(headers={**_PRIVATE, "Upload-Offset": size, "Upload-Length": size})
 
@@ -189,6 +192,9 @@ class UploadView(TusView):
             if not body.begun:
                 raise  # the request may be run once more (shop.api.base)
             return problems.unavailable(request._request, error)
+        finally:
+            if body.begun:
+                body.let_go()
         return HttpResponse(status=204, headers=_standing(upload))
 
     @extend_schema(
@@ -218,6 +224,12 @@ class _Body:
     def read(self, size: int) -> bytes:
         self.begun = True
         return self._request.read(size)
+
+    def let_go(self) -> None:
+        """Give the server's buffers back now. A request is in a circle with its user and its view, and so it stays
+        until the collector comes, which is seldom here (shop.collector): a megabyte for each piece until then."""
+        self._request.META.pop("wsgi.input", None)
+        vars(self._request)["_stream"] = BytesIO()
 
 
 def _told(filename: str, size: int, offset: int) -> dict[str, Any]:

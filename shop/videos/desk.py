@@ -86,7 +86,8 @@ def rights(request: HttpRequest) -> dict[str, bool]:
 
 
 def _coming(upload: Upload) -> ComingIn:
-    silent = timezone.now() - (upload.expires_at - receiving.KEPT)
+    kept = receiving.KEPT if upload.offset else receiving.UNSENT
+    silent = timezone.now() - (upload.expires_at - kept)
     return ComingIn(upload, int(100 * upload.offset / upload.size), silent > _LATELY)
 
 

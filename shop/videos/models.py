@@ -31,6 +31,11 @@ class Upload(models.Model):
         db_default="",
         help_text="What an object storage calls the unfinished file.",
     )
+    metadata = models.TextField(
+        blank=True,
+        db_default="",
+        help_text="Upload-Metadata as it was sent; given back as it is, and not read.",
+    )
     by = models.CharField(max_length=150, help_text="Who sends it.")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(help_text="When it is thrown away, unless more of it arrives.")

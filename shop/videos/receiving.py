@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 SLOTS = 2  # pieces that come in at once, in all web processes together; these have eight threads
 KEPT = timedelta(days=3)  # since the last piece: a laptop that was closed over a weekend
+UNSENT = timedelta(hours=1)  # as long as nothing has come: room that is announced is kept free for it
 BLOCK = 256 * 1024  # bytes that are in memory at a time
 SPARE = 512 * 1024 * 1024  # bytes of the disk that uploads leave free for everybody else
 CHECKSUMS: dict[str, Callable[[], "hashlib._Hash"]] = {
@@ -61,6 +62,7 @@ class Announcement:
     size: int
     kind: str = ""
     checksum: str = ""
+    metadata: str = ""  # the header itself, to be given back
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,9 @@ def announce(said: Announcement, by: str) -> Upload:
             filename=name,
             size=said.size,
             checksum=said.checksum,
+            metadata=said.metadata,
             by=by,
-            expires_at=timezone.now() + KEPT,
+            expires_at=timezone.now() + UNSENT,
         )
 
 

@@ -16,6 +16,15 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="upload",
+            name="metadata",
+            field=models.TextField(
+                blank=True,
+                db_default="",
+                help_text="Upload-Metadata as it was sent; given back as it is, and not read.",
+            ),
+        ),
+        migrations.AddField(
             model_name="video",
             name="checksum",
             field=models.CharField(

@@ -56,7 +56,7 @@ def test_what_comes_in_is_told_and_what_has_stopped(
     admin_client: Client, kettle: Product, media: Path
 ) -> None:
     upload = receiving.announce(Announcement("KETTLE", "kettle.mp4", 4 * CHUNK), by="ada")
-    Upload.objects.update(offset=CHUNK)
+    Upload.objects.update(offset=CHUNK, expires_at=timezone.now() + receiving.KEPT)
     standing = reverse("admin:videos_video_standing", args=[kettle.pk])
     answer = admin_client.get(standing)
     assert "Coming in kettle.mp4 25 %" in text(answer)
@@ -141,3 +141,11 @@ def test_the_list_of_all_videos(admin_client: Client, kettle: Product) -> None:
     assert f"V-{made.pk} Cast iron kettle" in found
     assert admin_client.get(reverse("admin:videos_video_change", args=[made.pk])).status_code == 200
     assert admin_client.get(reverse("admin:videos_video_delete", args=[made.pk])).status_code == 403
+
+
+def test_a_program_gets_its_token_at_the_desk(admin_client: Client, admin_user: User) -> None:
+    answer = admin_client.post(reverse("admin:authtoken_tokenproxy_add"), {"user": admin_user.pk})
+    assert answer.status_code == 302
+    assert admin_user.auth_token.key in text(
+        admin_client.get(reverse("admin:authtoken_tokenproxy_changelist"))
+    )

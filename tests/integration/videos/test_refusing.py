@@ -69,6 +69,7 @@ def test_a_product_that_is_not_there(tus: Tus) -> None:
         ({"Upload-Metadata": encoded(sku="KETTLE")}, "filename"),
         ({"Upload-Metadata": "sku ?"}, "Upload-Metadata"),
         ({"Upload-Metadata": "sku /w=="}, "Upload-Metadata"),
+        ({"Upload-Metadata": "skü S0VUVExF"}, "Upload-Metadata"),
         ({"Upload-Metadata": encoded(sku="KETTLE", filename="a.mp4", sha256="abc")}, "sha256"),
         ({"Upload-Metadata": "sku " + "A" * 5000}, "Upload-Metadata"),
     ],

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from shop.videos import arriving, receiving
+from shop.videos import arriving, receiving, verifying
 from shop.videos.keeping import keeper
 from shop.videos.models import Upload, Video
-from tests.integration.videos.conftest import CHUNK, Tus, film, problem
+from tests.integration.videos.conftest import CHUNK, Tus, encoded, film, problem
+from workers.celery import app
+from workers.sweeping import sweep_uploads
 
 WHOLE = film(3 * CHUNK + 1000)
 
@@ -44,7 +46,7 @@ def test_pieces_become_a_video_that_is_due(tus: Tus, media: Path) -> None:
     told = tus.ask("GET", tus.location).json()  # type: ignore[attr-defined]
     assert told["video"].endswith(f"/api/videos/{video.token}/")
     followed = tus.ask("GET", f"/api/videos/{video.token}/").json()  # type: ignore[attr-defined]
-    assert followed["progress"]["words"] == "Uploaded, processing"
+    assert (followed["state"], followed["progress"]["percent"]) == ("waiting", 0)
 
 
 def test_it_goes_on_where_it_stopped(tus: Tus) -> None:
@@ -54,6 +56,7 @@ def test_it_goes_on_where_it_stopped(tus: Tus) -> None:
     looked = tus.ask("HEAD", tus.location)
     assert (looked["Upload-Offset"], looked["Upload-Length"]) == (str(CHUNK), str(len(WHOLE)))
     assert looked["Cache-Control"] == "no-store"
+    assert looked["Upload-Metadata"] == encoded(sku="KETTLE", filename="kettle.mp4")
     expires = parsedate_to_datetime(looked["Upload-Expires"])
     assert timedelta(days=2) < expires - timezone.now() < timedelta(days=4)
     tus.send_all(WHOLE)
@@ -160,6 +163,33 @@ def test_what_nobody_goes_on_with_is_thrown_away(tus: Tus, media: Path) -> None:
     assert receiving.sweep() == (1, 0)
     assert list((media / "uploads").iterdir()) == []
     assert not Upload.objects.exists()
+
+
+def test_room_that_is_announced_and_not_used_is_given_back_soon(tus: Tus) -> None:
+    tus.announce(len(WHOLE))
+    assert tus.upload.expires_at - timezone.now() <= receiving.UNSENT
+    tus.send(0, WHOLE[:CHUNK])
+    assert tus.upload.expires_at - timezone.now() > receiving.UNSENT
+
+
+def test_beat_has_uploads_swept(tus: Tus) -> None:
+    tus.announce(len(WHOLE))
+    Upload.objects.update(expires_at=timezone.now())
+    [entry] = [one for one in app.conf.beat_schedule.values() if one["task"] == sweep_uploads.name]
+    assert entry["schedule"] <= 60
+    sweep_uploads()
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize(("named", "wrong"), [("", False), ("right", False), ("0" * 64, True)])
+def test_the_whole_is_held_against_the_checksum_that_was_named(
+    tus: Tus, media: Path, named: str, wrong: bool
+) -> None:
+    named = named.replace("right", hashlib.sha256(WHOLE).hexdigest())
+    tus.announce(len(WHOLE), None, **({"sha256": named} if named else {}))
+    tus.send_all(WHOLE)
+    video = Video.objects.get()
+    assert ("Send it again" in verifying.fault(video, media / video.source)) is wrong
 
 
 def test_a_file_that_is_gone_is_begun_anew(tus: Tus, media: Path, caplog: pytest.LogCaptureFixture) -> None:
