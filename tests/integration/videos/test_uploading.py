@@ -1,12 +1,17 @@
 """An upload comes in piece by piece, goes on where it stopped, and becomes a video."""
 
 import base64
+import gc
 import hashlib
+import weakref
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.test import RequestFactory
+from django.test.client import ClientHandler
 from django.utils import timezone
 
 from shop.videos import arriving, receiving, verifying
@@ -207,3 +212,31 @@ def test_a_client_that_knows_post_alone(tus: Tus) -> None:
     sent = tus.ask("POST", tus.location, WHOLE, **{"X-HTTP-Method-Override": "PATCH", "Upload-Offset": "0"})
     assert sent.status_code == 204
     assert Video.objects.exists()
+
+
+class Body(BytesIO):
+    """What a server hands in as a request's body."""
+
+
+def test_a_piece_is_let_go_of_without_the_collector(tus: Tus) -> None:
+    """Requests are in circles, and the collector comes seldom: it must not be what frees the server's buffers."""
+    tus.announce(len(WHOLE))
+    body = Body(WHOLE[:CHUNK])
+    environ = {
+        **RequestFactory().generic("PATCH", tus.location).environ,
+        "CONTENT_TYPE": "application/offset+octet-stream",
+        "CONTENT_LENGTH": str(CHUNK),
+        "HTTP_AUTHORIZATION": tus.headers["Authorization"],
+        "HTTP_TUS_RESUMABLE": "1.0.0",
+        "HTTP_UPLOAD_OFFSET": "0",
+        "wsgi.input": body,
+    }
+    watch = weakref.ref(body)
+    gc.disable()
+    try:
+        answer = ClientHandler(enforce_csrf_checks=False)(environ)
+        assert answer.status_code == 204
+        del body, environ, answer
+        assert watch() is None
+    finally:
+        gc.enable()
