@@ -4,7 +4,8 @@
 2. The crowd: so many POSTs a second for so long, open loop, while the pipeline works beside. Then the books are proved.
 3. A backlog with providers inside the workers, in a second house: what the shop itself can do.
 
-Each beside its floor: the same rows by bare SQL, in the same house. `--only media`: see bench.media.
+Each beside its floor: the same rows by bare SQL, in the same house. `--only media` and `--only upload` are others
+(bench.media, bench.uploading).
 """
 
 import signal
@@ -16,7 +17,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from bench import backlog, floor, inprocess, lab, shoppers
+from bench import backlog, floor, inprocess, lab, shoppers, upload
 from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
@@ -139,13 +140,18 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 class Only(StrEnum):
     ORDERS = "orders"
     MEDIA = "media"
+    UPLOAD = "upload"
 
 
 @command
 def main(
     short: Annotated[bool, typer.Option("--short", help="A small form of it, to see that it works.")] = False,
     only: Annotated[
-        Only, typer.Option("--only", help="orders, or media: videos beside bare ffmpeg.")
+        Only,
+        typer.Option(
+            "--only",
+            help="orders; media: videos beside bare ffmpeg; upload: 10 GB that are interrupted five times.",
+        ),
     ] = Only.ORDERS,
     json: Json = None,
 ) -> int:
@@ -153,6 +159,8 @@ def main(
     signal.signal(signal.SIGTERM, _end)  # so that the house is taken down with us
     if only is Only.MEDIA:
         return media.bench(media.SHORT if short else media.FULL, json)
+    if only is Only.UPLOAD:
+        return upload.bench(upload.SHORT if short else upload.FULL, json)
     return bench(SHORT if short else FULL).finish(json)
 
 

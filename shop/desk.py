@@ -48,6 +48,7 @@ def unfold(*, flower_url: str, mailbox_url: str) -> dict[str, Any]:
                 _item(
                     "Categories", "category", "catalogue_category_changelist", _may("catalogue.view_category")
                 ),
+                _item("Videos", "movie", "videos_video_changelist", _may("videos.view_video")),
                 _item("Stock", "inventory_2", "orders_stockitem_changelist", _may("orders.view_stockitem")),
                 _item(
                     "Stock ledger",
@@ -60,7 +61,13 @@ def unfold(*, flower_url: str, mailbox_url: str) -> dict[str, Any]:
         {
             "title": "House",
             "separator": True,
-            "items": [*outside, _item("Staff", "group", "auth_user_changelist", _may("auth.view_user"))],
+            "items": [
+                *outside,
+                _item("Staff", "group", "auth_user_changelist", _may("auth.view_user")),
+                _item(
+                    "API tokens", "key", "authtoken_tokenproxy_changelist", _may("authtoken.view_tokenproxy")
+                ),
+            ],
         },
     ]
     return {

@@ -42,6 +42,14 @@ class Environment:
     media_root: str
     media_threads: int
     media_segment_seconds: int
+    media_bucket: str
+    media_endpoint: str
+    media_region: str
+    media_access_key: str
+    media_secret_key: str
+    media_public_url: str
+    video_max_bytes: int
+    video_backlog_hours: int
     static_root: str
     flower_url: str
     mailbox_url: str
@@ -56,6 +64,7 @@ def read_environment() -> Environment:
     url = validate.URL(require_tld=False, schemes={"http", "https"})
     gateway = env.str("PAYMENT_GATEWAY", "sandbox") or "sandbox"
     stripe = gateway == "stripe"
+    bucket = env.str("MEDIA_BUCKET", "")
     found = Environment(
         debug=env.bool("DEBUG", False),
         secret_key=env.str("SECRET_KEY", validate=validate.Length(min=50)),
@@ -87,6 +96,15 @@ def read_environment() -> Environment:
         media_root=env.str("MEDIA_ROOT"),
         media_threads=env.int("MEDIA_THREADS", 0, validate=validate.Range(min=0, max=64)),
         media_segment_seconds=env.int("MEDIA_SEGMENT_SECONDS", 8, validate=validate.Range(min=2, max=60)),
+        media_bucket=bucket,
+        # Empty: Amazon's own, and the credentials where its programs look for them.
+        media_endpoint=env.str("MEDIA_ENDPOINT", "", validate=_empty_or(url)),
+        media_region=env.str("MEDIA_REGION", ""),
+        media_access_key=env.str("MEDIA_ACCESS_KEY", ""),
+        media_secret_key=env.str("MEDIA_SECRET_KEY", ""),
+        media_public_url=env.str("MEDIA_PUBLIC_URL", **_needed_unless(not bucket, url)),
+        video_max_bytes=env.int("VIDEO_MAX_BYTES", 20 * 1024**3, validate=validate.Range(min=1024**2)),
+        video_backlog_hours=env.int("VIDEO_BACKLOG_HOURS", 12, validate=validate.Range(min=1)),
         static_root=env.str("STATIC_ROOT"),
         flower_url=env.str("FLOWER_URL", ""),
         mailbox_url=env.str("MAILBOX_URL", ""),
@@ -112,6 +130,14 @@ def read_environment() -> Environment:
 def _needed_unless(other: bool, check: Callable[[str], object]) -> dict[str, Any]:
     """How to read what one payment gateway needs: when the `other` is chosen it may be absent, and is not looked at."""
     return {"default": ""} if other else {"validate": check}
+
+
+def _empty_or(check: Callable[[str], object]) -> Callable[[str], None]:
+    def checked(value: str) -> None:
+        if value:
+            check(value)
+
+    return checked
 
 
 def _scheme(*allowed: str) -> Callable[[str], None]:

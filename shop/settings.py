@@ -10,7 +10,7 @@ import dj_database_url
 import dj_email_url
 from csp.constants import NONE, SELF
 
-from shop import desk
+from shop import desk, storing
 from shop.environment import read_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "rest_framework",
+    "rest_framework.authtoken",  # programs that upload
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "shop",
@@ -122,14 +123,7 @@ STATIC_ROOT = ENVIRONMENT.static_root
 MEDIA_ROOT = ENVIRONMENT.media_root
 MEDIA_URL = "/media/"
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage"
-    },  # MEDIA_ROOT: no server hands it out
-    # What everybody may have: nginx hands it out, under MEDIA_URL.
-    "public": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": f"{MEDIA_ROOT}/public", "base_url": MEDIA_URL},
-    },
+    **storing.storages(ENVIRONMENT, MEDIA_URL),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -172,6 +166,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.secure
 CURRENCY = ENVIRONMENT.currency
 # Who sells, as invoices say it; each invoice keeps it as it stood when it was issued.
 SELLER = ENVIRONMENT.seller
+
+# How large an uploaded video may be, and for how long the encoders may have work before more is refused.
+VIDEO_MAX_BYTES = ENVIRONMENT.video_max_bytes
+VIDEO_BACKLOG_HOURS = ENVIRONMENT.video_backlog_hours
 
 # The world outside; a gateway is "sandbox" or the dotted path of a class, and for payments "stripe" too.
 PAYMENT_GATEWAY = ENVIRONMENT.payment_gateway

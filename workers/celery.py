@@ -88,6 +88,7 @@ app.conf.update(
         "workers.audit.task",
         "workers.media.tasks",
         "workers.reconciling",
+        "workers.sweeping",
     ],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
     beat_schedule={
@@ -100,6 +101,11 @@ app.conf.update(
             "task": "audit.reconcile",
             "schedule": crontab(hour=3, minute=47),
             "options": {"expires": 6 * 3600},
+        },
+        "sweep uploads that nobody goes on with": {
+            "task": "bulk.sweep_uploads",
+            "schedule": 60.0,
+            "options": {"expires": 60},
         },
         "apply what came from the payment provider too early": {
             "task": "payment.sweep_inbox",

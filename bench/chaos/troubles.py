@@ -130,7 +130,14 @@ def main(
         note(f"{TROUBLES[one][0]} …")
         with opened() as house:
             rows.append(_row(one, uvloop.run(suffer(house, one, file, orders))))
-    table = Table("trouble", "accepted", "ended", "to completed, p50 / p99 / max s", "books", title="A replay in trouble")
+    table = Table(
+        "trouble",
+        "accepted",
+        "ended",
+        "to completed, p50 / p99 / max s",
+        "books",
+        title="A replay in trouble",
+    )
     for row in rows:
         table.add_row(
             row["what"],

@@ -1,6 +1,7 @@
 """What the API shows to those who look around in it: its documentation, its kinds of problems, and its
 edges."""
 
+import http.client
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +10,9 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from shop.api import problems
+from shop.api import problems, uploadproblems
+
+KINDS = problems.KINDS | uploadproblems.KINDS
 
 
 class DocsView(SpectacularSwaggerSplitView):
@@ -28,9 +31,10 @@ class DocsView(SpectacularSwaggerSplitView):
 
 def problem(request: HttpRequest, slug: str) -> HttpResponse:
     """The page that the `type` of a problem leads to."""
-    if (kind := problems.KINDS.get(slug)) is None:
+    if (kind := KINDS.get(slug)) is None:
         return problems.response(request, 404, f"There is no problem of this name: {slug}.")
-    text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.remedy}\n"
+    phrase = f"{kind.status} {http.client.responses.get(kind.status, '')}".strip()
+    text = f"{kind.title} ({phrase})\n\n{kind.remedy}\n"
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 

@@ -31,7 +31,7 @@ class Kind:
     """A sort of problem with a name of its own; `remedy` says what a client can do about it."""
 
     slug: str
-    status: HTTPStatus
+    status: int  # an HTTPStatus; but for 460, which is of the protocol tus alone
     title: str
     remedy: str
 
@@ -169,7 +169,13 @@ def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
             detail = "Send the body as JSON, with the header Content-Type: application/json."
             return response(request, 415, detail, headers={"Accept": "application/json"})
         case exceptions.APIException():
-            return response(request, error.status_code, str(error.detail))
+            challenge = getattr(error, "auth_header", "")  # set where nobody, or nobody we know, asks
+            return response(
+                request,
+                error.status_code,
+                str(error.detail),
+                headers={"WWW-Authenticate": challenge} if challenge else None,
+            )
         case Http404():
             return response(request, 404, str(error) or f"There is nothing at {request.path}.")
         case PermissionDenied():

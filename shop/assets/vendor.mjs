@@ -5,6 +5,8 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 const TAKEN = {
   "hls.min.js": "hls.js/dist/hls.min.js", // not the light one: it knows no sound of its own beside the pictures
   "hls.LICENSE": "hls.js/LICENSE",
+  "tus.min.js": "tus-js-client/dist/tus.min.js",
+  "tus.LICENSE": "tus-js-client/LICENSE",
 };
 const to = new URL("../static/shop/vendor/", import.meta.url);
 

@@ -79,6 +79,7 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     search_fields = ("sku", "name")
     search_help_text = "SKU or words of the name"
     readonly_fields = ("stock",)
+    change_form_outer_after_template = "shop/desk/video_card.html"
     fieldsets = (
         (None, {"fields": ("sku", "name", "description", "category", "picture", "active")}),
         ("Price and stock", {"fields": ("price", "tax_rate_bp", "stock")}),

@@ -25,6 +25,17 @@ class Upload(models.Model):
     checksum = models.CharField(
         max_length=64, blank=True, db_default="", help_text="SHA-256 of the whole, where the sender named it."
     )
+    multipart = models.CharField(
+        max_length=1024,
+        blank=True,
+        db_default="",
+        help_text="What an object storage calls the unfinished file.",
+    )
+    metadata = models.TextField(
+        blank=True,
+        db_default="",
+        help_text="Upload-Metadata as it was sent; given back as it is, and not read.",
+    )
     by = models.CharField(max_length=150, help_text="Who sends it.")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(help_text="When it is thrown away, unless more of it arrives.")
@@ -62,6 +73,9 @@ class Video(models.Model):
         max_length=200, blank=True, help_text="The uploaded file; empty when thrown away."
     )
     size = models.PositiveBigIntegerField(help_text="Bytes of the uploaded file.")
+    checksum = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="SHA-256 of the file, where the sender named it."
+    )
     by = models.CharField(max_length=150, help_text="Who sent it.")
     state = models.CharField(max_length=10, choices=State.choices, db_default=State.WAITING)
     problem = models.TextField(

@@ -20,7 +20,9 @@ app = find_app("workers.media.node")
 app.loader.import_default_modules()
 print(json.dumps([sorted(app.tasks), sorted(sys.modules)]))
 """
-STANDING = "import os; print(os.getsid(0), os.getpgid(0) == os.getpid(), os.nice(0), os.sched_getscheduler(0))"
+STANDING = (
+    "import os; print(os.getsid(0), os.getpgid(0) == os.getpid(), os.nice(0), os.sched_getscheduler(0))"
+)
 
 
 class Free:

@@ -1,0 +1,269 @@
+"""Uploads of videos over the API: tus 1.0.0 with creation, expiration, termination and checksum.
+
+Staff only: a browser with its session and the CSRF token, a program with the token of a user (`Authorization: Token`).
+What a request is refused for is found out from its headers, before its body is read; only the first bytes of a file
+are looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.receiving).
+
+Our own small server rather than a package: drf-tus reads each piece into memory as a whole, writes without a lock and
+without fsync, and needs two packages that are no longer kept up; tuspyserver is for FastAPI and keeps its truth in
+files beside the upload. Both would be all around what matters here, which is the row.
+"""
+
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.http import http_date
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from shop.api import problems, schema, tus, uploadproblems, uploadschema
+from shop.api.base import ApiView, json
+from shop.api.videoserializers import UploadSerializer
+from shop.videos import receiving
+from shop.videos.models import Upload, Video
+from shop.videos.receiving import Announcement, Piece
+from shop.videos.refusals import UploadRefused
+
+_PRIVATE = {"Cache-Control": "no-store"}
+_OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
+
+
+class MayUpload(BasePermission):
+    """Staff who may add videos."""
+
+    message = "Only staff who may add videos can do this."
+
+    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002
+        user = request.user
+        return bool(user and user.is_staff and user.has_perm("videos.add_video"))
+
+
+class StaffView(ApiView):
+    """A view for staff; the rest of the API is for guests and asks nobody who they are."""
+
+    # The first one says how to sign in when nobody has: 401 and not 403.
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
+    permission_classes = [MayUpload]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method != "OPTIONS":
+            self.perform_authentication(request)
+            self.check_permissions(request)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, UploadRefused):
+            exc = uploadproblems.of(exc)
+        elif isinstance(exc, (BotoCoreError, ClientError)):
+            exc = problems.Problem(
+                uploadproblems.STORAGE_AWAY,
+                "The file storage does not answer. What had arrived is kept; go on in a moment.",
+                headers={"Retry-After": "5"},
+            )
+        return super().handle_exception(exc)
+
+
+class TusView(StaffView):
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if override := request.META.get(_OVERRIDE):  # for clients whose environment knows GET and POST alone
+            request.method = override.upper()
+        answer = super().dispatch(request, *args, **kwargs)
+        answer["Tus-Resumable"] = tus.VERSION
+        return answer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in ("OPTIONS", "GET"):
+            return
+        if request.META.get("HTTP_TUS_RESUMABLE") != tus.VERSION:
+            raise problems.Problem(
+                uploadproblems.PROTOCOL,
+                f"The header Tus-Resumable has to be {tus.VERSION}.",
+                headers={"Tus-Version": tus.VERSION},
+            )
+
+    def options(self, *_args: Any, **_kwargs: Any) -> Any:
+        answer = HttpResponse(status=204)
+        answer["Tus-Version"] = tus.VERSION
+        answer["Tus-Extension"] = tus.EXTENSIONS
+        answer["Tus-Max-Size"] = str(settings.VIDEO_MAX_BYTES)
+        answer["Tus-Checksum-Algorithm"] = ",".join(receiving.CHECKSUMS)
+        return answer
+
+
+class UploadsView(TusView):
+    @extend_schema(
+        operation_id="announce_upload",
+        summary="Announce a video for a product",
+        description=uploadschema.ANNOUNCING,
+        tags=["videos"],
+        parameters=[
+            uploadschema.RESUMABLE,
+            uploadschema.LENGTH,
+            uploadschema.METADATA,
+            *uploadschema.ANNOUNCED,
+        ],
+        request=None,
+        responses={
+            201: uploadschema.nothing("There is room for it: send it to `Location`, from its beginning."),
+            **schema.problems(400, 401, 403, 406, 412, 413, 415, 500, 503, 507),
+        },
+    )
+    def post(self, request: Request) -> HttpResponse:
+        size = tus.number(request.META, "Upload-Length", "the size of the file")
+        header = request.META.get("HTTP_UPLOAD_METADATA", "")
+        said = tus.metadata(header)
+        announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum, header)
+        upload = receiving.announce(announced, by=request.user.get_username())
+        return HttpResponse(status=201, headers={"Location": _address(upload.token), **_standing(upload)})
+
+
+class UploadView(TusView):
+    @extend_schema(
+        operation_id="retrieve_upload",
+        summary="Look how far an upload is",
+        description=uploadschema.LOOKING,
+        tags=["videos"],
+        parameters=[uploadschema.TOKEN],
+        responses={
+            200: schema.response(UploadSerializer, "The upload as it stands."),
+            **schema.problems(401, 403, 404, 406, 410, 500, 503),
+        },
+    )
+    def get(self, _request: Request, token: UUID) -> HttpResponse:
+        if upload := _unfinished(token):
+            expires = upload.expires_at.isoformat()
+            said = _told(upload.filename, upload.size, upload.offset) | {"expires_at": expires}
+        else:
+            video = _video(token)
+            said = _told(video.filename, video.size, video.size)
+            said["video"] = settings.SHOP_URL + reverse("api_video", args=[token])
+        return json(said, headers=_PRIVATE)
+
+    def head(self, _request: Request, token: UUID) -> HttpResponse:
+        """Where to go on. A sender who never heard that the last piece had arrived learns it here."""
+        if upload := _unfinished(token):
+            known = {"Upload-Length": str(upload.size), "Upload-Metadata": upload.metadata}
+            return HttpResponse(headers={**_standing(upload), **known})
+        size = str(_video(token).size)
+        return HttpResponse(headers={**_PRIVATE, "Upload-Offset": size, "Upload-Length": size})
+
+    @extend_schema(
+        operation_id="send_upload",
+        summary="Send the next piece",
+        description=uploadschema.SENDING,
+        tags=["videos"],
+        parameters=[
+            uploadschema.TOKEN,
+            uploadschema.RESUMABLE,
+            uploadschema.OFFSET,
+            uploadschema.CHECKSUM,
+            *uploadschema.SENT,
+        ],
+        request={tus.CONTENT_TYPE: OpenApiTypes.BINARY},
+        responses={
+            204: uploadschema.nothing("The piece has arrived and is safe."),
+            **schema.problems(400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 423, 460, 500, 503, 507),
+        },
+    )
+    def patch(self, request: Request, token: UUID) -> HttpResponse:
+        if request.META.get("CONTENT_TYPE") != tus.CONTENT_TYPE:
+            raise problems.Problem(
+                uploadproblems.WRONG_TYPE, f"The header Content-Type has to be {tus.CONTENT_TYPE}."
+            )
+        offset = tus.number(request.META, "Upload-Offset", "where this piece begins")
+        named = tus.checksum(request.META.get("HTTP_UPLOAD_CHECKSUM", ""))
+        body = _Body(request._request)
+        try:
+            upload = receiving.append(token, Piece(offset, body.read, named))
+        except Upload.DoesNotExist:
+            raise _unknown() from None
+        except (OperationalError, InterfaceError) as error:
+            if not body.begun:
+                raise  # the request may be run once more (shop.api.base)
+            return problems.unavailable(request._request, error)
+        finally:
+            if body.begun:
+                body.let_go()
+        return HttpResponse(status=204, headers=_standing(upload))
+
+    @extend_schema(
+        operation_id="discard_upload",
+        summary="Take an upload back",
+        description="Throws away what has arrived of it. What is complete is a video already: cancel that.",
+        tags=["videos"],
+        parameters=[uploadschema.TOKEN, uploadschema.RESUMABLE],
+        responses={
+            204: uploadschema.nothing("Nothing is kept of it."),
+            **schema.problems(401, 403, 404, 406, 412, 500, 503),
+        },
+    )
+    def delete(self, _request: Request, token: UUID) -> HttpResponse:
+        if not receiving.discard(token):
+            raise _unknown()
+        return HttpResponse(status=204)
+
+
+class _Body:
+    """A request's body as it comes in, and whether any of it was read: then the request cannot be run again."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self.begun = False
+
+    def read(self, size: int) -> bytes:
+        self.begun = True
+        return self._request.read(size)
+
+    def let_go(self) -> None:
+        """Give the server's buffers back now. A request is in a circle with its user and its view, and so it stays
+        until the collector comes, which is seldom here (shop.collector): a megabyte for each piece until then."""
+        self._request.META.pop("wsgi.input", None)
+        vars(self._request)["_stream"] = BytesIO()
+
+
+def _told(filename: str, size: int, offset: int) -> dict[str, Any]:
+    return {"filename": filename, "size": size, "offset": offset, "expires_at": None, "video": None}
+
+
+def _unfinished(token: UUID) -> Upload | None:
+    """The upload; handed on when a process died between its last piece and that."""
+    upload = Upload.objects.filter(token=token).first()
+    if upload is None or not receiving.is_complete(upload):
+        return upload
+    receiving.hand_on(upload)
+    return None
+
+
+def _video(token: UUID) -> Video:
+    try:
+        return Video.objects.get(token=token)
+    except Video.DoesNotExist:
+        raise _unknown() from None
+
+
+def _unknown() -> Http404:
+    return Http404("There is no such upload; it may have been taken back, or thrown away after three days.")
+
+
+def _address(token: UUID) -> str:
+    """Without a host: it is the one that was asked, by whichever name."""
+    return reverse("api_upload", args=[token])
+
+
+def _standing(upload: Upload) -> dict[str, str]:
+    return {
+        **_PRIVATE,
+        "Upload-Offset": str(upload.offset),
+        "Upload-Expires": http_date(upload.expires_at.timestamp()),
+    }

@@ -1,0 +1,104 @@
+"""What the video card on a product's page at the desk shows: what comes in, what is being made, what is published.
+
+It is shown with the page, and looked at anew every two seconds while anything moves: from the same rows, so it tells
+the same with any browser, and while somebody else uploads.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.http import HttpRequest
+from django.utils import timezone
+
+from shop.catalogue.models import Product
+from shop.videos import captions, limits, receiving
+from shop.videos.models import Upload, Video
+from shop.videos.progress import Progress, progress_of
+
+# Unfold's colours of labels; a state that is not here is grey.
+COLOURS = {
+    Video.State.WAITING: "info",
+    Video.State.ENCODING: "info",
+    Video.State.JOINING: "info",
+    Video.State.PUBLISHED: "success",
+    Video.State.REFUSED: "danger",
+    Video.State.FAILED: "danger",
+    Video.State.CANCELLED: "warning",
+}
+_LATELY = timedelta(seconds=30)  # since its last piece; what is quiet for longer has stopped
+_PAST = 4  # videos that are neither made nor shown any more
+MOVING, QUIET = 2, 20  # seconds between two looks
+
+
+@dataclass(frozen=True)
+class ComingIn:
+    upload: Upload
+    percent: int
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A video as the card shows it."""
+
+    video: Video
+    colour: str
+    progress: Progress
+    under_way: bool
+    retryable: bool
+    poster: str  # address of its picture, or ""
+
+
+def standing(product: Product) -> dict[str, Any]:
+    """The part of the card that moves."""
+    coming = [_coming(upload) for upload in product.uploads.all()]
+    videos = product.videos.all()
+    current = [*videos.filter(state__in=Video.UNDER_WAY), *videos.filter(state=Video.State.PUBLISHED)]
+    past = videos.exclude(state__in=(*Video.UNDER_WAY, Video.State.PUBLISHED))[:_PAST]
+    shown = [_shown(video) for video in [*current, *past]]
+    moves = any(one.under_way for one in shown) or any(not one.stopped for one in coming)
+    return {"product": product, "coming": coming, "videos": shown, "look_again": MOVING if moves else QUIET}
+
+
+def card(product: Product) -> dict[str, Any]:
+    """The whole card."""
+    return {
+        **standing(product),
+        "accepted": limits.ACCEPTED,
+        "extensions": ",".join(f".{one}" for one in limits.EXTENSIONS),
+        "max_bytes": settings.VIDEO_MAX_BYTES,
+        "kept_days": receiving.KEPT.days,
+        "captions": [(one, one.text.count("-->")) for one in product.captions.all()],
+        "languages": captions.LANGUAGES.items(),
+    }
+
+
+def rights(request: HttpRequest) -> dict[str, bool]:
+    """What whoever looks may do, for the card's buttons."""
+    return {
+        "may_upload": request.user.has_perm("videos.add_video"),
+        "may_change": request.user.has_perm("videos.change_video"),
+        "may_caption": request.user.has_perm("videos.change_caption"),
+    }
+
+
+def _coming(upload: Upload) -> ComingIn:
+    kept = receiving.KEPT if upload.offset else receiving.UNSENT
+    silent = timezone.now() - (upload.expires_at - kept)
+    return ComingIn(upload, int(100 * upload.offset / upload.size), silent > _LATELY)
+
+
+def _shown(video: Video) -> Shown:
+    state = Video.State(video.state)
+    published = state is Video.State.PUBLISHED
+    return Shown(
+        video=video,
+        colour=COLOURS.get(state, ""),
+        progress=progress_of(video),
+        under_way=state in Video.UNDER_WAY,
+        retryable=state in (Video.State.FAILED, Video.State.CANCELLED) and bool(video.source),
+        poster=storages["public"].url(f"videos/{video.token}/poster.jpg") if published else "",
+    )
