@@ -167,6 +167,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.secure
 CURRENCY = ENVIRONMENT.currency
 # Who sells, as invoices say it; each invoice keeps it as it stood when it was issued.
 SELLER = ENVIRONMENT.seller
+# The same for machines, as EN 16931 has it; without a number an invoice carries no data beside its picture.
+SELLER_VAT_ID = ENVIRONMENT.seller_vat_id
+SELLER_COUNTRY = ENVIRONMENT.seller_country
 
 # The world outside; a gateway is "sandbox" or the dotted path of a class, and for payments "stripe" too.
 PAYMENT_GATEWAY = ENVIRONMENT.payment_gateway

@@ -87,7 +87,7 @@ def close(self: Task, ids: list[int]) -> list[int]:
     return perform(self, Step.CLOSE, closing.close, ids)
 
 
-@app.task(name="documents.render", time_limit=240)  # seconds; its lease is longer (workers.relay)
+@app.task(name="documents.render", time_limit=240)  # seconds
 def render_documents(ids: list[int]) -> None:
     if given_up := printing.print_documents(ids):
         deadletters.bury_documents(given_up)

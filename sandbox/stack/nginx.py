@@ -31,6 +31,7 @@ def nginx(stack: Stack) -> Program:
             "NGINX_LIVE": f"{HOST}:{stack.ports.live}",
             "NGINX_TEMP": str(temporary),
             "NGINX_AWAY": str(AWAY),
+            "NGINX_FILES": stack.settings()["MEDIA_ROOT"],
         }
         configuration.write_text(render(TEMPLATE.read_text(), values))
 

@@ -35,9 +35,9 @@ UPDATE orders_order o SET due_at = now(), drives = drives - 1, drives_total = dr
 FROM held WHERE o.id = held.id AND o.drives > 0
 """
 _ANY_DUE: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now())"
+# Whoever held it has not been heard of for longer than its lease. What counts as a drive is a renderer that begins.
 _CLAIM_DOCUMENTS: LiteralString = """
-UPDATE orders_document d
-SET due_at = now() + %(lease)s, drives = d.drives + 1, drives_total = d.drives_total + 1
+UPDATE orders_document d SET due_at = now() + %(lease)s, holder = NULL
 FROM (SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
       FOR NO KEY UPDATE SKIP LOCKED) AS due
 WHERE d.id = due.id

@@ -51,7 +51,7 @@ MAX_DRIVES = 3
 # Orders a batch, by how often they were driven without progress: whoever breaks its batch is found in two steps.
 BATCH_LIMITS = (100, 10, 1)
 DOCUMENTS_A_BATCH = 50
-DOCUMENT_LEASE = timedelta(minutes=5)
+DOCUMENT_LEASE = timedelta(seconds=20)  # to be begun; who begins takes a lease of its own
 QUIET = 2.0  # seconds without a due order after which PDFs are made; until then they are made for who asks
 POSTPONE = timedelta(seconds=2)
 TRIALS = 0.2  # seconds between looks at the breakers, and for claims of a relay that died
@@ -137,12 +137,16 @@ class Relay:
         return [order_id for order_id in ids if order_id not in waiting_still]
 
     def _ring_documents(self) -> None:
-        ids = [document_id for document_id, _ in claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE)]
-        if ids:
-            try:
+        claimed = claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE)
+        # Whose renderer died or failed goes by itself: it may be the one that did it.
+        batches = [[document_id] for document_id, drives in claimed if drives]
+        if fresh := [document_id for document_id, drives in claimed if not drives]:
+            batches.insert(0, fresh)
+        try:
+            for ids in batches:
                 render_documents.delay(ids)
-            except (BrokerError, RedisError) as error:
-                self._broker_is(there=False, why=error)
+        except (BrokerError, RedisError) as error:
+            self._broker_is(there=False, why=error)
 
     def _without_poison(self, due: list[Due]) -> list[Due]:
         for order in due:

@@ -1,0 +1,46 @@
+"""Sets pages from typst templates. One compiler is kept a template in each process, because what it learns (fonts, the
+parsed template) makes the next page cheap.
+
+The fonts within the typst wheel have the letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Georgian and Armenian
+scripts; what they lack, Chinese, Japanese and Korean above all, comes from the machine's fonts. What a template is
+told are strings, which it sets as text and never evaluates, so nobody can write markup into an address.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import typst
+
+# A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
+_compiling = Lock()
+
+
+def typeset(
+    template: Path, inputs: Mapping[str, str], standards: Collection[str], moment: datetime
+) -> bytes:
+    """The PDF, byte for byte the same for the same inputs and moment. Raises typst.TypstError."""
+    with _compiling:
+        made: Any = _compiler(template).compile(
+            format="pdf",
+            sys_inputs=dict(inputs),
+            pdf_standards=list(standards),
+            timestamp=int(moment.timestamp()),
+        )
+    if not isinstance(made, bytes):
+        raise TypeError(f"typst answered with {type(made).__name__} instead of one PDF of {template.name}")
+    return made
+
+
+def lacks_a_letter(error: typst.TypstError) -> bool:
+    """Whether it failed because no font has a letter, which an archival PDF may not leave out."""
+    return "could not be displayed with" in error.message
+
+
+@cache
+def _compiler(template: Path) -> typst.Compiler:
+    """Made at the first page and not before: its threads would not survive a worker's fork."""
+    return typst.Compiler(input=template, root=template.parent)
