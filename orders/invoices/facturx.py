@@ -82,7 +82,8 @@ def _parts(document: Document, figures: Figures, credits: Document | None) -> It
         f"<ram:ApplicableHeaderTradeAgreement>{_seller(document)}{_buyer(order)}"
         f"<ram:SellerOrderReferencedDocument><ram:IssuerAssignedID>{order.number}</ram:IssuerAssignedID>"
         "</ram:SellerOrderReferencedDocument></ram:ApplicableHeaderTradeAgreement>"
-        "<ram:ApplicableHeaderTradeDelivery/>"
+        f"<ram:ApplicableHeaderTradeDelivery><ram:ShipToTradeParty><ram:Name>{escape(order.name)}</ram:Name>"
+        f"{_address(order)}</ram:ShipToTradeParty></ram:ApplicableHeaderTradeDelivery>"
     )
     yield _settlement(document, figures, credits, places)
     yield "</rsm:SupplyChainTradeTransaction></rsm:CrossIndustryInvoice>\n"
@@ -122,7 +123,17 @@ def _seller(document: Document) -> str:
 
 
 def _buyer(order: Order) -> str:
-    address = "".join(
+    return (
+        f"<ram:BuyerTradeParty><ram:Name>{escape(order.name)}</ram:Name>"
+        "<ram:DefinedTradeContact><ram:EmailURIUniversalCommunication>"
+        f"<ram:URIID>{escape(order.email)}</ram:URIID>"
+        "</ram:EmailURIUniversalCommunication></ram:DefinedTradeContact>"
+        f"{_address(order)}</ram:BuyerTradeParty>"
+    )
+
+
+def _address(order: Order) -> str:
+    said = "".join(
         f"<ram:{name}>{escape(text)}</ram:{name}>"
         for name, text in (
             ("PostcodeCode", order.postcode),
@@ -133,13 +144,7 @@ def _buyer(order: Order) -> str:
         )
         if text.strip()
     )
-    return (
-        f"<ram:BuyerTradeParty><ram:Name>{escape(order.name)}</ram:Name>"
-        "<ram:DefinedTradeContact><ram:EmailURIUniversalCommunication>"
-        f"<ram:URIID>{escape(order.email)}</ram:URIID>"
-        "</ram:EmailURIUniversalCommunication></ram:DefinedTradeContact>"
-        f"<ram:PostalTradeAddress>{address}</ram:PostalTradeAddress></ram:BuyerTradeParty>"
-    )
+    return f"<ram:PostalTradeAddress>{said}</ram:PostalTradeAddress>"
 
 
 def _settlement(document: Document, figures: Figures, credits: Document | None, places: int) -> str:

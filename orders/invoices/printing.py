@@ -145,7 +145,7 @@ def _print(
         alive(left)
         try:
             file = file_of(document)
-            files.put(file, _typeset(document, rows.figures(document), rows.credited_by(document)))
+            files.put(file, render(document, rows.figures(document), rows.credited_by(document)))
             made[document.pk] = file
         except Exception as error:  # one bad document never fails the others
             log.exception("The PDF of %s could not be made", document.number)
@@ -192,14 +192,23 @@ class _Rows:
         return self.invoices[document.order_id] if document.kind == Document.Kind.CREDIT_NOTE else None
 
 
-def _typeset(document: Document, figures: Figures, credits: Document | None) -> bytes:
-    data = orjson.dumps(content_of(document, figures, credits)).decode()
-    xml = xml_of(document, figures, credits)
+def render(document: Document, figures: Figures, credits: Document | None = None) -> bytes:
+    """The document's PDF, byte for byte the same whenever it is made. Raises typst.TypstError."""
+    inputs, standard = inputs_of(document, figures, credits)
     try:
-        made = typeset(TEMPLATE, {"document": data, "xml": xml}, ["a-3b" if xml else "a-2b"], document.issued_at)
+        made = typeset(TEMPLATE, inputs, [standard], document.issued_at)
     except typst.TypstError as error:
         if not lacks_a_letter(error):
             raise
         log.warning("%s becomes an ordinary PDF for want of a font: %s", document, error.message)
-        return typeset(TEMPLATE, {"document": data, "xml": ""}, [], document.issued_at)
-    return declare(made) if xml else made
+        return typeset(TEMPLATE, {**inputs, "xml": ""}, [], document.issued_at)
+    return declare(made) if inputs["xml"] else made
+
+
+def inputs_of(
+    document: Document, figures: Figures, credits: Document | None = None
+) -> tuple[dict[str, str], str]:
+    """What invoice.typ is told, and the kind of PDF/A that it is to become."""
+    xml = xml_of(document, figures, credits)
+    data = orjson.dumps(content_of(document, figures, credits)).decode()
+    return {"document": data, "xml": xml}, "a-3b" if xml else "a-2b"

@@ -6,6 +6,7 @@ from pytest_django import Settings
 from orders import driving
 from orders.invoices import issuing
 from orders.invoices.content import Content, content_of
+from orders.invoices.figures import invoiced
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.states import OrderStatus
@@ -36,7 +37,8 @@ def invoice(*, currency: str = "GBP", method: str = "cod") -> Content:
     if method == "card":
         driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
     issuing.issue([order.pk])
-    return content_of(Document.objects.select_related("order").get(order=order), list(order.lines.all()))
+    document = Document.objects.select_related("order").get(order=order)
+    return content_of(document, invoiced(document, list(order.lines.all())))
 
 
 def test_it_has_every_line_with_net_tax_and_gross() -> None:
