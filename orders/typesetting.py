@@ -6,7 +6,7 @@ scripts; what they lack, Chinese, Japanese and Korean above all, comes from the 
 told are strings, which it sets as text and never evaluates, so nobody can write markup into an address.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,8 @@ import typst
 _compiling = Lock()
 
 
-def typeset(
-    template: Path, inputs: Mapping[str, str], standards: Collection[str], moment: datetime
-) -> bytes:
-    """The PDF, byte for byte the same for the same inputs and moment. Raises typst.TypstError."""
+def typeset(template: Path, inputs: Mapping[str, str], standards: Sequence[Any], moment: datetime) -> bytes:
+    """The PDF, of these standards ("a-2b"): the same bytes for the same inputs and moment. Raises typst.TypstError."""
     with _compiling:
         made: Any = _compiler(template).compile(
             format="pdf",

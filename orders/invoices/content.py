@@ -1,4 +1,4 @@
-"""What an invoice or credit note says, in words as they are printed: all from rows that never change once it is issued."""
+"""What an invoice or credit note says, in words as printed: all from rows that never change once it is issued."""
 
 from dataclasses import dataclass
 

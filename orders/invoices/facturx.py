@@ -51,7 +51,7 @@ _HEAD = (
 
 
 def xml_of(document: Document, figures: Figures, credits: Document | None = None) -> str:
-    """The document as XML, "" where there can be none; its order must be at hand. `credits` is a credit note's invoice."""
+    """The document as XML, "" where there can be none. Its order must be at hand, and a credit note's invoice."""
     order = document.order
     if (
         not document.seller_vat_id

@@ -70,14 +70,12 @@ def invoiced(document: Document, lines: Collection[OrderLine]) -> Figures:
     if (found.gross, found.tax) != (order.total_minor, order.tax_minor):
         raise DoesNotAddUp(
             f"{document}: the lines of order {order.number} come to {found.gross} with tax of {found.tax}, but it was "
-            f"placed over {order.total_minor} with tax of {order.tax_minor}. Somebody changed its lines in the database."
+            f"placed over {order.total_minor} with tax of {order.tax_minor}. Somebody changed its lines by hand."
         )
     return found
 
 
-def credited(
-    document: Document, lines: Collection[OrderLine], refunded: Collection[RefundLine]
-) -> Figures:
+def credited(document: Document, lines: Collection[OrderLine], refunded: Collection[RefundLine]) -> Figures:
     """What the document's refund gave back, or the whole order if it has none, which was cancelled.
 
     `refunded` are the lines of all refunds of the order. The tax of pieces is what their line's tax grows by with them,
@@ -98,7 +96,9 @@ def credited(
             tax = tax_within((before + now) * unit, rate) - tax_within(before * unit, rate)
             items.append(Item(line.name, line.sku, now, unit, rate, now * unit, tax))
     found = _summed(items)
-    return found if found.gross == document.refund.amount_minor else _part(document.refund.amount_minor, lines)
+    return (
+        found if found.gross == document.refund.amount_minor else _part(document.refund.amount_minor, lines)
+    )
 
 
 def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
@@ -112,9 +112,7 @@ def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
     most = sorted(by_rate, key=lambda rate: -(amount * by_rate[rate] % total))
     return _summed(
         Item(PART_OF_THE_PRICE, "", 1, gross, rate, gross, tax_within(gross, rate))
-        for rate, gross in (
-            (rate, shares[rate] + (place < left)) for place, rate in enumerate(most)
-        )
+        for rate, gross in ((rate, shares[rate] + (place < left)) for place, rate in enumerate(most))
         if gross
     )
 

@@ -1,12 +1,12 @@
-"""Makes the PDFs of invoices and credit notes: pictures of what was fixed at their issue, so one can be made at any time.
+"""Makes the PDFs of invoices and credit notes: pictures of what was fixed at their issue, to be made at any time.
 
 The files are archival: PDF/A-3b with the same document as XML inside (Factur-X), or PDF/A-2b where there can be no XML
 (orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server hands out by itself. An archival PDF must not
 have a hole in it: where no font has a letter, the document is made as an ordinary PDF with a box in its place, and the
 log says which letter it was.
 
-Whoever makes a batch takes it under a name of its own with a short lease, and moves that on while it works. So a message
-may come twice, and what a dead renderer held is due again LEASE after it was last heard of.
+Whoever makes a batch takes it under a name of its own with a short lease, and moves that on while it works. So a
+message may come twice, and what a dead renderer held is due again LEASE after it was last heard of.
 """
 
 import logging
@@ -25,7 +25,7 @@ import typst
 from orders import files, sql
 from orders.crashpoints import Point, reached
 from orders.invoices.content import content_of
-from orders.invoices.embedding import declare
+from orders.invoices.embedding import finish
 from orders.invoices.facturx import xml_of
 from orders.invoices.figures import Figures, credited, invoiced
 from orders.models import Document, OrderLine, RefundLine
@@ -128,9 +128,7 @@ def _documents(ids: Collection[int]) -> list[Document]:
     return list(Document.objects.filter(pk__in=ids).select_related("order", "refund")) if ids else []
 
 
-def _print(
-    documents: Collection[Document], alive: Callable[[Collection[int]], None]
-) -> dict[int, Exception]:
+def _print(documents: Collection[Document], alive: Callable[[Collection[int]], None]) -> dict[int, Exception]:
     """Make each document's file and write down those that were made; returns the others' errors by id. `alive` is
     called before each with the ids that are left."""
     if not documents:
@@ -202,7 +200,7 @@ def render(document: Document, figures: Figures, credits: Document | None = None
             raise
         log.warning("%s becomes an ordinary PDF for want of a font: %s", document, error.message)
         return typeset(TEMPLATE, {**inputs, "xml": ""}, [], document.issued_at)
-    return declare(made) if inputs["xml"] else made
+    return finish(made, facturx=bool(inputs["xml"]))
 
 
 def inputs_of(

@@ -56,9 +56,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             "document",
             "kind",
-            models.CharField(
-                choices=[("invoice", "Invoice"), ("credit_note", "Credit note")], max_length=12
-            ),
+            models.CharField(choices=[("invoice", "Invoice"), ("credit_note", "Credit note")], max_length=12),
         ),
         migrations.AddField(
             "document",

@@ -30,9 +30,7 @@ class Migration(migrations.Migration):
 
     operations = [
         ValidateConstraint(model_name="document", name="document_refund_is_credited"),
-        AddIndexConcurrently(
-            "document", models.Index(fields=["order", "kind"], name="document_by_order")
-        ),
+        AddIndexConcurrently("document", models.Index(fields=["order", "kind"], name="document_by_order")),
         _unique(
             "document_invoice_once",
             models.UniqueConstraint(

@@ -66,7 +66,9 @@ class Document(models.Model):
                 name="document_cancellation_credited_once",
             ),
             models.UniqueConstraint(
-                fields=["refund"], condition=models.Q(refund__isnull=False), name="document_refund_credited_once"
+                fields=["refund"],
+                condition=models.Q(refund__isnull=False),
+                name="document_refund_credited_once",
             ),
             models.UniqueConstraint(fields=["kind", "serial"], name="document_serial_unique"),
             models.CheckConstraint(

@@ -1,8 +1,8 @@
 """Handing out files behind signed links (shop.downloads).
 
 Where nginx is in front, it says so with each request, gets the file's name instead of its content and sends it by
-itself; a worker's thread is free after a millisecond, however slow the reader. Without nginx the file is read in pieces.
-Who only claims to be nginx gets an answer without content.
+itself; a worker's thread is free after a millisecond, however slow the reader. Without nginx the file is read in
+pieces. Who only claims to be nginx gets an answer without content.
 """
 
 from urllib.parse import quote

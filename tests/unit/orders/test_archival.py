@@ -1,17 +1,19 @@
-"""Invoices and credit notes as archives ask for them: PDF/A by an independent validator's judgement, the e-invoice inside
-found and read by another's library."""
+"""Invoices and credit notes as archives ask for them: PDF/A by an independent validator's judgement, the e-invoice
+inside found and read by another's library."""
 
 import io
+import random
 
 import pikepdf
 import pytest
 from facturx import get_facturx_xml_from_pdf
 
-from orders.invoices.embedding import UnknownLayout, declare
+from orders.invoices.embedding import UnknownLayout, finish
 from orders.invoices.facturx import FILENAME, xml_of
 from orders.invoices.figures import credited, invoiced
-from orders.invoices.printing import render
+from orders.invoices.printing import TEMPLATE, inputs_of, render
 from orders.models import Document, Refund, RefundLine
+from orders.typesetting import typeset
 from tests.invoicing import MOMENT, document, flaws
 
 NAMESPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
@@ -29,12 +31,15 @@ NAMES = {
     "markup": "<#panic()> $x$ *b* _i_ @ref \\ & </ram:Name>",
     "quotes": "“O’Brien” ‹Söhne› — №5 ½ €",
 }
+DICE = random.Random(687)
 LINES = {
     "one": [(1, 1_250, 2_000)],
     "three rates": [(3, 4_999, 2_000), (1, 1_000, 0), (2, 333, 500)],
     "a page": [(1, 999, 2_000)] * 22,
     "two pages": [(2, 100 + number, 2_000) for number in range(45)],
-    "the longest that was ever ordered": [(1 + number % 12, 85 + 7 * number, 2_000) for number in range(687)],
+    "the longest that was ever ordered": [
+        (DICE.randint(1, 12), DICE.randint(19, 2_500), 2_000) for _ in range(687)
+    ],
 }
 
 
@@ -117,4 +122,16 @@ def test_a_pdf_of_another_make_is_refused_and_not_broken() -> None:
         file = io.BytesIO()
         other.save(file)
     with pytest.raises(UnknownLayout):
-        declare(file.getvalue())
+        finish(file.getvalue(), facturx=True)
+
+
+def test_a_stream_that_happens_to_end_with_a_carriage_return_ends_clearly() -> None:
+    for name in (f"Ada {number}" for number in range(1_000)):
+        invoice, rows = document(LINES["one"], name=name)
+        inputs, standard = inputs_of(invoice, invoiced(invoice, rows))
+        made = typeset(TEMPLATE, inputs, [standard], MOMENT)
+        if b"\r\nendstream" in made:
+            assert flaws(made)
+            assert flaws(finish(made, facturx=True)) == []
+            return
+    pytest.fail("No invoice of a thousand had such a stream.")

@@ -13,10 +13,14 @@ from tests.invoicing import broken_rules, document, said_in
 
 SUMS = "//ram:SpecifiedTradeSettlementHeaderMonetarySummation/ram:"
 RATES = (2_000, 500, 0, 1_900, 700, 550, 2_100)
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=60).filter(str.strip)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=60).filter(
+    str.strip
+)
 
 lines = st.lists(
-    st.tuples(st.integers(1, 10_000), st.integers(1, 1_000_000), st.sampled_from(RATES)), min_size=1, max_size=40
+    st.tuples(st.integers(1, 10_000), st.integers(1, 1_000_000), st.sampled_from(RATES)),
+    min_size=1,
+    max_size=40,
 )
 
 
@@ -52,9 +56,7 @@ def test_it_is_valid_and_says_what_was_charged(
     assert [minor(said, places) for said in said_in(xml, f"{SUMS}DuePayableAmount")] == [
         0 if method == "card" else order.total_minor
     ]
-    nets = said_in(
-        xml, "//ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount"
-    )
+    nets = said_in(xml, "//ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount")
     assert sum(minor(net, places) for net in nets) == order.net_minor
     prices = said_in(xml, "//ram:NetPriceProductTradePrice/ram:ChargeAmount")
     for net, price, line in zip(nets, prices, rows, strict=True):
@@ -83,7 +85,9 @@ def test_a_long_invoice_is_valid_too() -> None:
 
 
 def test_names_are_text_and_never_markup() -> None:
-    invoice, rows = document([(1, 100, 2_000)], names=["</ram:Name><evil/>&amp; “x”"], name="<Łukasz & Söhne>")
+    invoice, rows = document(
+        [(1, 100, 2_000)], names=["</ram:Name><evil/>&amp; “x”"], name="<Łukasz & Söhne>"
+    )
     xml = xml_of(invoice, invoiced(invoice, rows))
     assert broken_rules(xml) == []
     assert said_in(xml, "//ram:SpecifiedTradeProduct/ram:Name") == ["</ram:Name><evil/>&amp; “x”"]
@@ -121,7 +125,7 @@ def test_there_is_none_where_it_could_not_be_valid(
 
 def test_there_is_none_in_a_currency_of_three_decimals_or_with_letters_that_xml_cannot_hold() -> None:
     for said in ({"currency": "KWD"}, {"name": "Bell \x07 Ltd"}):
-        invoice, rows = document([(1, 1_000, 2_000)], **said)  # type: ignore[arg-type]
+        invoice, rows = document([(1, 1_000, 2_000)], **said)
         assert xml_of(invoice, invoiced(invoice, rows)) == ""
 
 

@@ -1,4 +1,4 @@
-"""Every completed order is invoiced, what was refunded or cancelled is credited, and no number is missing or given twice."""
+"""Every completed order is invoiced, what was refunded or cancelled is credited, and no number is missing."""
 
 from typing import LiteralString
 
