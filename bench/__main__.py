@@ -4,18 +4,19 @@
 2. The crowd: so many POSTs a second for so long, open loop, while the pipeline works beside. Then the books are proved.
 3. A backlog with providers inside the workers, in a second house: what the shop itself can do.
 
-Each beside its floor: the same rows by bare SQL, in the same house.
+Each beside its floor: the same rows by bare SQL, in the same house. `--only documents`: see bench.documents.
 """
 
 import signal
 from dataclasses import dataclass
+from enum import StrEnum
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 import uvloop
 
-from bench import backlog, floor, inprocess, lab, shoppers
+from bench import backlog, documents, floor, inprocess, lab, shoppers
 from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
@@ -134,13 +135,23 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+class Only(StrEnum):
+    ORDERS = "orders"
+    DOCUMENTS = "documents"
+
+
 @command
 def main(
     short: Annotated[bool, typer.Option("--short", help="A small form of it, to see that it works.")] = False,
+    only: Annotated[
+        Only, typer.Option("--only", help="orders, or documents: invoices printed beside bare typst.")
+    ] = Only.ORDERS,
     json: Json = None,
 ) -> int:
     """How many orders a second the shop can do, and what each costs, by kind of process."""
     signal.signal(signal.SIGTERM, _end)  # so that the house is taken down with us
+    if only is Only.DOCUMENTS:
+        return documents.bench(documents.SHORT if short else documents.FULL, json)
     return bench(SHORT if short else FULL).finish(json)
 
 

@@ -134,7 +134,7 @@ def _print(documents: Collection[Document], alive: Callable[[Collection[int]], N
     if not documents:
         return {}
     owners = [document.order_id for document in documents]
-    rows = _Rows.of(documents)
+    rows = Rows.of(documents)
     reached(Point.DOCUMENTS_BEFORE_FILE, owners)
     made: dict[int, str] = {}
     errors: dict[int, Exception] = {}
@@ -157,7 +157,7 @@ def _print(documents: Collection[Document], alive: Callable[[Collection[int]], N
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """What the documents of a batch are made of, by order."""
 
     lines: dict[int, list[OrderLine]]
@@ -165,7 +165,7 @@ class _Rows:
     refunded: dict[int, list[RefundLine]]  # the same
 
     @classmethod
-    def of(cls, documents: Collection[Document]) -> "_Rows":
+    def of(cls, documents: Collection[Document]) -> "Rows":
         found = cls(defaultdict(list), {}, defaultdict(list))
         orders = {document.order_id for document in documents}
         for line in OrderLine.objects.filter(order__in=orders).order_by("order_id", "position"):
