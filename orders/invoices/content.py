@@ -12,6 +12,10 @@ _NOTES = {
     PaymentMethod.CARD: "Paid in full. Thank you for your order.",
     PaymentMethod.COD: "Please pay the carrier on delivery. Thank you for your order.",
 }
+# Words longer than this may be broken, without a hyphen, after every so many letters.
+_LONG_WORD, _PIECE = 24, 12
+_BREAK_HERE = "\N{ZERO WIDTH SPACE}"
+
 _CREDIT_WORDS = {PaymentMethod.CARD: "Back to your card", PaymentMethod.COD: "Nothing was paid"}
 _CREDIT_NOTES = {
     PaymentMethod.CARD: "The amount goes back to the card that paid. Most banks show it within a few days.",
@@ -91,8 +95,8 @@ def _article(item: Item, currency: str) -> Row:
         net=format(item.gross - item.tax, currency),
         tax=format(item.tax, currency),
         gross=format(item.gross, currency),
-        name=item.name,
-        sku=item.sku,
+        name=breakable(item.name),
+        sku=breakable(item.sku),
         quantity=f"{item.quantity:,}",
         unit=format(item.unit_minor, currency),
     )
@@ -109,4 +113,16 @@ def _row(one: Sum, currency: str) -> Row:
 
 def _address(order: Order) -> list[str]:
     lines = [order.name, order.line1, order.line2, f"{order.city} {order.postcode}".strip(), order.country]
-    return [line for line in [*lines, order.email] if line]
+    return [breakable(line) for line in [*lines, order.email] if line]
+
+
+def breakable(text: str) -> str:
+    """The text with places at which a word that is longer than its column may go on in the next line."""
+    if all(len(word) <= _LONG_WORD for word in text.split()):
+        return text
+    return " ".join(
+        _BREAK_HERE.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
+        if len(word) > _LONG_WORD
+        else word
+        for word in text.split(" ")
+    )

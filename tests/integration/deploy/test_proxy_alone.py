@@ -31,6 +31,7 @@ def ask(tmp_path: Path, behind: int) -> Iterator[Ask]:
         "NGINX_LIVE": f"127.0.0.1:{behind}",
         "NGINX_TEMP": str(tmp_path),
         "NGINX_AWAY": str(AWAY),
+        "NGINX_FILES": str(tmp_path / "files"),
     }
     impatient = re.sub(
         r"proxy_read_timeout \w+;", "proxy_read_timeout 1s;", render(TEMPLATE.read_text(), values)
