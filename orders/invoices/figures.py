@@ -6,7 +6,7 @@ so that everything adds up to the cent, and to what was charged.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from orders.models import Document, OrderLine, RefundLine
@@ -107,12 +107,13 @@ def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
     for line in lines:
         by_rate[line.tax_rate_bp] += line.total_minor
     total = sum(by_rate.values())
-    shares: Mapping[int, int] = {rate: amount * gross // total for rate, gross in by_rate.items()}
+    shares = {rate: amount * gross // total for rate, gross in by_rate.items()}
     left = amount - sum(shares.values())  # fewer than there are rates
-    most = sorted(by_rate, key=lambda rate: -(amount * by_rate[rate] % total))
+    for rate in sorted(by_rate, key=lambda rate: -(amount * by_rate[rate] % total))[:left]:
+        shares[rate] += 1
     return _summed(
         Item(PART_OF_THE_PRICE, "", 1, gross, rate, gross, tax_within(gross, rate))
-        for rate, gross in ((rate, shares[rate] + (place < left)) for place, rate in enumerate(most))
+        for rate, gross in sorted(shares.items(), reverse=True)
         if gross
     )
 
