@@ -18,8 +18,9 @@ import psycopg
 from bench import lab
 from bench.backlog import LINES, PLACE
 from bench.cpu import CpuMeter
-from bench.display import note, out
+from bench.display import note
 from bench.house import House
+from sandbox.stack.console import out
 from sandbox.stack.layout import ROOT
 from sandbox.stack.program import StackError
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import django
 import typst
@@ -115,7 +116,7 @@ def _inputs(orders: list[int]) -> Inputs:
 
 def _compile(compiler: typst.Compiler, inputs: Inputs) -> int:
     """Typst and nothing else; returns how many bytes it made."""
-    compile: Callable[..., bytes] = compiler.compile
+    compile: Callable[..., Any] = compiler.compile
     return sum(
         len(
             compile(

@@ -19,10 +19,20 @@ import typst
 _compiling = Lock()
 
 
-def typeset(template: Path, inputs: Mapping[str, str], standards: Sequence[Any], moment: datetime) -> bytes:
-    """The PDF, of these standards ("a-2b"): the same bytes for the same inputs and moment. Raises typst.TypstError."""
+def typeset(
+    template: Path,
+    inputs: Mapping[str, str],
+    standards: Sequence[Any],
+    moment: datetime,
+    *,
+    root: Path | None = None,
+) -> bytes:
+    """The PDF, of these standards ("a-2b"): the same bytes for the same inputs and moment. Raises typst.TypstError.
+
+    `root` is the folder within which the template may read pictures; its own if none is named.
+    """
     with _compiling:
-        made: Any = _compiler(template).compile(
+        made: Any = _compiler(template, root or template.parent).compile(
             format="pdf",
             sys_inputs=dict(inputs),
             pdf_standards=list(standards),
@@ -39,6 +49,6 @@ def lacks_a_letter(error: typst.TypstError) -> bool:
 
 
 @cache
-def _compiler(template: Path) -> typst.Compiler:
+def _compiler(template: Path, root: Path) -> typst.Compiler:
     """Made at the first page and not before: its threads would not survive a worker's fork."""
-    return typst.Compiler(input=template, root=template.parent)
+    return typst.Compiler(input=template, root=root)

@@ -12,7 +12,7 @@ from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
 from shop import collector
-from workers import deadletters
+from workers import deadletters, printouts
 from workers.celery import app
 from workers.planning import plan_by_key
 from workers.steps import StepTask, perform
@@ -91,3 +91,8 @@ def close(self: Task, ids: list[int]) -> list[int]:
 def render_documents(ids: list[int]) -> None:
     if given_up := printing.print_documents(ids):
         deadletters.bury_documents(given_up)
+
+
+@app.task(name="documents.printout", time_limit=3_600)  # seconds; thousands of pages take minutes
+def make_printout(printout_id: int) -> None:
+    printouts.make(printout_id)

@@ -44,7 +44,9 @@ class Printout(models.Model):
     rows_done = models.PositiveIntegerField(db_default=0)
     pages = models.PositiveIntegerField(db_default=0)
     size = models.PositiveBigIntegerField(db_default=0, help_text="Bytes.")
-    content_hash = models.CharField(max_length=64, blank=True, db_default="", help_text="SHA-256 of what it says.")
+    content_hash = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="SHA-256 of what it says."
+    )
     file = models.CharField(max_length=200, blank=True, db_default="", help_text="Under MEDIA_ROOT.")
 
     created_at = models.DateTimeField(db_default=Now())
@@ -91,7 +93,9 @@ class Printout(models.Model):
         days = [day.isoformat() for day in (self.since, self.until) if day]
         if len(days) == 2 and days[0] == days[1]:
             days.pop()
-        name = "-".join([self.kind.removesuffix("_pdf").removesuffix("_csv").replace("_", "-"), *(days or [f"{self.pk}"])])
+        name = "-".join(
+            [self.kind.removesuffix("_pdf").removesuffix("_csv").replace("_", "-"), *(days or [f"{self.pk}"])]
+        )
         return f"{name}.{self.suffix}"
 
     @property

@@ -42,9 +42,7 @@ def ask(
         raise NotPrintable("Say from which day to which, or choose orders.")
     if since and until and since > until:
         raise NotPrintable(f"{since} is after {until}: say the earlier day first.")
-    return Printout.objects.create(
-        kind=kind, since=since, until=until, order_ids=sorted(orders), by=by[:150]
-    )
+    return Printout.objects.create(kind=kind, since=since, until=until, order_ids=sorted(orders), by=by[:150])
 
 
 def cancel(printout: Printout) -> bool:

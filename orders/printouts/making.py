@@ -52,7 +52,9 @@ _HOLD: LiteralString = """
 UPDATE orders_printout SET due_at = now() + %(lease)s, rows_done = %(rows)s
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
 """
-_COUNTED: LiteralString = "UPDATE orders_printout SET rows_total = %(rows)s WHERE id = %(id)s AND holder = %(holder)s"
+_COUNTED: LiteralString = (
+    "UPDATE orders_printout SET rows_total = %(rows)s WHERE id = %(id)s AND holder = %(holder)s"
+)
 _DONE: LiteralString = """
 UPDATE orders_printout
 SET state = 'done', ended_at = now(), due_at = NULL, holder = NULL, drives = 0, rows_done = rows_total,
@@ -128,8 +130,9 @@ class _Work:
 
 def _make(work: _Work, recipe: Recipe) -> None:
     printout = work.printout
-    scratch = files.path_of(f"{_SCRATCH}/{printout.pk}")
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch = files.path_of(f"{_SCRATCH}/{printout.pk}-{work.holder}")
+    for left in scratch.parent.glob(f"{printout.pk}-*"):  # by whoever died over it
+        shutil.rmtree(left, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
         with _reading() as read:
@@ -140,7 +143,7 @@ def _make(work: _Work, recipe: Recipe) -> None:
         if not (made := _made_before(content, file)):
             with files.putting(file) as whole:
                 pages = (
-                    _set(work, recipe, pieces, scratch, whole)
+                    _set(work, recipe.template, recipe.root, pieces, whole)
                     if recipe.template
                     else _write_lines(work, pieces, whole)
                 )
@@ -184,7 +187,7 @@ def _gather(
     if recipe.template:
         content.update(recipe.template.read_bytes())
     pieces: list[tuple[Path, int]] = []
-    for piece in recipe.pieces(rows):
+    for piece in recipe.pieces(work.printout, rows):
         said = orjson.dumps(piece.data)
         content.update(said)
         path = scratch / f"{len(pieces):06d}.json"
@@ -194,17 +197,18 @@ def _gather(
     return pieces, content.hexdigest()
 
 
-def _set(
-    work: _Work, recipe: Recipe, pieces: Sequence[tuple[Path, int]], scratch: Path, whole: Any
-) -> int:
+def _set(work: _Work, recipe: Recipe, pieces: Sequence[tuple[Path, int]], scratch: Path, whole: Any) -> int:
     """Set the pieces and put them together; returns how many pages."""
-    assert recipe.template
     pages = 0
     made: list[Path] = []
     for path, rows in pieces:
-        inputs = {"piece": path.read_text(), "first": str(pages + 1), "whole": str(int(path == pieces[-1][0]))}
-        pdf = typeset(recipe.template, inputs, [], work.printout.created_at, root=recipe.root)
-        part = scratch / f"{path.stem}.pdf"
+        inputs = {
+            "piece": path.read_text(),
+            "first": str(pages + 1),
+            "whole": str(int(path == pieces[-1][0])),
+        }
+        pdf = typeset(template, inputs, [], work.printout.created_at, root=root)
+        part = path.with_suffix(".pdf")
         part.write_bytes(pdf)
         with pikepdf.open(part) as opened:
             pages += len(opened.pages)
@@ -225,10 +229,12 @@ def join(parts: Sequence[Path], whole: Any, alive: Callable[[], None]) -> None:
                 joined.pages.extend(opened[-1].pages)
                 alive()
             joined.remove_unreferenced_resources()
-            joined.save(whole, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+            joined.save(
+                whole, object_stream_mode=pikepdf.ObjectStreamMode.generate, progress=lambda _: alive()
+            )
     finally:
-        for part in opened:
-            part.close()
+        for one in opened:
+            one.close()
 
 
 def _write_lines(work: _Work, pieces: Sequence[tuple[Path, int]], whole: Any) -> int:
@@ -240,5 +246,3 @@ def _write_lines(work: _Work, pieces: Sequence[tuple[Path, int]], whole: Any) ->
         whole.write(text.getvalue().encode())
         work.alive(rows)
     return 0
-
-

@@ -29,10 +29,12 @@ class Recipe:
 
     counts: LiteralString
     rows: LiteralString
-    pieces: Callable[[Iterable[Row]], Iterator[Piece]]
+    pieces: Callable[[Printout, Iterable[Row]], Iterator[Piece]]
     template: Path | None = None
     root: Path | None = None
-    version: int = 1  # to be raised when the same rows are to look otherwise, and the template does not say so
+    version: int = (
+        1  # to be raised when the same rows are to look otherwise, and the template does not say so
+    )
 
 
 def parameters(printout: Printout) -> dict[str, Any]:

@@ -5,7 +5,23 @@ resolved it; the same failure has the same fingerprint, so that a bug that broke
 the desk and one decision.
 """
 
-from workers.deadletters.burying import SIDE_DISHES, bury, bury_documents, bury_message, note_attempts
+from workers.deadletters.burying import (
+    SIDE_DISHES,
+    bury,
+    bury_documents,
+    bury_message,
+    bury_printout,
+    note_attempts,
+)
 from workers.deadletters.replaying import note, replay
 
-__all__ = ["SIDE_DISHES", "bury", "bury_documents", "bury_message", "note", "note_attempts", "replay"]
+__all__ = [
+    "SIDE_DISHES",
+    "bury",
+    "bury_documents",
+    "bury_message",
+    "bury_printout",
+    "note",
+    "note_attempts",
+    "replay",
+]

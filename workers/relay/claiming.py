@@ -43,6 +43,13 @@ FROM (SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT
 WHERE d.id = due.id
 RETURNING d.id, d.drives
 """
+_CLAIM_PRINTOUTS: LiteralString = """
+UPDATE orders_printout p SET due_at = now() + %(lease)s, holder = NULL
+FROM (SELECT id FROM orders_printout WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
+      FOR NO KEY UPDATE SKIP LOCKED) AS due
+WHERE p.id = due.id
+RETURNING p.id
+"""
 # Longer than ringing for a claim takes, the broker's time-outs included: then whoever claimed it has died.
 UNRUNG = timedelta(seconds=5)
 # Not rung after all: as if it had not been claimed.
@@ -97,6 +104,11 @@ def take_back_unrung() -> int:
 def claim_documents(limit: int, lease: timedelta) -> list[tuple[int, int]]:
     """Lease up to `limit` documents whose PDF is due; (id, drives) each."""
     return [(row[0], row[1]) for row in sql.rows(_CLAIM_DOCUMENTS, {"limit": limit, "lease": lease})]
+
+
+def claim_printouts(limit: int, lease: timedelta) -> list[int]:
+    """Lease up to `limit` printouts that are due; their ids."""
+    return [row[0] for row in sql.rows(_CLAIM_PRINTOUTS, {"limit": limit, "lease": lease})]
 
 
 def take_back(ids: Collection[int], wait: timedelta = timedelta(0)) -> None:

@@ -29,13 +29,14 @@ from workers.relay.claiming import (
     any_due,
     claim_documents,
     claim_orders,
+    claim_printouts,
     forget_claim,
     take_all_back,
     take_back,
     take_back_unrung,
 )
 from workers.steps import LEADING_ON
-from workers.tasks import render_documents
+from workers.tasks import make_printout, render_documents
 from workers.workflow import Plan, Step, canvas, first, remaining
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,9 @@ class Relay:
             reached(Point.RELAY_AFTER_CLAIM, [order.order_id for order in due])
             self._ring(due)
             self._last_due = monotonic()
-        elif not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
+        if not lengths[QueueName.DOCUMENTS]:
+            self._ring_printouts()
+        if not due and not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
             self._ring_documents()
         return LINGER if len(due) >= BUSY else POLL
 
@@ -145,6 +148,14 @@ class Relay:
         try:
             for ids in batches:
                 render_documents.delay(ids)
+        except (BrokerError, RedisError) as error:
+            self._broker_is(there=False, why=error)
+
+    def _ring_printouts(self) -> None:
+        """One at a time: somebody at the desk waits for it, and it gives way to no crowd but its queue's."""
+        try:
+            for printout_id in claim_printouts(1, DOCUMENT_LEASE):
+                make_printout.delay(printout_id)
         except (BrokerError, RedisError) as error:
             self._broker_is(there=False, why=error)
 
