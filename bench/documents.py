@@ -4,6 +4,8 @@ In a house of its own with a database and nothing else. One process (bench.print
 with the functions that the workers' tasks call, from the claim of the relay to the file on the disk; in between, in
 turns, it has typst alone compile the same inputs, so that both meet the same machine in the same minutes. Core seconds
 are what the process used, all threads; the database's share is told beside it.
+
+Then another process (bench.binding) makes a catalogue of thousands of pages, and tells its memory.
 """
 
 import json as jsons
@@ -25,6 +27,7 @@ from sandbox.stack.layout import ROOT
 from sandbox.stack.program import StackError
 
 WARM_UP = 50  # invoices that are printed first, and measured by nobody
+MOST_MEMORY = 300.0  # MB, however many pages
 AT_LEAST = 0.8  # of bare typst's rate a core
 ONLY_THE_DATABASE = frozenset(
     {
@@ -36,14 +39,25 @@ ONLY_THE_DATABASE = frozenset(
 _PAID: LiteralString = "UPDATE orders_order SET status = 'paid', due_at = NULL"
 
 
+_PRODUCTS: LiteralString = """
+INSERT INTO catalogue_product (sku, name, description, category_id, price_minor, currency, tax_rate_bp, picture, active)
+SELECT 'BENCH-' || number, known.name || ' ' || number, known.description, known.category_id, known.price_minor,
+       known.currency, known.tax_rate_bp, known.picture, true
+FROM generate_series(1, %(products)s) AS number
+JOIN (SELECT *, row_number() OVER (ORDER BY id) - 1 AS nth, count(*) OVER () AS all_of_them FROM catalogue_product
+      WHERE active) AS known ON known.nth = number %% known.all_of_them
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     invoices: int
     turns: int  # between ours and bare typst
+    products: int  # in the catalogue
 
 
-FULL = Size(invoices=10_000, turns=20)
-SHORT = Size(invoices=200, turns=2)
+FULL = Size(invoices=10_000, turns=20, products=63_000)
+SHORT = Size(invoices=200, turns=2, products=900)
 
 
 def bench(size: Size, json: Path | None) -> int:
@@ -53,9 +67,12 @@ def bench(size: Size, json: Path | None) -> int:
         _place(house, size.invoices + WARM_UP)
         meter = CpuMeter(house.roots)
         note("Issuing and printing them, in turns with bare typst …")
-        found = _print(house, size)
+        found = _child(house, "bench.printing", str(size.turns), str(WARM_UP))
         meter.sample()
         found["cpu_ms_postgres"] = round(1000 * meter.seconds().get("postgres", 0.0) / size.invoices, 3)
+        note(f"Making a catalogue of {size.products:,} products …")
+        _fill_catalogue(house, size.products)
+        found["catalogue"] = _child(house, "bench.binding")
     found["problems"] = _problems(found, size)
     found["targets"] = [
         {
@@ -63,7 +80,13 @@ def bench(size: Size, json: Path | None) -> int:
             "wanted": AT_LEAST,
             "measured": found["ratio"],
             "met": found["ratio"] >= AT_LEAST,
-        }
+        },
+        {
+            "name": "MB of memory that the catalogue's process takes, at most",
+            "wanted": MOST_MEMORY,
+            "measured": found["catalogue"]["most_memory_mb"],
+            "met": found["catalogue"]["most_memory_mb"] <= MOST_MEMORY,
+        },
     ]
     _tell(found)
     if json:
@@ -79,16 +102,22 @@ def _place(house: House, orders: int) -> None:
         connection.execute("ANALYZE")
 
 
-def _print(house: House, size: Size) -> dict[str, Any]:
+def _fill_catalogue(house: House, products: int) -> None:
+    """So many more, with the pictures of those that are there."""
+    with psycopg.connect(house["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(_PRODUCTS, {"products": products})
+
+
+def _child(house: House, *module: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench.printing", str(size.turns), str(WARM_UP)],
+        [sys.executable, "-P", "-m", *module],
         cwd=ROOT,
         env=dict(house.environment),
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        raise StackError(f"The invoices could not be printed:\n{done.stderr.strip()}")
+        raise StackError(f"{module[0]} failed:\n{done.stderr.strip()}")
     found: dict[str, Any] = jsons.loads(done.stdout)
     return found
 
@@ -102,6 +131,9 @@ def _problems(found: dict[str, Any], size: Size) -> list[str]:
         problems.append(
             f"{found['given']:,} numbers from {found['first']} to {found['last']}: they have a gap."
         )
+    catalogue = found["catalogue"]
+    if catalogue["state"] != "done" or catalogue["products"] < size.products:
+        problems.append(f"The catalogue is {catalogue['state']}, with {catalogue['products']:,} products.")
     return problems
 
 
@@ -118,6 +150,12 @@ def _tell(found: dict[str, Any]) -> None:
     out.print(", ".join(f"{name} {ms:.2f}" for name, ms in found["steps_cpu_ms"].items()))
     out.print(f"  {'CPU ms an invoice of the database':<62}{found['cpu_ms_postgres']:>8,.2f}")
     out.print(f"  {'memory of the process at its most, MB':<62}{found['most_memory_mb']:>8,.0f}")
+    catalogue = found["catalogue"]
+    out.print(
+        f"  {'catalogue':<14}{catalogue['pages']:,} pages with {catalogue['products']:,} products, "
+        f"{catalogue['megabytes']:,g} MB, in {catalogue['seconds']:,g} s: {catalogue['pages_per_core_s']:,g} pages "
+        f"a core second, memory {catalogue['most_memory_mb']:,.0f} MB at its most"
+    )
     for target in found["targets"]:
         mark = "[green]met[/green]   " if target["met"] else "[red]missed[/red]"
         out.print(f"  {'target':<14}{mark} {target['name']} {target['wanted']:,g}: {target['measured']:,g}")

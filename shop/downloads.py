@@ -37,6 +37,11 @@ def link(download: Download) -> str:
     return reverse("file", args=[sealed, download.filename])
 
 
+def link_to(name: str, filename: str, content_type: str, back: str) -> str:
+    """The same for who may not import this module (settings.FILES_LINKED_BY)."""
+    return link(Download(name, filename, content_type, back))
+
+
 def open_link(sealed: str) -> Download:
     """What the link leads to. Raises Expired, or django.core.signing.BadSignature for one that we did not make."""
     signer = signing.TimestampSigner(salt=_SALT)

@@ -187,6 +187,8 @@ MAILBOX_URL = ENVIRONMENT.mailbox_url
 UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 # Who tells the desk in a sentence what an order is waiting for: whoever drives it, and that `orders` may not import.
 ORDER_EXPLAINED_BY = "workers.why.sentence"
+# Makes the short-lived links through which the desk hands out printouts, and that `orders` may not import either.
+FILES_LINKED_BY = "shop.downloads.link_to"
 
 _email = dj_email_url.parse(ENVIRONMENT.email_url)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]

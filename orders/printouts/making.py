@@ -197,7 +197,9 @@ def _gather(
     return pieces, content.hexdigest()
 
 
-def _set(work: _Work, recipe: Recipe, pieces: Sequence[tuple[Path, int]], scratch: Path, whole: Any) -> int:
+def _set(
+    work: _Work, template: Path, root: Path | None, pieces: Sequence[tuple[Path, int]], whole: Any
+) -> int:
     """Set the pieces and put them together; returns how many pages."""
     pages = 0
     made: list[Path] = []

@@ -31,7 +31,7 @@ _ORDERS_A_ROW = 60  # of one SKU; then a new row begins, which a page can break 
 
 
 def _pieces(printout: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
-    for listed in cut(_listed(rows), _SKUS_A_PIECE):
+    for listed in cut(_listed(rows), _SKUS_A_PIECE, least=1):
         yield Piece({"days": days(printout), "rows": listed}, sum(bool(row[0]) for row in listed))
 
 

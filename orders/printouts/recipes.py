@@ -42,13 +42,15 @@ def parameters(printout: Printout) -> dict[str, Any]:
     return {"since": printout.since, "until": printout.until, "orders": printout.order_ids}
 
 
-def cut(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """The rows in lists of so many."""
+def cut(rows: Iterable[Row], size: int, *, least: int = 0) -> Iterator[list[Row]]:
+    """The rows in lists of so many; with `least` 1 a list of nothing where there are none, for who prints that."""
     held: list[Row] = []
+    found = 0
     for row in rows:
+        found += 1
         held.append(row)
         if len(held) == size:
             yield held
             held = []
-    if held:
+    if held or found < least:
         yield held

@@ -23,9 +23,9 @@ WITH wanted AS (
       AND o.placed_at < (%(until)s::date + 1)::timestamp AT TIME ZONE 'UTC'
 )
 """
-_COUNTS = _WANTED + "SELECT count(*) FROM wanted"
+_COUNTS = _WANTED + "SELECT count(*) FROM wanted"  # noqa: S608 (constants)
 _ROWS = (
-    _WANTED
+    _WANTED  # noqa: S608 (constants)
     + """
 SELECT o.id, o.placed_at, o.status, o.name, o.email, o.country, o.payment_method, o.currency,
        o.total_minor, o.tax_minor,
@@ -48,7 +48,7 @@ def _pages(printout: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
     """The last piece has the sums, by currency and status."""
     sums: dict[tuple[str, str], list[int]] = {}
     held: list[Row] | None = None
-    for some in cut(rows, _ORDERS_A_PIECE):
+    for some in cut(rows, _ORDERS_A_PIECE, least=1):
         if held is not None:
             yield _page(printout, held, [])
         held = some

@@ -25,7 +25,7 @@ WITH packed AS (
       AND s.requested_at < (%(until)s::date + 1)::timestamp AT TIME ZONE 'UTC'
 )
 """
-_COUNTS = PACKED + "SELECT count(*) FROM packed"
+_COUNTS = PACKED + "SELECT count(*) FROM packed"  # noqa: S608 (constants)
 _ROWS = (
     PACKED
     + """
@@ -40,15 +40,16 @@ _LINES_A_PIECE = 1_500  # some fifty pages
 
 
 def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
-    slips, lines = [], 0
+    slips, lines, found = [], 0, False
     for order_id, group in groupby(rows, key=lambda row: row[0]):
         slip = _slip(order_id, list(group))
         slips.append(slip)
+        found = True
         lines += len(slip["lines"])  # type: ignore[arg-type]
         if lines >= _LINES_A_PIECE:
             yield _piece(slips)
             slips, lines = [], 0
-    if slips:
+    if slips or not found:
         yield _piece(slips)
 
 

@@ -30,7 +30,7 @@ _FORMATS = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp"})
 
 def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
     before = ""
-    for some in cut(rows, _PRODUCTS_A_PIECE):
+    for some in cut(rows, _PRODUCTS_A_PIECE, least=1):
         products = []
         for category, sku, name, description, price, currency, picture, category_id in some:
             products.append(
