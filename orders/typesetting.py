@@ -15,6 +15,9 @@ from typing import Any
 
 import typst
 
+# Words longer than this may be broken, without a hyphen, after every so many letters.
+_LONG_WORD, _PIECE = 24, 12
+_BREAK_HERE = "\N{ZERO WIDTH SPACE}"
 # A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
 _compiling = Lock()
 
@@ -46,6 +49,18 @@ def typeset(
 def lacks_a_letter(error: typst.TypstError) -> bool:
     """Whether it failed because no font has a letter, which an archival PDF may not leave out."""
     return "could not be displayed with" in error.message
+
+
+def breakable(text: str) -> str:
+    """The text with places at which a word that is longer than its column may go on in the next line."""
+    if all(len(word) <= _LONG_WORD for word in text.split()):
+        return text
+    return " ".join(
+        _BREAK_HERE.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
+        if len(word) > _LONG_WORD
+        else word
+        for word in text.split(" ")
+    )
 
 
 @cache

@@ -6,16 +6,13 @@ from orders.invoices.figures import Figures, Item, Sum
 from orders.models import Document, Order
 from orders.money import format, percent
 from orders.states import PaymentMethod
+from orders.typesetting import breakable
 
 _PAYMENT_WORDS = {PaymentMethod.CARD: "Paid by card", PaymentMethod.COD: "Cash on delivery"}
 _NOTES = {
     PaymentMethod.CARD: "Paid in full. Thank you for your order.",
     PaymentMethod.COD: "Please pay the carrier on delivery. Thank you for your order.",
 }
-# Words longer than this may be broken, without a hyphen, after every so many letters.
-_LONG_WORD, _PIECE = 24, 12
-_BREAK_HERE = "\N{ZERO WIDTH SPACE}"
-
 _CREDIT_WORDS = {PaymentMethod.CARD: "Back to your card", PaymentMethod.COD: "Nothing was paid"}
 _CREDIT_NOTES = {
     PaymentMethod.CARD: "The amount goes back to the card that paid. Most banks show it within a few days.",
@@ -114,15 +111,3 @@ def _row(one: Sum, currency: str) -> Row:
 def _address(order: Order) -> list[str]:
     lines = [order.name, order.line1, order.line2, f"{order.city} {order.postcode}".strip(), order.country]
     return [breakable(line) for line in [*lines, order.email] if line]
-
-
-def breakable(text: str) -> str:
-    """The text with places at which a word that is longer than its column may go on in the next line."""
-    if all(len(word) <= _LONG_WORD for word in text.split()):
-        return text
-    return " ".join(
-        _BREAK_HERE.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
-        if len(word) > _LONG_WORD
-        else word
-        for word in text.split(" ")
-    )

@@ -10,6 +10,7 @@ from orders.models.order import number_of
 from orders.printouts.recipes import Piece, Recipe, Row, cut
 from orders.printouts.slips import PACKED
 from orders.printouts.wording import days
+from orders.typesetting import breakable
 
 _COUNTS = (
     PACKED
@@ -40,7 +41,9 @@ def _listed(rows: Iterable[Row]) -> Iterator[Row]:
         for nth, some in enumerate(cut(group, _ORDERS_A_ROW)):
             _, name, _, _, total = some[0]
             orders = [f"{number_of(row[2])} × {row[3]:,}" for row in some]
-            yield (sku, name, f"{total:,}", orders) if nth == 0 else ("", "", "", orders)
+            yield (
+                (breakable(sku), breakable(name), f"{total:,}", orders) if nth == 0 else ("", "", "", orders)
+            )
 
 
 RECIPE = Recipe(_COUNTS, _ROWS, _pieces, Path(__file__).with_name("picking.typ"))

@@ -12,6 +12,7 @@ from orders.models.order import number_of
 from orders.money import decimals, format
 from orders.printouts.recipes import Piece, Recipe, Row, cut
 from orders.printouts.wording import days, status
+from orders.typesetting import breakable
 
 _WANTED: LiteralString = """
 WITH wanted AS (
@@ -66,7 +67,7 @@ def _page(printout: Printout, rows: list[Row], sums: list[list[str]]) -> Piece:
             number_of(row[0]),
             date_format(row[1], "j M Y H:i"),
             status(row[2]),
-            row[3],
+            breakable(row[3]),
             row[5],
             f"{row[11]:,}",
             format(row[9], row[7]),

@@ -11,6 +11,7 @@ from orders.models import Printout
 from orders.models.order import number_of
 from orders.printouts.recipes import Piece, Recipe, Row
 from orders.printouts.wording import address
+from orders.typesetting import breakable
 
 # The orders that leave the house: by day those whose parcel was asked for on it; chosen ones whatever their day. What
 # was cancelled or never paid is not packed.
@@ -63,7 +64,7 @@ def _slip(order_id: int, rows: list[Row]) -> dict[str, object]:
         "order": number_of(order_id),
         "to": address((name, line1, line2), city, postcode, country),
         "carrier": f"{carrier} {tracking}".strip(),
-        "lines": [[row[9], row[10], f"{row[11]:,}"] for row in rows],
+        "lines": [[breakable(row[9]), breakable(row[10]), f"{row[11]:,}"] for row in rows],
         "pieces": f"{sum(row[11] for row in rows):,}",
     }
 

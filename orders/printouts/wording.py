@@ -6,6 +6,7 @@ from django.utils.formats import date_format
 
 from orders.models import Printout
 from orders.states import OrderStatus
+from orders.typesetting import breakable
 
 
 def days(printout: Printout) -> str:
@@ -17,7 +18,7 @@ def days(printout: Printout) -> str:
 
 
 def address(lines: Sequence[str], city: str, postcode: str, country: str) -> list[str]:
-    return [line for line in (*lines, f"{city} {postcode}".strip(), country) if line]
+    return [breakable(line) for line in (*lines, f"{city} {postcode}".strip(), country) if line]
 
 
 def status(value: str) -> str:

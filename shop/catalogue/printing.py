@@ -14,6 +14,7 @@ from django.contrib.staticfiles import finders
 from orders.models import Printout
 from orders.money import format
 from orders.printouts.recipes import Piece, Recipe, Row, cut
+from orders.typesetting import breakable
 from shop.catalogue import pictures
 from shop.catalogue.models import PLACEHOLDERS
 
@@ -36,9 +37,9 @@ def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
             products.append(
                 {
                     "category": category if category != before else "",
-                    "sku": sku,
-                    "name": name,
-                    "text": _short(description),
+                    "sku": breakable(sku),
+                    "name": breakable(name),
+                    "text": breakable(_short(description)),
                     "price": format(price, currency),
                     "picture": _path(
                         picture or f"shop/pictures/placeholder-{category_id % PLACEHOLDERS + 1}.svg"

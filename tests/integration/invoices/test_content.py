@@ -7,11 +7,12 @@ from pytest_django import Settings
 
 from orders import driving
 from orders.invoices import issuing
-from orders.invoices.content import Content, breakable, content_of
+from orders.invoices.content import Content, content_of
 from orders.invoices.figures import invoiced
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.states import OrderStatus
+from orders.typesetting import breakable
 
 pytestmark = pytest.mark.django_db
 
