@@ -5,6 +5,7 @@ import random
 import uuid
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,26 @@ def test_one_refund_has_one_credit_note_and_one_order_one_invoice() -> None:
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             Document.objects.create(order=order, seller="Us", **fields)
+
+
+def test_what_was_refunded_before_there_were_credit_notes_is_credited_by_the_migration() -> None:
+    earlier = import_module("orders.migrations.0008_credit_what_was_refunded")
+    refunded, cancelled, neither = completed(), paid(), completed()
+    made = Refund.objects.create(
+        order=refunded,
+        request_key="1",
+        amount_minor=1_000,
+        whole=False,
+        restock=False,
+        reason="",
+        requested_by="ada",
+    )
+    driving.advance([cancelled.pk], [OrderStatus.PAID], OrderStatus.CANCELLED, then="end")
+    with connection.schema_editor() as editor:
+        for _ in range(2):
+            earlier.credit(None, editor)
+    assert [(note.refund, note.serial) for note in notes(refunded)] == [(made, 1)]
+    assert [(note.refund, note.serial) for note in notes(cancelled)] == [(None, 2)]
+    assert notes(neither) == []
+    give_back(neither, {"BOOK": 1})
+    assert [note.serial for note in notes(neither)] == [3]
