@@ -4,8 +4,8 @@
 2. The crowd: so many POSTs a second for so long, open loop, while the pipeline works beside. Then the books are proved.
 3. A backlog with providers inside the workers, in a second house: what the shop itself can do.
 
-Each beside its floor: the same rows by bare SQL, in the same house. `--only media` and `--only upload` are others
-(bench.media, bench.uploading).
+Each beside its floor: the same rows by bare SQL, in the same house. `--only` has others: media, upload,
+documents (bench.media, bench.upload, bench.documents).
 """
 
 import signal
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from bench import backlog, floor, inprocess, lab, shoppers, upload
+from bench import backlog, documents, floor, inprocess, lab, shoppers, upload
 from bench.cli import Json, command
 from bench.display import note
 from bench.house import House
@@ -141,6 +141,7 @@ class Only(StrEnum):
     ORDERS = "orders"
     MEDIA = "media"
     UPLOAD = "upload"
+    DOCUMENTS = "documents"
 
 
 @command
@@ -150,7 +151,8 @@ def main(
         Only,
         typer.Option(
             "--only",
-            help="orders; media: videos beside bare ffmpeg; upload: 10 GB that are interrupted five times.",
+            help="orders; media: videos beside bare ffmpeg, invoices beside bare typst; documents: invoices alone; "
+            "upload: 10 GB that are interrupted five times.",
         ),
     ] = Only.ORDERS,
     json: Json = None,
@@ -161,6 +163,8 @@ def main(
         return media.bench(media.SHORT if short else media.FULL, json)
     if only is Only.UPLOAD:
         return upload.bench(upload.SHORT if short else upload.FULL, json)
+    if only is Only.DOCUMENTS:
+        return documents.bench(documents.SHORT if short else documents.FULL, json)
     return bench(SHORT if short else FULL).finish(json)
 
 

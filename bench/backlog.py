@@ -18,7 +18,7 @@ LINES = 3  # an order
 WARM_UP = 200  # orders, so that every worker is up, has its connections and its plans
 
 # Each order takes three neighbours, a third of the catalogue apart; quantities alternate.
-_PLACE: LiteralString = """
+PLACE: LiteralString = """
 WITH product AS (
     SELECT sku, name, price_minor, tax_rate_bp, currency, row_number() OVER (ORDER BY sku) - 1 AS nr,
            count(*) OVER () AS products
@@ -82,7 +82,7 @@ async def measure(house: House, name: str, orders: int, connections: int) -> tup
 async def _carry(run: Run, orders: int) -> None:
     url = run.house["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(_PLACE, {"orders": orders, "lines": LINES, "prefix": run.prefix})
+        await connection.execute(PLACE, {"orders": orders, "lines": LINES, "prefix": run.prefix})
         # Everything was small a moment ago; a plan made from that would be measured instead of the shop.
         await connection.execute("ANALYZE")
 

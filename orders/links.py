@@ -17,3 +17,12 @@ def order_url(token: str) -> str:
 
 def invoice_url(token: str) -> str:
     return f"{order_url(token)}invoice.pdf"
+
+
+def document_path(token: str, number: str) -> str:
+    """Of any document of an order: INV-0000017, CN-0000003."""
+    return f"{order_path(token)}{number}.pdf"
+
+
+def document_url(token: str, number: str) -> str:
+    return settings.SHOP_URL + document_path(token, number)

@@ -1,8 +1,9 @@
 """Refunding a completed order, whole or by line: what is left to give back, and the promise to do so.
 
 The promise is made here, under the order's lock: a row, the sum of all promises on the payment, the pieces back on the
-shelf if they came back, and the order due. Giving the money back follows (orders.payments.refunding), retried and
-dead-lettered as every step is. What gives back all that is left ends the order as refunded; less leaves it completed.
+shelf if they came back, the credit note, and the order due. Giving the money back follows (orders.payments.refunding),
+retried and dead-lettered as every step is. What gives back all that is left ends the order as refunded; less leaves it
+completed.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from django.db import transaction
 
 from orders import driving, sql
 from orders.inventory import take_in
+from orders.invoices import issuing
 from orders.locking import lock_orders
 from orders.models import Order, OrderEvent, Refund, RefundLine
 from orders.money import format
@@ -111,6 +113,7 @@ def refund(
         if restock:
             take_in({line.sku: quantity for line, quantity in chosen})
         _tell(made, order, chosen)
+        issuing.credit([order_id])
     return made
 
 

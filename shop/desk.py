@@ -24,6 +24,7 @@ def unfold(*, flower_url: str, mailbox_url: str) -> dict[str, Any]:
                 _item("Overview", "dashboard", "index", _is_staff),
                 _item("Orders", "receipt_long", "orders_order_changelist", _may("orders.view_order")),
                 _item("Dead letters", "report", "workers_deadletter_groups", _may("workers.view_deadletter")),
+                _item("Printouts", "print", "orders_printout_changelist", _may("orders.view_printout")),
                 _item("Breakers", "power", "workers_breaker_changelist", _may("workers.view_breaker")),
             ],
         },

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvValidationError, ValidationError, validate
 
-# Name, address and tax number as invoices show them.
+# Name, address and tax number as invoices show them, and the tax number as machines read it.
 DEFAULT_SELLER = "Stampede Ltd\n1 Crowd Street\nLondon EC1A 1AA\nGB VAT 000 0000 00"
+DEFAULT_SELLER_VAT_ID = "GB000000000"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Environment:
     mail_from: str
     currency: str
     seller: str
+    seller_vat_id: str
+    seller_country: str
     payment_gateway: str
     payments_url: str
     payments_webhook_secret: str
@@ -77,6 +80,13 @@ def read_environment() -> Environment:
         currency=env.str("CURRENCY", "GBP", validate=validate.Regexp(r"^[A-Z]{3}$")),
         # On one line where a file of variables knows no other: "\\n" stands for the end of a line.
         seller=env.str("SELLER", DEFAULT_SELLER, validate=validate.Length(min=1)).replace("\\n", "\n"),
+        # Whoever names a seller names its number too, or none: the default's would be a lie.
+        seller_vat_id=env.str(
+            "SELLER_VAT_ID",
+            "" if env.str("SELLER", "") else DEFAULT_SELLER_VAT_ID,
+            validate=validate.Regexp(r"^([A-Z]{2}[0-9A-Z+*]{2,16})?$"),
+        ),
+        seller_country=env.str("SELLER_COUNTRY", "GB", validate=validate.Regexp(r"^[A-Z]{2}$")),
         payment_gateway=gateway,
         payments_url=env.str("PAYMENTS_URL", **_needed_unless(stripe, url)),
         payments_webhook_secret=env.str(

@@ -166,6 +166,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.secure
 CURRENCY = ENVIRONMENT.currency
 # Who sells, as invoices say it; each invoice keeps it as it stood when it was issued.
 SELLER = ENVIRONMENT.seller
+# The same for machines, as EN 16931 has it; without a number an invoice carries no data beside its picture.
+SELLER_VAT_ID = ENVIRONMENT.seller_vat_id
+SELLER_COUNTRY = ENVIRONMENT.seller_country
 
 # How large an uploaded video may be, and for how long the encoders may have work before more is refused.
 VIDEO_MAX_BYTES = ENVIRONMENT.video_max_bytes
@@ -189,6 +192,8 @@ METRICS_LISTEN = ENVIRONMENT.metrics_listen
 UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 # Who tells the desk in a sentence what an order is waiting for: whoever drives it, and that `orders` may not import.
 ORDER_EXPLAINED_BY = "workers.why.sentence"
+# Makes the short-lived links through which the desk hands out printouts, and that `orders` may not import either.
+FILES_LINKED_BY = "shop.downloads.link_to"
 
 _email = dj_email_url.parse(ENVIRONMENT.email_url)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
@@ -227,5 +232,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
-    "loggers": {"stripe": {"level": "WARNING"}},  # a line for each request and one for its answer
+    "loggers": {
+        "stripe": {"level": "WARNING"},  # a line for each request and one for its answer
+        "pikepdf": {"level": "WARNING"},  # a line in each process that it is there
+    },
 }

@@ -7,7 +7,7 @@ from orders.invoices import issuing, printing
 from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
-from workers import deadletters
+from workers import deadletters, printouts
 from workers.celery import app
 from workers.steps import StepTask, perform
 from workers.workflow import Step
@@ -64,7 +64,12 @@ def close(self: Task, ids: list[int]) -> list[int]:
     return perform(self, Step.CLOSE, closing.close, ids)
 
 
-@app.task(name="documents.render", time_limit=240)  # seconds; its lease is longer (workers.relay)
+@app.task(name="documents.render", time_limit=240)  # seconds
 def render_documents(ids: list[int]) -> None:
     if given_up := printing.print_documents(ids):
         deadletters.bury_documents(given_up)
+
+
+@app.task(name="documents.printout", time_limit=3_600)  # seconds; thousands of pages take minutes
+def make_printout(printout_id: int) -> None:
+    printouts.make(printout_id)

@@ -1,10 +1,11 @@
-"""Runs the measurements of the media pool, tells their figures and writes them down."""
+"""Runs the measurements of the media pool, videos and then invoices, tells their figures and writes them down."""
 
 import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import documents
 from bench.display import tell_media
 from bench.media import measuring
 from bench.media.measuring import FULL, SHORT, Size
@@ -21,8 +22,16 @@ def bench(size: Size, file: Path | None) -> int:
         found: dict[str, Any]
         found, problems = measuring.in_a_house(size, Path(folder))
         found["spread"] = measuring.spread(size, Path(folder))
-    found = {**found, "targets": measuring.targets(found), "problems": problems}
-    tell_media(found)
+    invoices = documents.measure(documents.SHORT if size is SHORT else documents.FULL)
+    tell_media({**found, "targets": measuring.targets(found), "problems": problems})
+    documents.tell(invoices)
+    problems = [*problems, *invoices.pop("problems")]
+    found = {
+        **found,
+        "targets": [*measuring.targets(found), *invoices.pop("targets")],
+        "documents": invoices,
+        "problems": problems,
+    }
     if file:
         file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if problems else 0

@@ -3,6 +3,14 @@ stock level goes through the same functions as everything else, after a page tha
 
 from orders.admin.order import OrderAdmin
 from orders.admin.payments import FindingAdmin, ProviderEventAdmin
+from orders.admin.printouts import PrintoutAdmin
 from orders.admin.stock import StockItemAdmin, StockMovementAdmin
 
-__all__ = ["FindingAdmin", "OrderAdmin", "ProviderEventAdmin", "StockItemAdmin", "StockMovementAdmin"]
+__all__ = [
+    "FindingAdmin",
+    "OrderAdmin",
+    "PrintoutAdmin",
+    "ProviderEventAdmin",
+    "StockItemAdmin",
+    "StockMovementAdmin",
+]

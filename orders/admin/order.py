@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from orders import driving
 from orders.admin import standing
@@ -21,9 +21,10 @@ from orders.admin.confirming import confirming_page
 from orders.admin.desk import DeskAdmin, briefly
 from orders.admin.filters import DeadLetterFilter, StandingFilter
 from orders.admin.page import STATUS_COLOURS, order_page
+from orders.admin.printouts import ask_for
 from orders.admin.refunding import refund_view
 from orders.cancelling import NotCancellable, cancel
-from orders.models import Order, OrderLine, Payment, StockItem
+from orders.models import Order, OrderLine, Payment, Printout, StockItem
 from orders.models.order import id_of
 from orders.money import format
 
@@ -36,6 +37,7 @@ class OrderAdmin(DeskAdmin):
     ordering = ("-id",)
     search_fields = ("token",)  # shows the box; what is searched is decided below
     search_help_text = "Order number, e-mail, name, SKU, token or the payment's reference"
+    actions = ("print_packing_slips", "report_as_pdf", "report_as_csv")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -64,6 +66,21 @@ class OrderAdmin(DeskAdmin):
     def stands(self, order: Order) -> tuple[str, str]:
         now = standing.standing_of(order)
         return now, standing.NAMES[now]
+
+    @action(description="Packing slips of these", permissions=["print"])
+    def print_packing_slips(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return ask_for(request, Printout.Kind.PACKING_SLIPS, queryset)
+
+    @action(description="Report of these as PDF", permissions=["print"])
+    def report_as_pdf(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return ask_for(request, Printout.Kind.ORDERS_PDF, queryset)
+
+    @action(description="Report of these as CSV", permissions=["print"])
+    def report_as_csv(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return ask_for(request, Printout.Kind.ORDERS_CSV, queryset)
+
+    def has_print_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("orders.add_printout")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

@@ -5,13 +5,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.module_loading import import_string
 
 from orders.admin import standing
 from orders.admin.desk import precisely
 from orders.cancelling import cancellable
+from orders.links import document_path
 from orders.models import Document, Notification, Order, Payment, Shipment
 from orders.money import format, percent
 from orders.states import OrderStatus
@@ -130,7 +130,7 @@ def _documents(order: Order, documents: QuerySet[Document]) -> Table:
         else:
             words = "Not printed yet: make it now"
         return format_html(
-            '<a class="text-link" href="{}">{}</a>', reverse("invoice", args=[order.token]), words
+            '<a class="text-link" href="{}">{}</a>', document_path(order.token, document.number), words
         )
 
     return _table(

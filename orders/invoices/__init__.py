@@ -1,5 +1,5 @@
 """Invoices: issued with the order, printed when somebody has time or asks."""
 
-from orders.invoices.printing import pdf
+from orders.invoices.printing import file_of, pdf
 
-__all__ = ["pdf"]
+__all__ = ["file_of", "pdf"]

@@ -1,17 +1,22 @@
-"""What an invoice says, in words as they are printed: all from rows that never change once it is issued."""
+"""What an invoice or credit note says, in words as printed: all from rows that never change once it is issued."""
 
-from collections import defaultdict
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from orders.models import Document, Order, OrderLine
-from orders.money import format, percent, tax_within
+from orders.invoices.figures import Figures, Item, Sum
+from orders.models import Document, Order
+from orders.money import format, percent
 from orders.states import PaymentMethod
+from orders.typesetting import breakable
 
 _PAYMENT_WORDS = {PaymentMethod.CARD: "Paid by card", PaymentMethod.COD: "Cash on delivery"}
 _NOTES = {
     PaymentMethod.CARD: "Paid in full. Thank you for your order.",
     PaymentMethod.COD: "Please pay the carrier on delivery. Thank you for your order.",
+}
+_CREDIT_WORDS = {PaymentMethod.CARD: "Back to your card", PaymentMethod.COD: "Nothing was paid"}
+_CREDIT_NOTES = {
+    PaymentMethod.CARD: "The amount goes back to the card that paid. Most banks show it within a few days.",
+    PaymentMethod.COD: "The order was cancelled before it was paid: there is nothing to pay.",
 }
 
 
@@ -31,12 +36,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that invoice.typ prints."""
+    """All that invoice.typ prints; `credits` is the invoice that a credit note credits, with its date."""
 
+    title: str
     number: str
     date: str
     order: str
     ordered: str
+    credits: str
     seller: list[str]
     buyer: list[str]
     payment: str
@@ -49,60 +56,58 @@ class Content:
     total: str
 
 
-def content_of(document: Document, lines: Collection[OrderLine]) -> Content:
-    """Its order must be at hand, `lines` in the order's order. Tax is that of each line, so that it adds up."""
+def content_of(document: Document, figures: Figures, credits: Document | None = None) -> Content:
+    """The document's order must be at hand; `credits` is the invoice, when it is a credit note."""
     order = document.order
-    sums: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for line in lines:
-        gross, tax = sums[line.tax_rate_bp]
-        sums[line.tax_rate_bp] = (
-            gross + line.total_minor,
-            tax + tax_within(line.total_minor, line.tax_rate_bp),
-        )
     method = PaymentMethod(order.payment_method)
     return Content(
+        title=document.get_kind_display(),
         number=document.number,
         date=f"{document.issued_at:%-d %B %Y}",
         order=order.number,
         ordered=f"{order.placed_at:%-d %B %Y}",
+        credits=f"{credits.number} of {credits.issued_at:%-d %B %Y}" if credits else "",
         seller=document.seller.strip().splitlines() or [""],
         buyer=_address(order),
-        payment=_PAYMENT_WORDS[method],
-        note=_NOTES[method],
+        payment=(_CREDIT_WORDS if credits else _PAYMENT_WORDS)[method],
+        note=note_of(document),
         currency=order.currency,
-        lines=[
-            _row(
-                line.total_minor,
-                tax_within(line.total_minor, line.tax_rate_bp),
-                line.tax_rate_bp,
-                order.currency,
-                name=line.name,
-                sku=line.sku,
-                quantity=f"{line.quantity:,}",
-                unit=format(line.unit_price_minor, order.currency),
-            )
-            for line in lines
-        ],
-        rates=[
-            _row(gross, tax, rate, order.currency)
-            for rate, (gross, tax) in sorted(sums.items(), reverse=True)
-        ],
-        net=format(order.net_minor, order.currency),
-        tax=format(order.tax_minor, order.currency),
-        total=format(order.total_minor, order.currency),
+        lines=[_article(item, order.currency) for item in figures.items],
+        rates=[_row(one, order.currency) for one in figures.sums],
+        net=format(figures.gross - figures.tax, order.currency),
+        tax=format(figures.tax, order.currency),
+        total=format(figures.gross, order.currency),
     )
 
 
-def _row(gross: int, tax: int, rate_bp: int, currency: str, **article: str) -> Row:
+def note_of(document: Document) -> str:
+    """How the document is settled, in a sentence."""
+    notes = _NOTES if document.kind == Document.Kind.INVOICE else _CREDIT_NOTES
+    return notes[PaymentMethod(document.order.payment_method)]
+
+
+def _article(item: Item, currency: str) -> Row:
     return Row(
-        rate=percent(rate_bp),
-        net=format(gross - tax, currency),
-        tax=format(tax, currency),
-        gross=format(gross, currency),
-        **article,
+        rate=percent(item.rate_bp),
+        net=format(item.gross - item.tax, currency),
+        tax=format(item.tax, currency),
+        gross=format(item.gross, currency),
+        name=breakable(item.name),
+        sku=breakable(item.sku),
+        quantity=f"{item.quantity:,}",
+        unit=format(item.unit_minor, currency),
+    )
+
+
+def _row(one: Sum, currency: str) -> Row:
+    return Row(
+        rate=percent(one.rate_bp),
+        net=format(one.gross - one.tax, currency),
+        tax=format(one.tax, currency),
+        gross=format(one.gross, currency),
     )
 
 
 def _address(order: Order) -> list[str]:
     lines = [order.name, order.line1, order.line2, f"{order.city} {order.postcode}".strip(), order.country]
-    return [line for line in [*lines, order.email] if line]
+    return [breakable(line) for line in [*lines, order.email] if line]

@@ -1,52 +1,65 @@
-"""Makes the PDFs of invoices: pictures of what was fixed at their issue, so one can be made at any time.
+"""Makes the PDFs of invoices and credit notes: pictures of what was fixed at their issue, to be made at any time.
 
-Typst sets the type from `invoice.typ`; one compiler is kept for each process, because what it learns
-(fonts, the parsed template) makes the next page cheap. The files are PDF/A-2b, the archival form:
-self-contained, with all fonts inside. They lie under MEDIA_ROOT/invoices, which no web server hands out:
-people reach one through their order's page.
+The files are archival: PDF/A-3b with the same document as XML inside (Factur-X), or PDF/A-2b where there can be no XML
+(orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server hands out by itself. An archival PDF must not
+have a hole in it: where no font has a letter, the document is made as an ordinary PDF with a box in its place, and the
+log says which letter it was.
 
-The fonts within the typst wheel have the letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Georgian and
-Armenian scripts; what they lack, Chinese, Japanese and Korean above all, comes from the machine's fonts. An
-archival PDF must not have a hole in it: where no font has a letter, the invoice is made as an ordinary PDF
-with a box in its place, and the log says which letter it was.
+Whoever makes a batch takes it under a name of its own with a short lease, and moves that on while it works. So a
+message may come twice, and what a dead renderer held is due again LEASE after it was last heard of.
 """
 
-import json
 import logging
-import os
-import tempfile
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import asdict
-from functools import cache
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from threading import Lock
-from typing import Any, LiteralString
+from time import monotonic
+from typing import LiteralString
+from uuid import UUID, uuid4
 
+import orjson
 import typst
-from django.conf import settings
 
-from orders import sql
+from orders import files, sql
 from orders.crashpoints import Point, reached
 from orders.invoices.content import content_of
-from orders.models import Document, OrderLine
+from orders.invoices.embedding import finish
+from orders.invoices.facturx import xml_of
+from orders.invoices.figures import Figures, credited, invoiced
+from orders.models import Document, OrderLine, RefundLine
+from orders.typesetting import lacks_a_letter, typeset
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
 # Drives after which a document is left to a person: more will not help one that failed so often.
 MAX_DRIVES = 3
+# Without a sign of life for so long its renderer is taken for dead.
+LEASE = timedelta(seconds=20)
+_SIGN_OF_LIFE = 5.0  # seconds
 
+_TAKE: LiteralString = """
+UPDATE orders_document
+SET holder = %(holder)s, due_at = now() + %(lease)s, drives = drives + 1, drives_total = drives_total + 1
+WHERE id = ANY(%(ids)s) AND holder IS NULL AND due_at IS NOT NULL RETURNING id
+"""
+_HOLD: LiteralString = """
+UPDATE orders_document SET due_at = now() + %(lease)s WHERE id = ANY(%(ids)s) AND holder = %(holder)s
+"""
+# Whoever made it: the same document is the same file, so one that comes late does no harm.
 _PRINTED: LiteralString = """
-UPDATE orders_document d SET file = step.file, due_at = NULL, drives = 0
+UPDATE orders_document d SET file = step.file, due_at = NULL, drives = 0, holder = NULL
 FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id = step.id
 """
-_LEAVE: LiteralString = (
-    "UPDATE orders_document SET due_at = NULL WHERE order_id = ANY(%(orders)s) AND file = ''"
-)
-
-# A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
-_compiling = Lock()
+_FAILED: LiteralString = """
+UPDATE orders_document SET holder = NULL, due_at = now() + drives * interval '1 minute'
+WHERE id = ANY(%(ids)s) AND holder = %(holder)s
+"""
+_LEAVE: LiteralString = """
+UPDATE orders_document SET due_at = NULL, holder = NULL WHERE order_id = ANY(%(orders)s) AND file = ''
+"""
 
 
 class NeverBack(Exception):
@@ -54,18 +67,22 @@ class NeverBack(Exception):
 
 
 def print_documents(ids: Collection[int]) -> dict[int, Exception]:
-    """Make the PDFs of these documents. One that fails keeps its lease and is tried again when it runs out.
+    """Make the PDFs of these documents, but for those that somebody else has in hand. One that fails is tried again.
 
     Returns those that were tried MAX_DRIVES times, also when no worker ever came back from it, as order ids with
     what hindered them: they are to be left to a person, and `leave` sees to it that they are no longer due.
     """
-    documents = _documents(ids)
+    holder = uuid4()
+    taken = sql.rows(_TAKE, {"ids": list(ids), "holder": holder, "lease": LEASE})
+    documents = _documents([document_id for (document_id,) in taken])
     given_up: dict[int, Exception] = {
         one.order_id: NeverBack(f"driven {one.drives - 1} times, and no worker came back with its PDF")
         for one in documents
         if one.drives > MAX_DRIVES
     }
-    errors = _print([one for one in documents if one.drives <= MAX_DRIVES])
+    errors = _print([one for one in documents if one.drives <= MAX_DRIVES], _Lease(holder).hold)
+    if errors:
+        sql.count(_FAILED, {"ids": list(errors), "holder": holder})
     given_up |= {
         one.order_id: errors[one.pk] for one in documents if one.pk in errors and one.drives == MAX_DRIVES
     }
@@ -79,94 +96,117 @@ def leave(orders: Collection[int]) -> None:
 
 def pdf(document: Document) -> Path:
     """The document's PDF, made now if there is none. Raises what hinders it (typst.TypstError, OSError)."""
-    path = Path(settings.MEDIA_ROOT, document.file)
+    path = files.path_of(document.file)
     if document.file and path.is_file():
         return path
-    errors = _print(_documents([document.pk]))
+    errors = _print(_documents([document.pk]), lambda _: None)
     if errors:
         raise errors[document.pk]
-    return Path(settings.MEDIA_ROOT, _file_of(document))
+    return files.path_of(file_of(document))
+
+
+def file_of(document: Document) -> str:
+    """Where it lies under MEDIA_ROOT: a folder a year, and a thousand files a folder at most."""
+    folder = "invoices" if document.kind == Document.Kind.INVOICE else "credit-notes"
+    return f"{folder}/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
+
+
+@dataclass(slots=True)
+class _Lease:
+    """The renderer's hold on its batch, which it renews now and then for what is left of it."""
+
+    holder: UUID
+    _renewed: float = field(default_factory=monotonic)
+
+    def hold(self, ids: Collection[int]) -> None:
+        if monotonic() >= self._renewed + _SIGN_OF_LIFE:
+            sql.count(_HOLD, {"ids": list(ids), "holder": self.holder, "lease": LEASE})
+            self._renewed = monotonic()
 
 
 def _documents(ids: Collection[int]) -> list[Document]:
-    return list(Document.objects.filter(pk__in=ids).select_related("order"))
+    return list(Document.objects.filter(pk__in=ids).select_related("order", "refund")) if ids else []
 
 
-def _print(documents: Collection[Document]) -> dict[int, Exception]:
-    """Make each document's file and write down those that were made; returns the others' errors by id."""
-    lines: dict[int, list[OrderLine]] = defaultdict(list)
-    for line in OrderLine.objects.filter(order__in=[document.order_id for document in documents]).order_by(
-        "order_id", "position"
-    ):
-        lines[line.order_id].append(line)
+def _print(documents: Collection[Document], alive: Callable[[Collection[int]], None]) -> dict[int, Exception]:
+    """Make each document's file and write down those that were made; returns the others' errors by id. `alive` is
+    called before each with the ids that are left."""
+    if not documents:
+        return {}
     owners = [document.order_id for document in documents]
+    rows = Rows.of(documents)
     reached(Point.DOCUMENTS_BEFORE_FILE, owners)
-    files: dict[int, str] = {}
+    made: dict[int, str] = {}
     errors: dict[int, Exception] = {}
+    left = {document.pk: document for document in documents}
     for document in documents:
+        alive(left)
         try:
-            file = _file_of(document)
-            _write(Path(settings.MEDIA_ROOT, file), _typeset(document, lines[document.order_id]))
-            files[document.pk] = file
+            file = file_of(document)
+            files.put(file, render(document, rows.figures(document), rows.credited_by(document)))
+            made[document.pk] = file
         except Exception as error:  # one bad document never fails the others
             log.exception("The PDF of %s could not be made", document.number)
             errors[document.pk] = error
+        del left[document.pk]
     reached(Point.DOCUMENTS_AFTER_FILE, owners)
-    if files:
-        sql.count(_PRINTED, {"ids": list(files), "files": list(files.values())})
+    if made:
+        sql.count(_PRINTED, {"ids": list(made), "files": list(made.values())})
     reached(Point.DOCUMENTS_AFTER_COMMIT, owners)
     return errors
 
 
-def _file_of(document: Document) -> str:
-    """Where it lies under MEDIA_ROOT: a folder a year, and a thousand files a folder at most."""
-    return f"invoices/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the documents of a batch are made of, by order."""
+
+    lines: dict[int, list[OrderLine]]
+    invoices: dict[int, Document]  # of credit notes
+    refunded: dict[int, list[RefundLine]]  # the same
+
+    @classmethod
+    def of(cls, documents: Collection[Document]) -> "Rows":
+        found = cls(defaultdict(list), {}, defaultdict(list))
+        orders = {document.order_id for document in documents}
+        for line in OrderLine.objects.filter(order__in=orders).order_by("order_id", "position"):
+            found.lines[line.order_id].append(line)
+        credited = {one.order_id for one in documents if one.kind == Document.Kind.CREDIT_NOTE}
+        if credited:
+            for invoice in Document.objects.filter(order__in=credited, kind=Document.Kind.INVOICE):
+                found.invoices[invoice.order_id] = invoice
+            refunded = RefundLine.objects.filter(refund__order__in=credited).select_related("refund")
+            for one in refunded.order_by("id"):
+                found.refunded[one.refund.order_id].append(one)
+        return found
+
+    def figures(self, document: Document) -> Figures:
+        lines = self.lines[document.order_id]
+        if document.kind == Document.Kind.INVOICE:
+            return invoiced(document, lines)
+        return credited(document, lines, self.refunded[document.order_id])
+
+    def credited_by(self, document: Document) -> Document | None:
+        """The invoice that a credit note credits."""
+        return self.invoices[document.order_id] if document.kind == Document.Kind.CREDIT_NOTE else None
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Put the file in place whole: it gets its name when all of it is on the disk, never before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+def render(document: Document, figures: Figures, credits: Document | None = None) -> bytes:
+    """The document's PDF, byte for byte the same whenever it is made. Raises typst.TypstError."""
+    inputs, standard = inputs_of(document, figures, credits)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        Path(fresh).replace(path)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
+        made = typeset(TEMPLATE, inputs, [standard], document.issued_at)
+    except typst.TypstError as error:
+        if not lacks_a_letter(error):
+            raise
+        log.warning("%s becomes an ordinary PDF for want of a font: %s", document, error.message)
+        return typeset(TEMPLATE, {**inputs, "xml": ""}, [], document.issued_at)
+    return finish(made, facturx=bool(inputs["xml"]))
 
 
-@cache
-def _compiler() -> typst.Compiler:
-    """Made at the first page and not before: its threads would not survive a worker's fork."""
-    return typst.Compiler(input=TEMPLATE, root=TEMPLATE.parent)
-
-
-def _typeset(document: Document, lines: Collection[OrderLine]) -> bytes:
-    inputs = {"invoice": json.dumps(asdict(content_of(document, lines)))}
-    with _compiling:
-        try:
-            return _compile(inputs, document, ["a-2b"])
-        except typst.TypstError as error:
-            if "could not be displayed with" not in error.message:
-                raise
-            log.warning(
-                "%s becomes an ordinary PDF for want of a font: %s",
-                document,
-                error.message,
-            )
-            return _compile(inputs, document, [])
-
-
-def _compile(inputs: dict[str, str], document: Document, standards: list[Any]) -> bytes:
-    pages = _compiler().compile(
-        format="pdf",
-        sys_inputs=inputs,
-        pdf_standards=standards,
-        timestamp=int(document.issued_at.timestamp()),
-    )
-    if not isinstance(pages, bytes):
-        raise TypeError(f"typst answered with {type(pages).__name__} instead of one PDF for {document}")
-    return pages
+def inputs_of(
+    document: Document, figures: Figures, credits: Document | None = None
+) -> tuple[dict[str, str], str]:
+    """What invoice.typ is told, and the kind of PDF/A that it is to become."""
+    xml = xml_of(document, figures, credits)
+    data = orjson.dumps(content_of(document, figures, credits)).decode()
+    return {"document": data, "xml": xml}, "a-3b" if xml else "a-2b"

@@ -5,6 +5,7 @@ from orders.models.finding import Finding
 from orders.models.notification import Notification
 from orders.models.order import Order, OrderEvent, OrderLine
 from orders.models.payment import Payment
+from orders.models.printout import Printout
 from orders.models.providerevent import ProviderEvent
 from orders.models.refund import Refund, RefundLine
 from orders.models.shipment import Shipment
@@ -19,6 +20,7 @@ __all__ = [
     "OrderEvent",
     "OrderLine",
     "Payment",
+    "Printout",
     "ProviderEvent",
     "Refund",
     "RefundLine",

@@ -157,7 +157,7 @@ def rush(context: typer.Context) -> None:
 
 @app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
 def bench(context: typer.Context) -> None:
-    """[--only media|upload] [--short] [--json FILE]  How many orders a second, what each costs; in houses of its own."""
+    """[--only media|documents|upload] [--short] [--json FILE]  How many orders a second, and what each costs."""
     _become(sys.executable, "-P", "-m", "bench", *context.args)
 
 

@@ -32,6 +32,7 @@ def nginx(stack: Stack) -> Program:
             "NGINX_TEMP": str(temporary),
             "NGINX_AWAY": str(AWAY),
             "NGINX_MEDIA": str(stack.layout.published),
+            "NGINX_FILES": stack.settings()["MEDIA_ROOT"],
         }
         configuration.write_text(render(TEMPLATE.read_text(), values))
 

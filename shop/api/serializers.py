@@ -15,7 +15,7 @@ from django.templatetags.static import static
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from orders.links import invoice_url
+from orders.links import document_url, invoice_url
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.money import tax_within
 from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
@@ -142,7 +142,10 @@ class DocumentSerializer(Answer):
     url = serializers.SerializerMethodField(help_text="The PDF.")
 
     def get_url(self, document: Document) -> str:
-        return invoice_url(document.order.token)
+        token = document.order.token
+        if document.kind == Document.Kind.INVOICE:
+            return invoice_url(token)
+        return document_url(token, document.number)
 
 
 class EventSerializer(Answer):

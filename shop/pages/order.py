@@ -8,7 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -17,9 +18,11 @@ from orders import invoices
 from orders.cancelling import NotCancellable, cancel, cancellable
 from orders.models import Document, Order, Payment, Shipment
 from orders.states import FAILED_STATES, OrderStatus
+from shop import downloads
 from shop.cart import cookie
 from shop.checkout import testcards
 from shop.checkout.rules import COUNTRIES
+from shop.downloads import Download
 from shop.pages.progress import Progress, progress_of
 from shop.pages.redirects import see_other
 from shop.pages.request import ShopRequest
@@ -50,6 +53,7 @@ class Status:
     payment: Payment | None
     shipment: Shipment | None
     invoice: Document | None
+    credit_notes: list[Document]
     cancellable: bool
 
     @property
@@ -125,13 +129,36 @@ def order_again(request: ShopRequest, token: str) -> HttpResponse:
 
 @private
 @require_safe
-def invoice(request: ShopRequest, token: str) -> HttpResponseBase:  # noqa: ARG001
-    """The invoice as PDF, made now if nobody has asked for it before."""
-    document = get_object_or_404(
-        Document.objects.select_related("order"), order__token=token, kind=Document.Kind.INVOICE
-    )
-    return FileResponse(
-        invoices.pdf(document).open("rb"), content_type="application/pdf", filename=f"{document.number}.pdf"
+def invoice(request: ShopRequest, token: str) -> HttpResponse:  # noqa: ARG001
+    """To the invoice as PDF, made now if nobody has asked for it before. The address in e-mails, which lasts."""
+    return _to(get_object_or_404(_documents(token), kind=Document.Kind.INVOICE))
+
+
+@private
+@require_safe
+def order_document(request: ShopRequest, token: str, number: str) -> HttpResponse:  # noqa: ARG001
+    """To any document of the order, by its number."""
+    found = next((document for document in _documents(token) if document.number == number), None)
+    if found is None:
+        raise Http404(f"This order has no document {number}.")
+    return _to(found)
+
+
+def _documents(token: str) -> QuerySet[Document]:
+    return Document.objects.select_related("order", "refund").filter(order__token=token)
+
+
+def _to(document: Document) -> HttpResponse:
+    invoices.pdf(document)
+    return HttpResponseRedirect(
+        downloads.link(
+            Download(
+                invoices.file_of(document),
+                f"{document.number}.pdf",
+                "application/pdf",
+                back=document.order.get_absolute_url(),
+            )
+        )
     )
 
 
@@ -149,5 +176,6 @@ def _status(token: str) -> Status:
         payment=payment,
         shipment=shipment,
         invoice=next((document for document in documents if document.kind == Document.Kind.INVOICE), None),
+        credit_notes=[document for document in documents if document.kind == Document.Kind.CREDIT_NOTE],
         cancellable=cancellable(found),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from shop.pages import browsing, cart, checkout, order, site
+from shop.pages import browsing, cart, checkout, files, order, site
 from shop.pages.availability import open_while_possible
 from shop.videos import pages as videos
 
@@ -28,6 +28,8 @@ urlpatterns = [
     _page("orders/<str:token>/cancel/", order.order_cancel),
     _page("orders/<str:token>/again/", order.order_again),
     _page("orders/<str:token>/invoice.pdf", order.invoice),
+    _page("orders/<str:token>/<str:number>.pdf", order.order_document),
+    path("files/<str:sealed>/<str:filename>", files.hand_out, name="file"),
     path("robots.txt", site.robots),
     path("favicon.ico", site.favicon),
 ]

@@ -11,6 +11,7 @@ from workers.deadletters.burying import (
     bury,
     bury_documents,
     bury_message,
+    bury_printout,
     bury_video,
     note_attempts,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "bury",
     "bury_documents",
     "bury_message",
+    "bury_printout",
     "bury_video",
     "note",
     "note_attempts",

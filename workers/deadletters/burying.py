@@ -7,7 +7,7 @@ from django.db import transaction
 
 from orders import driving
 from orders.invoices import printing
-from orders.models import Notification
+from orders.models import Notification, Printout
 from orders.notifications.telling import give_up
 from shop.version import CODE_VERSION
 from workers.deadletters.fingerprints import fingerprint, name_of
@@ -18,6 +18,7 @@ from workers.workflow import Step
 SIDE_DISHES = {Step.EMAIL: Notification.Channel.EMAIL, Step.SMS: Notification.Channel.SMS}
 DOCUMENTS = "documents.render"
 CLEAR_VIDEO = "bulk.clear_video"
+PRINTOUTS = "documents.printout"
 # Of a message that could not be read, so many characters are kept.
 _PAYLOAD = 100_000
 
@@ -50,6 +51,13 @@ def bury_documents(errors: Mapping[int, BaseException]) -> None:
             for order_id, error in errors.items()
         )
         printing.leave(errors)
+
+
+def bury_printout(printout: Printout, error: BaseException) -> None:
+    """Write a dead letter for a printout that could not be made; the desk has it tried again from its own page."""
+    letter = _letter(PRINTOUTS, error, stops_order=False)
+    letter.subject = f"{printout}: {printout.get_kind_display()} for {printout.by}"[:200]
+    letter.save()
 
 
 def bury_message(task: str, queue: str, payload: str, error: BaseException) -> None:

@@ -35,13 +35,20 @@ UPDATE orders_order o SET due_at = now(), drives = drives - 1, drives_total = dr
 FROM held WHERE o.id = held.id AND o.drives > 0
 """
 _ANY_DUE: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now())"
+# Whoever held it has not been heard of for longer than its lease. What counts as a drive is a renderer that begins.
 _CLAIM_DOCUMENTS: LiteralString = """
-UPDATE orders_document d
-SET due_at = now() + %(lease)s, drives = d.drives + 1, drives_total = d.drives_total + 1
+UPDATE orders_document d SET due_at = now() + %(lease)s, holder = NULL
 FROM (SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
       FOR NO KEY UPDATE SKIP LOCKED) AS due
 WHERE d.id = due.id
 RETURNING d.id, d.drives
+"""
+_CLAIM_PRINTOUTS: LiteralString = """
+UPDATE orders_printout p SET due_at = now() + %(lease)s, holder = NULL
+FROM (SELECT id FROM orders_printout WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
+      FOR NO KEY UPDATE SKIP LOCKED) AS due
+WHERE p.id = due.id
+RETURNING p.id
 """
 # Longer than ringing for a claim takes, the broker's time-outs included: then whoever claimed it has died.
 UNRUNG = timedelta(seconds=5)
@@ -97,6 +104,11 @@ def take_back_unrung() -> int:
 def claim_documents(limit: int, lease: timedelta) -> list[tuple[int, int]]:
     """Lease up to `limit` documents whose PDF is due; (id, drives) each."""
     return [(row[0], row[1]) for row in sql.rows(_CLAIM_DOCUMENTS, {"limit": limit, "lease": lease})]
+
+
+def claim_printouts(limit: int, lease: timedelta) -> list[int]:
+    """Lease up to `limit` printouts that are due; their ids."""
+    return [row[0] for row in sql.rows(_CLAIM_PRINTOUTS, {"limit": limit, "lease": lease})]
 
 
 def take_back(ids: Collection[int], wait: timedelta = timedelta(0)) -> None:

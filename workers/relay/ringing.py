@@ -29,6 +29,7 @@ from workers.relay.claiming import (
     any_due,
     claim_documents,
     claim_orders,
+    claim_printouts,
     forget_claim,
     take_all_back,
     take_back,
@@ -36,7 +37,7 @@ from workers.relay.claiming import (
 )
 from workers.relay.media import Media
 from workers.steps import LEADING_ON
-from workers.tasks import render_documents
+from workers.tasks import make_printout, render_documents
 from workers.workflow import Plan, Step, canvas, first, remaining
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ MAX_DRIVES = 3
 # Orders a batch, by how often they were driven without progress: whoever breaks its batch is found in two steps.
 BATCH_LIMITS = (100, 10, 1)
 DOCUMENTS_A_BATCH = 50
-DOCUMENT_LEASE = timedelta(minutes=5)
+DOCUMENT_LEASE = timedelta(seconds=20)  # to be begun; who begins takes a lease of its own
 QUIET = 2.0  # seconds without a due order after which PDFs are made; until then they are made for who asks
 POSTPONE = timedelta(seconds=2)
 TRIALS = 0.2  # seconds between looks at the breakers, and for claims of a relay that died
@@ -101,7 +102,9 @@ class Relay:
             reached(Point.RELAY_AFTER_CLAIM, [order.order_id for order in due])
             self._ring(due)
             self._last_due = monotonic()
-        elif not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
+        if not lengths[QueueName.DOCUMENTS]:
+            self._ring_printouts()
+        if not due and not lengths[QueueName.DOCUMENTS] and monotonic() > self._last_due + QUIET:
             self._ring_documents()
         return LINGER if len(due) >= BUSY else POLL
 
@@ -140,12 +143,24 @@ class Relay:
         return [order_id for order_id in ids if order_id not in waiting_still]
 
     def _ring_documents(self) -> None:
-        ids = [document_id for document_id, _ in claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE)]
-        if ids:
-            try:
+        claimed = claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE)
+        # Whose renderer died or failed goes by itself: it may be the one that did it.
+        batches = [[document_id] for document_id, drives in claimed if drives]
+        if fresh := [document_id for document_id, drives in claimed if not drives]:
+            batches.insert(0, fresh)
+        try:
+            for ids in batches:
                 render_documents.delay(ids)
-            except (BrokerError, RedisError) as error:
-                self._broker_is(there=False, why=error)
+        except (BrokerError, RedisError) as error:
+            self._broker_is(there=False, why=error)
+
+    def _ring_printouts(self) -> None:
+        """One at a time: somebody at the desk waits for it, and it gives way to no crowd but its queue's."""
+        try:
+            for printout_id in claim_printouts(1, DOCUMENT_LEASE):
+                make_printout.delay(printout_id)
+        except (BrokerError, RedisError) as error:
+            self._broker_is(there=False, why=error)
 
     def _ring_media(self) -> None:
         try:

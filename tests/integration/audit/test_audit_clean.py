@@ -18,6 +18,7 @@ NAMES = [
     "failed_orders",
     "notifications",
     "shipments",
+    "documents",
     "events",
     "nothing_uncommitted",
 ]
@@ -46,6 +47,7 @@ def test_orders_of_every_kind_leave_clean_books(shop: Shop) -> None:
         "failed_orders": 3,
         "notifications": 10,
         "shipments": 2,
+        "documents": 2,
         # placed 6, reserved 4, paid 2, shipped 2, completed 2, cancelled, declined, sold out
         "events": 19,
         # captured 2, declined, refunded; mails 5, texts 5; parcels 2

@@ -47,7 +47,7 @@ def test_the_command_tells_people_and_programs(new_ledgers: None, shop: Shop) ->
     report = json.loads(text)
     assert list(report) == ["clean", "checks"]
     assert report["clean"] is True
-    assert len(report["checks"]) == 8
+    assert len(report["checks"]) == 9
     assert report["checks"][0] == {"name": "accounted", "ok": True, "counted": 6, "problems": []}
 
     corrupt("UPDATE orders_order SET due_at = NULL WHERE id = %s", shop["placed"])
@@ -56,7 +56,7 @@ def test_the_command_tells_people_and_programs(new_ledgers: None, shop: Shop) ->
     assert "WRONG  accounted" in text
     assert f"Order {shop.number('placed')} is placed, and nothing is due for it" in text
     assert "Next: Are the relay and all worker pools running?" in text
-    assert "The books are not clean: 1 of 8 checks failed." in text
+    assert "The books are not clean: 1 of 9 checks failed." in text
 
     status, text = audit("--json")
     assert status == 1
@@ -66,7 +66,7 @@ def test_the_command_tells_people_and_programs(new_ledgers: None, shop: Shop) ->
 
     status, text = audit("--json", "--without-ledgers")
     assert status == 1
-    assert len(json.loads(text)["checks"]) == 7
+    assert len(json.loads(text)["checks"]) == 8
 
 
 def test_the_nightly_task_reports_what_is_wrong(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

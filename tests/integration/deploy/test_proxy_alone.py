@@ -32,6 +32,7 @@ def ask(tmp_path: Path, behind: int) -> Iterator[Ask]:
         "NGINX_TEMP": str(tmp_path),
         "NGINX_AWAY": str(AWAY),
         "NGINX_MEDIA": str(tmp_path / "media" / "public"),
+        "NGINX_FILES": str(tmp_path / "files"),
     }
     impatient = re.sub(
         r"proxy_read_timeout \w+;", "proxy_read_timeout 1s;", render(TEMPLATE.read_text(), values)

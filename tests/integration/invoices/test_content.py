@@ -1,14 +1,18 @@
 """What an invoice says: every line, tax by its rate, and sums that add up to what was charged."""
 
+import re
+
 import pytest
 from pytest_django import Settings
 
 from orders import driving
 from orders.invoices import issuing
 from orders.invoices.content import Content, content_of
+from orders.invoices.figures import invoiced
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.states import OrderStatus
+from orders.typesetting import breakable
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +40,8 @@ def invoice(*, currency: str = "GBP", method: str = "cod") -> Content:
     if method == "card":
         driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
     issuing.issue([order.pk])
-    return content_of(Document.objects.select_related("order").get(order=order), list(order.lines.all()))
+    document = Document.objects.select_related("order").get(order=order)
+    return content_of(document, invoiced(document, list(order.lines.all())))
 
 
 def test_it_has_every_line_with_net_tax_and_gross() -> None:
@@ -75,6 +80,14 @@ def test_it_names_seller_and_buyer_number_and_order(settings: Settings) -> None:
 def test_it_tells_what_is_paid_and_what_is_to_be_paid() -> None:
     assert invoice(method="card").payment == "Paid by card"
     assert "pay the carrier" in invoice(method="cod").note
+
+
+def test_words_that_are_longer_than_a_column_may_be_broken_and_no_others() -> None:
+    assert breakable("Cast iron kettle") == "Cast iron kettle"
+    long = "Donaudampfschifffahrtsgesellschaftskapitän"
+    broken = breakable(f"The {long}, {long}")
+    assert broken.replace("\N{ZERO WIDTH SPACE}", "") == f"The {long}, {long}"
+    assert max(len(piece) for piece in re.split(r"[\s\u200b]", broken)) == 12
 
 
 def test_a_currency_without_pence_has_none() -> None:

@@ -173,7 +173,7 @@ def test_tracking_and_invoice_are_linked_when_there_are_any(client: Client, orde
     html = page(client, order)
     assert "https://carrier.example/T1" in html
     assert invoice in html
-    response = client.get(invoice)
+    response = client.get(invoice, follow=True)
     assert response["Content-Type"] == "application/pdf"
     assert 'filename="INV-0000017.pdf"' in response["Content-Disposition"]
     assert b"".join(response).startswith(b"%PDF-")

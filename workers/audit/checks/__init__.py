@@ -2,6 +2,7 @@
 
 from workers.audit.checks import (
     accounted,
+    documents,
     events,
     failed_orders,
     money,
@@ -18,6 +19,7 @@ CHECKS = (
     failed_orders.CHECK,
     notifications.CHECK,
     shipments.CHECK,
+    documents.CHECK,
     events.CHECK,
     nothing_uncommitted.CHECK,
 )

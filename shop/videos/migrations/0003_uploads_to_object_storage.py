@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("videos", "0001_first")]
+    dependencies = [("videos", "0002_counted")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,72 @@
+"""Packing slips: a page an order with what goes into the parcel, for the orders of some days or for chosen ones."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import LiteralString
+
+from django.conf import settings
+
+from orders.models import Printout
+from orders.models.order import number_of
+from orders.printouts.recipes import Piece, Recipe, Row
+from orders.printouts.wording import address
+from orders.typesetting import breakable
+
+# The orders that leave the house: by day those whose parcel was asked for on it; chosen ones whatever their day. What
+# was cancelled or never paid is not packed.
+PACKED: LiteralString = """
+WITH packed AS (
+    SELECT o.id FROM orders_order o
+    WHERE o.id = ANY(%(orders)s) AND o.status IN ('reserved', 'paid', 'completed')
+    UNION ALL
+    SELECT o.id FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id
+    WHERE cardinality(%(orders)s::bigint[]) = 0 AND o.status IN ('reserved', 'paid', 'completed')
+      AND s.requested_at >= %(since)s::date::timestamp AT TIME ZONE 'UTC'
+      AND s.requested_at < (%(until)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+)
+"""
+_COUNTS = PACKED + "SELECT count(*) FROM packed"  # noqa: S608 (constants)
+_ROWS = (
+    PACKED
+    + """
+SELECT o.id, o.name, o.line1, o.line2, o.city, o.postcode, o.country, coalesce(s.carrier, ''),
+       coalesce(s.tracking_number, ''), l.sku, l.name, l.quantity
+FROM packed JOIN orders_order o ON o.id = packed.id JOIN orders_orderline l ON l.order_id = o.id
+LEFT JOIN orders_shipment s ON s.order_id = o.id
+ORDER BY o.id, l.position
+"""
+)
+_LINES_A_PIECE = 1_500  # some fifty pages
+
+
+def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
+    slips, lines, found = [], 0, False
+    for order_id, group in groupby(rows, key=lambda row: row[0]):
+        slip = _slip(order_id, list(group))
+        slips.append(slip)
+        found = True
+        lines += len(slip["lines"])  # type: ignore[arg-type]
+        if lines >= _LINES_A_PIECE:
+            yield _piece(slips)
+            slips, lines = [], 0
+    if slips or not found:
+        yield _piece(slips)
+
+
+def _piece(slips: list[dict[str, object]]) -> Piece:
+    return Piece({"seller": settings.SELLER.strip().splitlines(), "slips": slips}, len(slips))
+
+
+def _slip(order_id: int, rows: list[Row]) -> dict[str, object]:
+    _, name, line1, line2, city, postcode, country, carrier, tracking, *_ = rows[0]
+    return {
+        "order": number_of(order_id),
+        "to": address((name, line1, line2), city, postcode, country),
+        "carrier": f"{carrier} {tracking}".strip(),
+        "lines": [[breakable(row[9]), breakable(row[10]), f"{row[11]:,}"] for row in rows],
+        "pieces": f"{sum(row[11] for row in rows):,}",
+    }
+
+
+RECIPE = Recipe(_COUNTS, _ROWS, _pieces, Path(__file__).with_name("slips.typ"))

@@ -1,0 +1,69 @@
+"""Sets pages from typst templates. One compiler is kept a template in each process, because what it learns (fonts, the
+parsed template) makes the next page cheap.
+
+The fonts within the typst wheel have the letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Georgian and Armenian
+scripts; what they lack, Chinese, Japanese and Korean above all, comes from the machine's fonts. What a template is
+told are strings, which it sets as text and never evaluates, so nobody can write markup into an address.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import typst
+
+# Words longer than this may be broken, without a hyphen, after every so many letters.
+_LONG_WORD, _PIECE = 24, 12
+_BREAK_HERE = "\N{ZERO WIDTH SPACE}"
+# A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
+_compiling = Lock()
+
+
+def typeset(
+    template: Path,
+    inputs: Mapping[str, str],
+    standards: Sequence[Any],
+    moment: datetime,
+    *,
+    root: Path | None = None,
+) -> bytes:
+    """The PDF, of these standards ("a-2b"): the same bytes for the same inputs and moment. Raises typst.TypstError.
+
+    `root` is the folder within which the template may read pictures; its own if none is named.
+    """
+    with _compiling:
+        made: Any = _compiler(template, root or template.parent).compile(
+            format="pdf",
+            sys_inputs=dict(inputs),
+            pdf_standards=list(standards),
+            timestamp=int(moment.timestamp()),
+        )
+    if not isinstance(made, bytes):
+        raise TypeError(f"typst answered with {type(made).__name__} instead of one PDF of {template.name}")
+    return made
+
+
+def lacks_a_letter(error: typst.TypstError) -> bool:
+    """Whether it failed because no font has a letter, which an archival PDF may not leave out."""
+    return "could not be displayed with" in error.message
+
+
+def breakable(text: str) -> str:
+    """The text with places at which a word that is longer than its column may go on in the next line."""
+    if all(len(word) <= _LONG_WORD for word in text.split()):
+        return text
+    return " ".join(
+        _BREAK_HERE.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
+        if len(word) > _LONG_WORD
+        else word
+        for word in text.split(" ")
+    )
+
+
+@cache
+def _compiler(template: Path, root: Path) -> typst.Compiler:
+    """Made at the first page and not before: its threads would not survive a worker's fork."""
+    return typst.Compiler(input=template, root=root)
