@@ -10,22 +10,24 @@ A process holds one part in its memory, whatever the size of the file.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from botocore.exceptions import ClientError
-from storages.backends.s3 import S3Storage
 
 from shop.videos.keeping import names
 from shop.videos.keeping.lost import Lost
 from shop.videos.models import Upload
+
+if TYPE_CHECKING:
+    from storages.backends.s3 import S3Storage
 
 PART = 8 * 1024 * 1024  # bytes; S3 takes up to 10,000 parts, so files of up to 80 GB
 _MANY = 1_000  # objects that S3 deletes with one request
 
 
 class Bucket:
-    def __init__(self, storage: S3Storage) -> None:
+    def __init__(self, storage: "S3Storage") -> None:
         self._client = storage.connection.meta.client
         self._bucket = storage.bucket_name
         self._storage = storage
