@@ -118,7 +118,7 @@ def test_the_page_shows_all_there_is(
         "Order confirmation",
         "http://carrier.example/PX17",
         Document.objects.get().number,
-        reverse("invoice", args=[order.token]),
+        reverse("order_document", args=[order.token, Document.objects.get().number]),
         "Payment received",
         "gateway is away",
     ):
