@@ -17,6 +17,7 @@ from time import monotonic
 import psutil
 import pytest
 import redis
+from django.db import connection
 from django.utils import timezone
 
 from sandbox.stack.layout import ROOT
@@ -101,6 +102,8 @@ def relayed() -> Iterator[None]:
                 stop.wait(relay.turn())
         except Exception as error:
             trouble.append(error)
+        finally:
+            connection.close()
 
     thread = threading.Thread(target=turn)
     thread.start()

@@ -80,7 +80,9 @@ def letter_page(letter: DeadLetter, *, may_do: bool) -> dict[str, Any]:
     )
     plan = steps(remaining(facts_of([order.pk])[0])) if order else ()
     deeds = (
-        (["replay"] if order or letter.video_id else []) + ["discard", "note"] if may_do and letter.resolved_at is None else []
+        (["replay"] if order or letter.video_id else []) + ["discard", "note"]
+        if may_do and letter.resolved_at is None
+        else []
     )
     return {
         "title": f"{letter.task}: {_short(letter.error_class)}",

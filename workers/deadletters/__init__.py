@@ -16,7 +16,9 @@ from workers.deadletters.burying import (
 )
 from workers.deadletters.replaying import note, replay
 
-__all__ = ["CLEAR_VIDEO", "SIDE_DISHES",
+__all__ = [
+    "CLEAR_VIDEO",
+    "SIDE_DISHES",
     "bury",
     "bury_documents",
     "bury_message",

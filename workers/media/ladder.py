@@ -55,7 +55,7 @@ def rungs(width: int, height: int) -> list[Rung]:
         size, kbits = min((rung for rung in LADDER if rung[0] > short), default=LADDER[0])
         chosen.insert(0, (short, max(LADDER[-1][1] // 2, round(kbits * (short / size) ** 2))))
     return [
-        Rung(f"{size}p", _even(width * size / short), _even(height * size / short), kbits)
+        Rung(f"{size}p", _even(width * size / short, width), _even(height * size / short, height), kbits)
         for size, kbits in chosen
     ]
 
@@ -124,5 +124,6 @@ def sound_output(file: Path, duration_ms: int) -> list[str]:
     ]
 
 
-def _even(pixels: float) -> int:
-    return max(2, round(pixels / 2) * 2)
+def _even(pixels: float, most: int) -> int:
+    """To the nearest even number, which the encoder wants, and no larger than the source."""
+    return max(2, min(round(pixels / 2) * 2, most // 2 * 2))
