@@ -61,7 +61,7 @@ def frames(file: Path) -> list[float]:
     """When each frame is shown, in seconds, that there are in the file."""
     with av.open(str(file)) as container:
         stream = container.streams.video[0]
-        return [float(frame.pts * stream.time_base) for frame in container.decode(stream)]
+        return [frame.time for frame in container.decode(stream) if frame.time is not None]
 
 
 def facts(file: Path) -> dict[str, Any]:
@@ -71,6 +71,6 @@ def facts(file: Path) -> dict[str, Any]:
         return {
             "width": picture.codec_context.width,
             "height": picture.codec_context.height,
-            "seconds": container.duration / av.time_base,
+            "seconds": (container.duration or 0) / av.time_base,
             "sounds": len(container.streams.audio),
         }

@@ -137,7 +137,7 @@ def test_killed_ten_times_it_is_made_all_the_same(worker: Worker, media_root: Pa
                 lambda: worker.child() if worker.encoders() or at_its_end(video) else None, "an encoder", 30
             )
             until = monotonic() + dice.uniform(0, 0.6)
-            wait_for(lambda: True if monotonic() > until else None, "a random moment")
+            wait_for(lambda until=until: True if monotonic() > until else None, "a random moment")  # type: ignore[misc]
             if dice.random() < 0.3:
                 worker.process.kill()
                 worker.process.wait()
@@ -161,7 +161,7 @@ def test_killed_ten_times_it_is_made_all_the_same(worker: Worker, media_root: Pa
     assert done.items() <= dict(Segment.objects.filter(video=video).values_list("number", "encodes")).items()
     assert facts(published_folder(video) / "fallback.mp4")["seconds"] == pytest.approx(24, abs=0.1)
     assert {name.split("/")[0] for name in files_under(media_root)} == {"public"}
-    assert not [path for path in (media_root / "public").rglob(".*")]
+    assert not list((media_root / "public").rglob(".*"))
     assert not DeadLetter.objects.exists()
     assert not worker.encoders()
     assert kills >= 5

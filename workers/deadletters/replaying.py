@@ -92,7 +92,7 @@ def reopen(letters: Collection[DeadLetter]) -> None:
 
 def _taken_up(letter: DeadLetter) -> bool:
     """Have the letter's video made, or cleared away, after all. False if it cannot be, or was taken up already."""
-    video = Video.objects.get(pk=letter.video_id)
+    video = Video.objects.get(dead_letters=letter)
     if video.state in Video.UNDER_WAY:
         return True  # with another letter of it
     if letter.task != CLEAR_VIDEO:

@@ -124,13 +124,14 @@ def _follow(
     until, next_beat = time.monotonic() + limits.clock, time.monotonic() + BEAT
     rest = b""
     with selectors.DefaultSelector() as pipes:
-        for pipe in (cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)):
+        for one in (process.stdout, process.stderr):
+            pipe = cast(IO[bytes], one)
             os.set_blocking(pipe.fileno(), False)
             pipes.register(pipe, selectors.EVENT_READ)
         while pipes.get_map():
             for key, _ in pipes.select(max(0.0, min(next_beat, until) - time.monotonic())):
-                pipe = key.fileobj
-                content = _read(pipe)  # type: ignore[arg-type] # they are the two above
+                pipe = cast(IO[bytes], key.fileobj)
+                content = _read(pipe)
                 if content == b"":
                     pipes.unregister(pipe)
                 elif pipe is process.stdout:

@@ -117,7 +117,7 @@ def sound_output(file: Path, duration_ms: int) -> list[str]:
     )
     return [
         *("-map", "0:a:0", *_NAMELESS, "-af", graph),
-        *("-c:a", "aac", "-b:a", f"{AUDIO_KBITS}k", "-ac", "2", "-ar", str(AUDIO_RATE)),
+        *("-c:a", "aac", "-aac_coder", "fast", "-b:a", f"{AUDIO_KBITS}k", "-ac", "2", "-ar", str(AUDIO_RATE)),
         *("-f", "mp4", "-use_editlist", "0", "-avoid_negative_ts", "make_zero"),
         *("-movflags", "empty_moov+default_base_moof+skip_trailer"),
         *("-frag_duration", str(KEY_SECONDS * 1_000_000), str(file)),

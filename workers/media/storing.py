@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -220,11 +221,20 @@ class BucketStore(Store):
 
 def while_beating(lease: Lease, work: Callable[[], object]) -> None:
     """Do what may take long, and say each second that the row is still held. Raises what `work` or a beat raises."""
-    with ThreadPoolExecutor(1) as thread:
-        doing = thread.submit(work)
+    doing = _thread().submit(work)
+    try:
         while not wait([doing], timeout=_SECOND).done:
             lease.tick()
-        doing.result()
+    finally:
+        wait([doing])
+    doing.result()
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """One a process, made after its fork, and idle while anything else runs: a bucket's client is made for each thread
+    anew, which costs more than most of what it is then asked."""
+    return ThreadPoolExecutor(1, "storing")
 
 
 def _to_disk(folder: Path, lease: Lease) -> None:

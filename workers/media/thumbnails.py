@@ -39,7 +39,8 @@ def layout(rung: Rung, keys: int) -> Sheets:
 
 def sheets_output(sheets: Sheets, folder: Path) -> list[str]:
     """ffmpeg's arguments to make the sheets of an input whose key frames alone are decoded."""
-    graph = f"select=not(mod(n\\,{sheets.step})),scale={sheets.width}:{sheets.height},tile={sheets.across}x{sheets.down}"
+    size, tiles = f"{sheets.width}:{sheets.height}", f"{sheets.across}x{sheets.down}"
+    graph = f"select=not(mod(n\\,{sheets.step})),scale={size},tile={tiles}"
     quality = ("-q:v", "5", "-fps_mode", "passthrough", "-threads", "1")
     return ["-vf", graph, *quality, "-f", "image2", str(folder / "thumbnails-%02d.jpg")]
 

@@ -39,7 +39,7 @@ class Broker:
 
     def length(self, queue: QueueName) -> int:
         """Messages waiting in this queue. Raises redis.RedisError."""
-        return int(self._redis.llen(queue.value))  # type: ignore[arg-type] # the client is not asynchronous
+        return int(self._redis.llen(queue.value))
 
     def remember(self) -> None:
         self._redis.set(_REMEMBERS, "1")

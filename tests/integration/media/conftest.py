@@ -1,4 +1,4 @@
-"""A MEDIA_ROOT of the test's own, and the pipeline in this process: what the relay would ring for, one after the other."""
+"""A MEDIA_ROOT of the test's own, and the pipeline in this process: what is due, one after the other."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

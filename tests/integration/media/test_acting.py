@@ -1,6 +1,7 @@
 """Cancelling at any moment, trying again, replacing without a gap."""
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -22,7 +23,7 @@ from workers.models import DeadLetter
 pytestmark = pytest.mark.django_db(transaction=True)
 
 STATES = {
-    "waiting": lambda video: True,
+    "waiting": lambda video: video.state == Video.State.WAITING,
     "encoding": lambda video: video.state == Video.State.ENCODING,
     "half encoded": lambda video: video.segments.filter(done_at__isnull=False).exists(),
     "joining": lambda video: video.state == Video.State.JOINING,
@@ -204,7 +205,7 @@ def test_progress_is_told_to_the_second(film: Path) -> None:
     drive(video, until=STATES["encoding"])
     assert progress_of(video).words == "Encoding, 0 of 4 s"
     Segment.objects.filter(video=video, number=1).update(encoded_ms=1_400)
-    Video.objects.update(started_at=timezone.now() - timezone.timedelta(seconds=14))
+    Video.objects.update(started_at=timezone.now() - timedelta(seconds=14))
     told = progress_of(video)
     assert (told.done, told.total, told.estimate) == (1, 4, 26)
     assert told.words == "Encoding, 1 of 4 s, about 25 s left"

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,27 +38,27 @@ def test_a_video_is_made(tmp_path: Path, media_root: Path) -> None:
     assert all(name.startswith("public/") for name in files_under(media_root))  # source and work are gone
 
 
-SOURCES = {
-    "29.97 frames a second": dict(rate="30000/1001"),
-    "23.976 frames a second": dict(rate="24000/1001"),
-    "key frames far apart": dict(picture=(*X264, "-g", "500")),
-    "B-frames and open GOPs": dict(
-        picture=("-c:v", "libx264", "-preset", "fast", "-x264-params", "open-gop=1:keyint=40:bframes=4")
-    ),
-    "10 bit": dict(picture=("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")),
-    "odd size": dict(size="131x97", picture=(*X264, "-pix_fmt", "yuv444p")),
-    "portrait": dict(size="96x128"),
-    "no sound": dict(sound=False),
-    "VP9 in WebM": dict(
-        picture=("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
-        more=("-c:a", "libopus"),
-        ending="webm",
-    ),
-    "Matroska": dict(ending="mkv"),
-    "fragmented": dict(more=("-movflags", "frag_keyframe+empty_moov")),
-    "begins late": dict(more=("-output_ts_offset", "7.5"), ending="mkv"),
-    "frames at odd times": dict(
-        picture=(
+SOURCES: dict[str, dict[str, Any]] = {
+    "29.97 frames a second": {"rate": "30000/1001"},
+    "23.976 frames a second": {"rate": "24000/1001"},
+    "key frames far apart": {"picture": (*X264, "-g", "500")},
+    "B-frames and open GOPs": {
+        "picture": ("-c:v", "libx264", "-preset", "fast", "-x264-params", "open-gop=1:keyint=40:bframes=4")
+    },
+    "10 bit": {"picture": ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")},
+    "odd size": {"size": "131x97", "picture": (*X264, "-pix_fmt", "yuv444p")},
+    "portrait": {"size": "96x128"},
+    "no sound": {"sound": False},
+    "VP9 in WebM": {
+        "picture": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
+        "more": ("-c:a", "libopus"),
+        "ending": "webm",
+    },
+    "Matroska": {"ending": "mkv"},
+    "fragmented": {"more": ("-movflags", "frag_keyframe+empty_moov")},
+    "begins late": {"more": ("-output_ts_offset", "7.5"), "ending": "mkv"},
+    "frames at odd times": {
+        "picture": (
             "-vf",
             "setpts=PTS+0.004*mod(N\\,7)/TB",
             "-fps_mode",
@@ -68,10 +69,10 @@ SOURCES = {
             "-enc_time_base",
             "1:90000",
         )
-    ),
-    "a pause of seconds": dict(
-        picture=("-vf", "setpts=if(gt(N\\,60)\\,PTS+2.3/TB\\,PTS)", "-fps_mode", "vfr", *X264, "-g", "25")
-    ),
+    },
+    "a pause of seconds": {
+        "picture": ("-vf", "setpts=if(gt(N\\,60)\\,PTS+2.3/TB\\,PTS)", "-fps_mode", "vfr", *X264, "-g", "25")
+    },
 }
 
 
@@ -80,7 +81,7 @@ def test_no_frame_is_lost_or_moved(source: str, tmp_path: Path) -> None:
     """Every frame of the source is there once, at its time, and no other."""
     options = dict(SOURCES[source])
     ending = options.pop("ending", "mp4")
-    file = clip(tmp_path / f"source.{ending}", 5, **options)  # type: ignore[arg-type]
+    file = clip(tmp_path / f"source.{ending}", 5, **options)
     video, folder = made(file)
     original = frames(file)
     assert Segment.objects.filter(video=video, number__gt=0).count() > 1

@@ -97,7 +97,7 @@ def test_a_playlist_points_into_one_file() -> None:
 def test_the_master_begins_with_the_middle_and_names_the_sound() -> None:
     pictures = [(rung, track(rung.name, Piece(700, 100_000, 0.0, 4.0))) for rung in rungs(1920, 1080)]
     said = stitching.master(pictures, track("sound", Piece(700, 10_000, 0.0, 4.0)), 29.97)
-    assert [line for line in said.splitlines() if line.endswith("p.m3u8")][0] == "480p.m3u8"
+    assert next(line for line in said.splitlines() if line.endswith("p.m3u8")) == "480p.m3u8"
     assert said.count('AUDIO="sound"') == 4
     assert "BANDWIDTH=220000" in said
 

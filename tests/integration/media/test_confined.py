@@ -1,0 +1,121 @@
+"""What reads files from outside is locked up, and never outlives whoever began it."""
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pytest_django import Settings
+
+from tests.waiting import wait_for
+from workers.media import confined, ffmpeg
+from workers.media.confined import Limits
+from workers.media.leases import Lost
+
+LIMITS = Limits(cpu=30, clock=60, file=1 << 20)
+
+
+class Lead:
+    """A row that is held until `lost`."""
+
+    def __init__(self, valid: float = 60) -> None:
+        self.valid_until = time.monotonic() + valid
+        self.lost = False
+        self.beats = 0
+
+    def beat(self) -> None:
+        self.beats += 1
+        if self.lost:
+            raise Lost("cancelled")
+
+
+def running() -> list[psutil.Process]:
+    """The programs of this test that live."""
+    children = psutil.Process().children()
+    return [one for one in children if one.status() != psutil.STATUS_ZOMBIE and "-I" in one.cmdline()]
+
+
+def python(script: str, limits: Limits = LIMITS, lead: Lead | None = None) -> tuple[confined.Ended, str]:
+    heard = bytearray()
+    ended = confined.run([sys.executable, "-I", "-c", script], limits, lead or Lead(), heard.extend)
+    return ended, heard.decode()
+
+
+def test_it_stands_back_and_knows_nothing() -> None:
+    _, said = python(
+        "import os, resource; print(os.sched_getscheduler(0), os.nice(0), sorted(os.environ), os.getpgid(0) == os.getpid(),"
+        " resource.getrlimit(resource.RLIMIT_CPU)[0], resource.getrlimit(resource.RLIMIT_FSIZE)[0])"
+    )
+    assert said.strip() == f"{os.SCHED_IDLE} 19 ['LANG', 'PATH'] True 30 {1 << 20}"
+
+
+def may_make_a_network() -> bool:
+    """Whether the kernel lets somebody without rights have a network namespace of its own."""
+    return os.system("unshare --user --net true 2>/dev/null") == 0  # noqa: S605, S607
+
+
+def test_it_has_no_network() -> None:
+    """Where the kernel allows it; elsewhere the list of protocols is what is left."""
+    ended, _ = python("import socket; socket.create_connection(('127.0.0.1', 9), timeout=2)")
+    _, said = python(
+        "import os; print(os.listdir('/proc/self/net'), open('/proc/net/dev').read().count(':'))"
+    )
+    assert ended.status != 0
+    if may_make_a_network():
+        assert said.strip().endswith(" 1")  # the loopback alone, and that is down
+
+
+def test_it_may_not_use_more_than_it_is_given(tmp_path: Path) -> None:
+    assert (
+        python("bytearray(5 << 30)", Limits(cpu=9, clock=9, file=9, memory=1 << 30))[0].said[-1]
+        == "MemoryError"
+    )
+    assert python("while True: pass", Limits(cpu=1, clock=30, file=9))[0].status in (-24, -9)
+    ended, _ = python(f"open({str(tmp_path / 'a')!r}, 'wb').write(bytes(3 << 20))")
+    assert ended.status != 0
+    assert (tmp_path / "a").stat().st_size <= 1 << 20
+    with pytest.raises(confined.TooLong):
+        python("import time; time.sleep(60)", Limits(cpu=9, clock=0.5, file=9))
+    assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY  # of this process
+
+
+def test_what_is_lost_is_killed() -> None:
+    lead = Lead()
+    lead.lost = True
+    with pytest.raises(Lost):
+        python("import time; time.sleep(60)", lead=lead)
+    assert lead.beats == 1
+    assert not running()
+
+
+def test_what_nobody_can_ask_about_is_killed() -> None:
+    """The database hangs: no beat comes back, and the lease runs out."""
+
+    class Hanging(Lead):
+        def beat(self) -> None:
+            wait_for(lambda: None if running() else True, "the program to be killed meanwhile", 10)
+
+    ended, _ = python("import time; time.sleep(60)", lead=Hanging(valid=1.5))
+    assert ended.status == -9
+
+
+def test_it_talks_as_much_as_it_likes() -> None:
+    ended, said = python("import sys; print('a' * 3_000_000); print('b\\n' * 100_000, file=sys.stderr)")
+    assert (ended.status, len(said)) == (0, 3_000_001)
+    assert len(ended.said) <= 60
+
+
+@pytest.mark.parametrize(
+    "options", [{"concurrency": 2}, {"autoscale": "2,1"}, {"autoscale": (2, 1), "concurrency": 1}]
+)
+def test_the_processors_are_shared(
+    options: dict[str, object], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "_processes", 1)
+    ffmpeg.share_processors(options=options)
+    assert ffmpeg.threads() == max(1, len(os.sched_getaffinity(0)) // 2)
+    settings.MEDIA_THREADS = 3
+    assert ffmpeg.threads() == 3
