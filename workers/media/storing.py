@@ -4,12 +4,9 @@
               videos/<token>/work/00001/…         a finished segment, whole or not there
     public    videos/<token>/…                    what is published, whole or not there
 
-On a disk a folder becomes whole by one rename. A bucket knows no folders: there an object that is put last says so.
-ffmpeg works on files, so with a bucket a node fetches a source once, for all its processes, into MEDIA_ROOT/scratch.
+On a disk a folder becomes whole by one rename. What is another in a bucket is told in bucket.py.
 """
 
-import fcntl
-import mimetypes
 import os
 import shutil
 from abc import ABC, abstractmethod
@@ -18,24 +15,17 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from django.conf import settings
-from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import storages
+from django.utils.module_loading import import_string
 
 from shop.videos.models import Video
 from workers.media.leases import Lease
 
-# What a bucket is told of our files, where Python does not know it by itself.
-for _ending, _type in (
-    (".m4s", "video/mp4"),
-    (".m3u8", "application/vnd.apple.mpegurl"),
-    (".vtt", "text/vtt"),
-):
-    mimetypes.add_type(_type, _ending)
+T = TypeVar("T")
 
-_WHOLE = "whole"  # the object of a bucket that says that all others of its folder are there
-MASTER = "master.m3u8"  # ... and the one of a published folder
+MASTER = "master.m3u8"  # where this is published, all is
 _SECOND = 1.0
 
 
@@ -97,7 +87,9 @@ def store_of(video: Video, lease: Lease) -> Store:
     try:
         storages["default"].path(video.source or "any")
     except NotImplementedError:
-        return BucketStore(video, lease)
+        # By its name: whoever has a disk need not load what speaks with buckets.
+        bucket: type[Store] = import_string("workers.media.bucket.BucketStore")
+        return bucket(video, lease)
     return DiskStore(video, lease)
 
 
@@ -155,71 +147,7 @@ class DiskStore(Store):
         return self._public.with_name(f".{self._public.name}")
 
 
-class BucketStore(Store):
-    """In a bucket; each node has a folder for what it needs as a file."""
-
-    def __init__(self, video: Video, lease: Lease) -> None:
-        super().__init__(video, lease)
-        self._private, self._public = storages["default"], storages["public"]
-        self._scratch = Path(settings.MEDIA_ROOT, "scratch", str(video.token))
-
-    def source(self) -> Path:
-        """Fetched by the first process of this node that asks; the others wait for it."""
-        self._sweep()
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        file = self._scratch / "source"
-        with (self._scratch / "lock").open("w") as lock:
-            while_beating(self.lease, lambda: fcntl.flock(lock, fcntl.LOCK_EX))
-            if not file.exists():
-                fetched = self._scratch / "fetching"
-                while_beating(self.lease, lambda: _fetch(self._private, self.video.source, fetched))
-                fetched.rename(file)
-        return file
-
-    def has(self, number: int) -> bool:
-        return self._private.exists(f"{self._segment(number)}/{_WHOLE}")
-
-    def keep(self, number: int, folder: Path) -> None:
-        while_beating(self.lease, lambda: _put_all(self._private, folder, self._segment(number), ""))
-        mark = folder / _WHOLE
-        mark.touch()
-        _put(self._private, mark, f"{self._segment(number)}/{_WHOLE}")
-
-    def part(self, number: int, name: str, desk: Path, /) -> Path:
-        file = desk / "part"  # one at a time
-        while_beating(self.lease, lambda: _fetch(self._private, f"{self._segment(number)}/{name}", file))
-        return file
-
-    def is_published(self) -> bool:
-        return self._public.exists(f"{self.folder}/{MASTER}")
-
-    def publish(self, folder: Path) -> None:
-        while_beating(self.lease, lambda: _put_all(self._public, folder, self.folder, MASTER))
-        _put(self._public, folder / MASTER, f"{self.folder}/{MASTER}")
-
-    def clear(self, *, public: bool) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        while_beating(self.lease, lambda: _delete_all(self._private, self.folder))
-        if public:
-            while_beating(self.lease, lambda: _delete_all(self._public, self.folder))
-
-    def _room(self) -> Path:
-        return self._scratch
-
-    def _segment(self, number: int) -> str:
-        return f"{self.folder}/work/{number:05d}"
-
-    def _sweep(self) -> None:
-        """Throw away what this node has fetched of videos that are not under way any more."""
-        here = {path.name for path in self._scratch.parent.glob("*")}
-        wanted = Video.objects.filter(token__in=here, state__in=Video.UNDER_WAY).values_list(
-            "token", flat=True
-        )
-        for name in here - {str(token) for token in wanted}:
-            shutil.rmtree(self._scratch.parent / name, ignore_errors=True)
-
-
-def while_beating(lease: Lease, work: Callable[[], object]) -> None:
+def while_beating(lease: Lease, work: Callable[[], T]) -> T:
     """Do what may take long, and say each second that the row is still held. Raises what `work` or a beat raises."""
     doing = _thread().submit(work)
     try:
@@ -227,7 +155,7 @@ def while_beating(lease: Lease, work: Callable[[], object]) -> None:
             lease.tick()
     finally:
         wait([doing])
-    doing.result()
+    return doing.result()
 
 
 @cache
@@ -250,28 +178,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _fetch(storage: Storage, name: str, target: Path) -> None:
-    with storage.open(name) as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, 1 << 22)
-
-
-def _put(storage: Storage, file: Path, name: str) -> None:
-    with file.open("rb") as content:
-        storage.save(name, File(content))
-
-
-def _put_all(storage: Storage, folder: Path, name: str, but: str) -> None:
-    for file in sorted(folder.iterdir()):
-        if file.name != but:
-            _put(storage, file, f"{name}/{file.name}")
-
-
-def _delete_all(storage: Storage, folder: str) -> None:
-    """Everything under this folder; what says that it is whole goes first."""
-    folders, files = storage.listdir(folder)
-    for file in sorted(files, key=lambda file: file not in (_WHOLE, MASTER)):
-        storage.delete(f"{folder}/{file}")
-    for inner in folders:
-        _delete_all(storage, f"{folder}/{inner}")
