@@ -29,8 +29,9 @@ WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND source <> ''
 
 
 def cancel(video: Video, by: str) -> bool:
-    """Stop making this video and throw away what there is of it; False if there was nothing to stop."""
-    under_way = [state.value for state in Video.UNDER_WAY]
+    """Stop making this video, or give up one that failed, and throw away what there is of it; False if there was
+    nothing to stop."""
+    under_way = [state.value for state in (*Video.UNDER_WAY, Video.State.FAILED)]
     return bool(sql.count(_CANCEL, {"id": video.pk, "why": f"Cancelled by {by}.", "under_way": under_way}))
 
 

@@ -1,7 +1,7 @@
 """How far a video is, to the second, and when it will be ready: for people who wait.
 
-The estimate is as simple as it can be: what is left goes on as what is done went, waiting included. It is not given
-before there is something to go by.
+The estimate is as simple as it can be: what is left goes on as what was done since it was taken up, waiting included.
+It is not given before there is something to go by.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ _ENOUGH_MS = 1_000
 
 _ENCODED: LiteralString = """
 SELECT coalesce(sum(s.encoded_ms), 0)::bigint, coalesce(sum(s.end_ms - s.start_ms), 0)::bigint,
+       coalesce(sum(s.encoded_ms) FILTER (WHERE s.done_at IS NULL OR s.done_at >= v.started_at), 0)::bigint,
        extract(epoch FROM now() - v.started_at)::float
 FROM videos_video v LEFT JOIN videos_segment s ON s.video_id = v.id AND s.number > 0
 WHERE v.id = %(id)s GROUP BY v.id
@@ -42,15 +43,15 @@ def progress_of(video: Video) -> Progress:
         seconds = (video.duration_ms or 0) // 1_000
         words = f"{state.label}. {video.problem}".strip() if video.problem else state.label
         return Progress(state, seconds if percent else 0, seconds, percent, None, words)
-    [(done_ms, total_ms, since)] = sql.rows(_ENCODED, {"id": video.pk})
+    [(done_ms, total_ms, of_late_ms, since)] = sql.rows(_ENCODED, {"id": video.pk})
     if state is Video.State.JOINING:
         seconds = total_ms // 1_000
         return Progress(state, seconds, seconds, 99, None, "Encoded, being put together")
     if state is Video.State.WAITING or not total_ms:
         return Progress(state, 0, 0, 0, None, "Uploaded, waiting to be looked at")
     estimate = None
-    if done_ms >= _ENOUGH_MS and since:
-        estimate = max(1, round((total_ms - done_ms) * since / done_ms))
+    if of_late_ms >= _ENOUGH_MS and since:
+        estimate = max(1, round((total_ms - done_ms) * since / of_late_ms))
     done, total = done_ms // 1_000, -(-total_ms // 1_000)
     words = f"Encoding, {done} of {total} s"
     if estimate is not None:

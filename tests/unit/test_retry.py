@@ -23,7 +23,7 @@ PROVIDERS = st.sampled_from(sorted(set(POLICIES) - {QueueName.INVENTORY}))
 
 
 def test_every_queue_that_orders_pass_through_has_a_policy() -> None:
-    assert set(POLICIES) == set(ORDER_QUEUES)
+    assert set(POLICIES) == {*ORDER_QUEUES, QueueName.MEDIA}
 
 
 @given(QUEUES, st.integers(1, 1_000))

@@ -1,7 +1,8 @@
 """Runs a program that reads what comes from outside (ffmpeg, the prober), locked up and always on the lead.
 
 - Limits on processor time, memory, the size of a file it writes, and time by the clock; a process group of its own.
-- No network: a user and network namespace of its own, where the kernel lets us make one (docs/operations.md).
+- No network: the kernel refuses it every socket (seccomp), and where we may make one it has a network namespace of its
+  own, in which there is nobody.
 - No environment: it knows no password. No new privileges.
 - It stands back for everybody: nice 19 and SCHED_IDLE, with which the disk's idle class comes.
 - It never outlives whoever started it: the kernel kills it when this process dies (PR_SET_PDEATHSIG), and this process
@@ -11,10 +12,12 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import selectors
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -26,12 +29,47 @@ from typing import IO, Protocol, cast
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_SECCOMP_MODE_FILTER = 2
 
 BEAT = 1.0  # seconds between beats
 _WATCH = 0.25  # seconds between looks of the thread
 _SAID = 60  # lines of complaints that are kept
 _LINE = 500  # characters of each
+
+
+# By machine: how the kernel names its calls (AUDIT_ARCH_…), and the number of socket(2).
+_MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+_IO_URING_SETUP = 425  # makes sockets too
+
+
+def _no_sockets() -> bytes:
+    """The filter of system calls, as the kernel reads it (linux/filter.h); empty for a machine that is not known."""
+    if os.uname().machine not in _MACHINES:
+        return b""
+    machine, socket = _MACHINES[os.uname().machine]
+    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
+    return b"".join(
+        struct.pack("HBBI", *line)
+        for line in (
+            (load, 0, 0, 4),
+            (equal, 0, 5, machine),  # calls of another kind of machine are refused
+            (load, 0, 0, 0),
+            (at_least, 3, 0, 0x40000000),  # and so are those of x32
+            (equal, 2, 0, socket),
+            (equal, 1, 0, _IO_URING_SETUP),
+            (answer, 0, 0, 0x7FFF0000),  # allowed
+            (answer, 0, 0, 0x00050000 | errno.EPERM),
+        )
+    )
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("lines", ctypes.c_char_p)]
+
+
+_LINES = _no_sockets()
+_FILTER = _Filter(len(_LINES) // 8, _LINES)
 
 
 class Orphaned(Exception):
@@ -178,8 +216,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 def _confine(limits: Limits, parent: int) -> None:
     """In the child, before it becomes the program: from here on nothing may be imported or waited for."""
-    # Refused in many a container; what is left then is the list of protocols that ffmpeg is given.
-    _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)  # refused in many a container; the filter is not
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     cpu = max(1, int(limits.cpu))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
@@ -193,3 +230,5 @@ def _confine(limits: Limits, parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)  # it died before we could be told
+    if _LINES and _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(_FILTER), 0, 0):
+        os._exit(1)

@@ -38,6 +38,10 @@ UPDATE videos_video
 SET state = 'failed', problem = %(why)s, ended_at = now(), holder = NULL, due_at = NULL, drives = 0
 WHERE id = %(video)s AND state IN ('waiting', 'encoding', 'joining')
 """
+# Nothing looks at these until the video is tried again.
+_SHELVE: LiteralString = """
+UPDATE videos_segment SET due_at = NULL WHERE video_id = %(video)s AND done_at IS NULL AND holder IS NULL
+"""
 _LEAVE_UNCLEARED: LiteralString = "UPDATE videos_video SET holder = NULL, due_at = NULL WHERE id = %(video)s"
 _LOOK_AGAIN: LiteralString = """
 UPDATE videos_video SET holder = NULL, drives = 0, due_at = now() + interval '0.2 s'
@@ -80,6 +84,7 @@ def give_up(task: str, video_id: int, error: BaseException) -> None:
             sql.count(_LEAVE_UNCLEARED, {"video": video_id})
         elif not sql.count(_FAIL, {"video": video_id, "why": _for_people(error)}):
             return  # it was cancelled meanwhile
+        sql.count(_SHELVE, {"video": video_id})
         deadletters.bury_video(task, video_id, error)
 
 

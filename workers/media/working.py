@@ -41,7 +41,7 @@ SET state = 'encoding', duration_ms = %(duration_ms)s, width = %(width)s, height
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
 """
 _RESUMED: LiteralString = """
-UPDATE videos_video SET state = 'encoding', holder = NULL, due_at = NULL, drives = 0
+UPDATE videos_video SET state = 'encoding', started_at = now(), holder = NULL, due_at = NULL, drives = 0
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
 """
 _DUE_AGAIN: LiteralString = """

@@ -183,6 +183,17 @@ def test_a_retry_that_succeeds_settles_the_letter(film: Path) -> None:
     assert DeadLetter.objects.get().resolution == "the video was made after all"
 
 
+def test_a_video_that_failed_may_be_given_up(film: Path, media_root: Path) -> None:
+    video = drive(uploaded(film), until=STATES["half encoded"])
+    performing.give_up("media.encode", video.pk, RuntimeError("boom"))
+    drive(video)
+    assert files_under(media_root)  # kept, for it may be tried again
+    assert acting.cancel(video, "ada")
+    drive(video)
+    assert video.state == Video.State.CANCELLED
+    assert not files_under(media_root)
+
+
 def test_a_full_disk_is_waited_for(film: Path, media_root: Path) -> None:
     """The work's folder is a file: as with a full disk, nothing can be written for now."""
     video = drive(uploaded(film), until=STATES["encoding"])
