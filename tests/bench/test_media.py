@@ -33,7 +33,7 @@ def test_the_bench_of_videos_in_its_short_form(tmp_path: Path) -> None:
     assert all(seconds > 0 for seconds in found["one_clip"]["seconds"])
     assert found["rush_beside_videos"]["post_p99_ms"]["ratio"] > 0
     assert found["spread"]["speed_up"] > 0
-    assert len(found["targets"]) == 4
+    assert len(found["targets"]) == 6
     assert "target" in done.stdout
 
 

@@ -31,7 +31,6 @@ from tests.integration.media.conftest import (  # noqa: F401 (fixtures)
     published_folder,
 )
 from tests.waiting import wait_for
-from workers.media.leases import LEASE
 from workers.models import DeadLetter
 from workers.queues import QueueName
 from workers.relay.ringing import Relay
@@ -175,16 +174,14 @@ def test_it_goes_on_within_thirty_seconds_from_where_it_was(worker: Worker, tmp_
         child = worker.child()
         assert child
         child.kill()
-        killed = monotonic()
-        held = Segment.objects.filter(video=video, holder__isnull=False, done_at=None).values_list(
-            "pk", flat=True
+        [lost] = Segment.objects.filter(video=video, holder__isnull=False, done_at=None)
+        done = dict(Segment.objects.filter(video=video, done_at__isnull=False).values_list("pk", "encodes"))
+        wait_for(
+            lambda: Segment.objects.filter(pk=lost.pk, encodes=2).first(), "another to take it up", seconds=30
         )
-        lost = list(held)
         wait_for(lambda: at_its_end(video), "the video to be made")
     assert video.state == Video.State.PUBLISHED
-    resumed = Segment.objects.filter(pk__in=lost, encodes=2)
-    assert [segment.pk for segment in resumed] == lost
-    assert monotonic() - killed < LEASE.total_seconds() + 30
+    assert done.items() <= dict(Segment.objects.filter(video=video).values_list("pk", "encodes")).items()
 
 
 def test_a_worker_told_to_end_gives_back_what_it_had(worker: Worker, tmp_path: Path) -> None:
@@ -194,7 +191,9 @@ def test_a_worker_told_to_end_gives_back_what_it_had(worker: Worker, tmp_path: P
     worker.process.send_signal(signal.SIGQUIT)
     worker.process.wait(30)
     wait_for(lambda: None if worker.encoders() else True, "its encoder to be gone", 3)
-    assert video.segments.filter(done_at=None).exists()
+    left = video.segments.filter(done_at=None)
+    assert left.exists()
+    assert not left.filter(holder__isnull=False).exists()
 
 
 def test_a_doubled_message_does_nothing(worker: Worker, broker: redis.Redis, tmp_path: Path) -> None:
@@ -203,10 +202,12 @@ def test_a_doubled_message_does_nothing(worker: Worker, broker: redis.Redis, tmp
         stop = threading.Event()
 
         def double() -> None:
-            """Whatever is rung is rung once more, all the time."""
-            while not stop.wait(0.02):
-                for message in broker.lrange(QueueName.MEDIA.value, 0, -1)[:3]:
-                    broker.lpush(QueueName.MEDIA.value, message)
+            """Whatever is rung is rung three times, and comes again later."""
+            seen: set[bytes | str] = set()
+            while not stop.wait(0.005):
+                for message in set(broker.lrange(QueueName.MEDIA.value, 0, -1)) - seen:
+                    seen.add(message)
+                    broker.lpush(QueueName.MEDIA.value, message, message)
 
         thread = threading.Thread(target=double)
         thread.start()
@@ -215,7 +216,6 @@ def test_a_doubled_message_does_nothing(worker: Worker, broker: redis.Redis, tmp
         finally:
             stop.set()
             thread.join()
-            broker.delete(QueueName.MEDIA.value)
     assert video.state == Video.State.PUBLISHED
     assert set(Segment.objects.filter(video=video).values_list("encodes", flat=True)) == {1}
 

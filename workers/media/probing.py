@@ -121,7 +121,7 @@ def _look(container: Any, longest: float) -> dict[str, Any]:
         "duration_ms": math.ceil(end * 1_000),
         "width": shown[0],
         "height": shown[1],
-        "frame_rate": str(stream.average_rate or stream.base_rate or Fraction(25)),
+        "frame_rate": str(Fraction(stream.average_rate or stream.base_rate or 25).limit_denominator(10_000)),
         "has_audio": bool(sounds),
         "frames": len(frames),
         "cuts": cuts(frames, target),

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from orders import sql
 from orders.outside.failures import Transient
+from shop.videos import verifying
 from shop.videos.models import Segment, Video
 from workers.media import confined, ffmpeg, ladder, probing, publishing, stitching, thumbnails
 from workers.media.confined import Limits
@@ -60,7 +61,10 @@ _FORGET_SEGMENTS: LiteralString = "DELETE FROM videos_segment WHERE video_id = %
 def probe(video: Video, lease: VideoLease) -> None:
     """Look into the file and cut it into segments; or go on with those there are. Raises BadVideo."""
     if not video.segments.exists():
-        found = _look_into(store_of(video, lease).source(), lease)
+        source = store_of(video, lease).source()
+        if wrong := verifying.fault(video, source, lease.tick):
+            raise BadVideo(wrong)
+        found = _look_into(source, lease)
         _cut(video, lease, found)
         return
     with transaction.atomic():

@@ -103,6 +103,15 @@ def test_nothing(media_root: Path) -> None:
     assert refused(b"", media_root) == "The file is empty."
 
 
+def test_a_file_that_is_not_the_one_that_was_sent(tmp_path: Path, media_root: Path) -> None:
+    video = uploaded(clip(tmp_path / "clip.mp4", 1))
+    Video.objects.filter(pk=video.pk).update(checksum="0" * 64)
+    video = drive(video)
+    assert video.state == Video.State.REFUSED
+    assert "Send it again" in video.problem
+    assert files_under(media_root) == set()
+
+
 @pytest.mark.parametrize("content", [b"hello\n" * 1000, b"\0" * 100_000, b"MZ" + bytes(range(256)) * 400])
 def test_what_is_called_a_video_and_is_none(content: bytes, media_root: Path) -> None:
     assert "whatever its name says" in refused(content, media_root)

@@ -1,6 +1,7 @@
 """From an upload to what a shopper watches: every frame at its time, in all sizes, whatever the camera was."""
 
 import math
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from shop.videos.models import Segment, Video
 from tests.filming import clip, facts, film, frames, uploaded
 from tests.integration.media.conftest import drive, files_under, published_folder
+from workers.media.ffmpeg import binary
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,3 +121,45 @@ def test_the_first_of_several_sounds_is_taken(tmp_path: Path) -> None:
     )
     _, folder = made(file)
     assert facts(folder / "fallback.mp4")["sounds"] == 1
+
+
+def begins(file: Path) -> float:
+    """The second at which the tone is first heard."""
+    listen = [
+        "-hide_banner",
+        "-nostdin",
+        "-i",
+        str(file),
+        "-af",
+        "silencedetect=n=-30dB:d=0.1",
+        "-f",
+        "null",
+        "-",
+    ]
+    heard = subprocess.run([binary(), *listen], capture_output=True, text=True).stderr
+    return float(heard.partition("silence_end: ")[2].split()[0])
+
+
+@pytest.mark.parametrize("late", ["0", "0.35"])
+def test_picture_and_sound_keep_together(late: str, tmp_path: Path) -> None:
+    """A tone that begins at a second begins there still, in what HLS plays and in the one file; to five thousandths."""
+    file = film(
+        [
+            *("-f", "lavfi", "-i", "testsrc2=s=128x96:d=3:r=25"),
+            *(
+                "-itsoffset",
+                late,
+                "-f",
+                "lavfi",
+                "-i",
+                "aevalsrc='if(gt(t,1.2),sin(2000*t),0)':d=2.5:s=44100",
+            ),
+            *(*X264, "-c:a", "pcm_s16le"),
+        ],
+        tmp_path / "tone.mov",
+    )
+    _, folder = made(file)
+    expected = 1.2 + float(late)
+    assert begins(file) == pytest.approx(expected, abs=0.002)
+    for name in ("fallback.mp4", "sound.m4s"):
+        assert begins(folder / name) == pytest.approx(expected, abs=0.005)

@@ -194,7 +194,7 @@ def test_the_whole_is_held_against_the_checksum_that_was_named(
     tus.announce(len(WHOLE), None, **({"sha256": named} if named else {}))
     tus.send_all(WHOLE)
     video = Video.objects.get()
-    assert ("Send it again" in verifying.fault(video, media / video.source)) is wrong
+    assert ("Send it again" in verifying.fault(video, media / video.source, lambda: None)) is wrong
 
 
 def test_a_file_that_is_gone_is_begun_anew(tus: Tus, media: Path, caplog: pytest.LogCaptureFixture) -> None:
