@@ -11,7 +11,6 @@ from pathlib import Path
 
 from shop.videos.models import Video
 
-
 _PIECE = 1 << 20
 
 
