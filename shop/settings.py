@@ -232,8 +232,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
-    "loggers": {
-        "stripe": {"level": "WARNING"},  # a line for each request and one for its answer
-        "pikepdf": {"level": "WARNING"},  # a line in each process that it is there
-    },
+    "loggers": {"stripe": {"level": "WARNING"}},  # a line for each request and one for its answer
 }

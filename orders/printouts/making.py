@@ -26,11 +26,11 @@ from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import orjson
-import pikepdf
 from django.db import connection
 
 from orders import files, sql
 from orders.models import Printout
+from orders.printouts.joining import join, pages_of
 from orders.printouts.recipes import Recipe, Row, parameters
 from orders.typesetting import typeset
 
@@ -204,39 +204,14 @@ def _set(
     pages = 0
     made: list[Path] = []
     for path, rows in pieces:
-        inputs = {
-            "piece": path.read_text(),
-            "first": str(pages + 1),
-            "whole": str(int(path == pieces[-1][0])),
-        }
+        inputs = {"piece": path.read_text(), "first": str(pages + 1)}
         pdf = typeset(template, inputs, [], work.printout.created_at, root=root)
         part = path.with_suffix(".pdf")
         part.write_bytes(pdf)
-        with pikepdf.open(part) as opened:
-            pages += len(opened.pages)
+        pages += pages_of(pdf)
         made.append(part)
         work.alive(rows, now=True)
-    join(made, whole, work.alive)
-    return pages
-
-
-def join(parts: Sequence[Path], whole: Any, alive: Callable[[], None]) -> None:
-    """Write the pages of all parts to one file. What a page shows is read from its part when it is written, so memory
-    holds the outlines of objects and no contents."""
-    opened: list[pikepdf.Pdf] = []
-    try:
-        with pikepdf.new() as joined:
-            for part in parts:
-                opened.append(pikepdf.open(part, access_mode=pikepdf.AccessMode.stream))
-                joined.pages.extend(opened[-1].pages)
-                alive()
-            joined.remove_unreferenced_resources()
-            joined.save(
-                whole, object_stream_mode=pikepdf.ObjectStreamMode.generate, progress=lambda _: alive()
-            )
-    finally:
-        for one in opened:
-            one.close()
+    return join(made, whole, work.alive)
 
 
 def _write_lines(work: _Work, pieces: Sequence[tuple[Path, int]], whole: Any) -> int:
