@@ -27,7 +27,7 @@ FROM packed JOIN orders_orderline l ON l.order_id = packed.id
 ORDER BY l.sku, l.order_id
 """
 )
-_SKUS_A_PIECE = 1_000
+_SKUS_A_PIECE = 300
 _ORDERS_A_ROW = 60  # of one SKU; then a new row begins, which a page can break before
 
 

@@ -1,7 +1,8 @@
 """What a kind of printout is made of: where its rows come from, and how they become pieces.
 
-A piece is what one run of typst sets, some dozens of pages: however long the whole is, no more than a piece of it is in
-memory. A CSV's piece is some hundred lines.
+A piece is what one run of typst sets, some ten pages: however long the whole is, no more than a few pieces of it are in
+memory. Typst keeps what it learned from its last ten runs, so bigger pieces cost ten times what they add: with forty
+pages each the catalogue took 390 MB, with ten 190 MB and a fifth more time. A CSV's piece is some thousand lines.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

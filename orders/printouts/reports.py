@@ -39,7 +39,7 @@ _HEADINGS = (
     "order", "placed_at", "status", "name", "email", "country", "payment_method", "currency", "total", "tax",
     "refunded", "pieces",
 )  # fmt: skip
-_ORDERS_A_PIECE = 1_500
+_ORDERS_A_PIECE = 400
 _LINES_A_PIECE = 5_000
 # With these a spreadsheet begins a formula, and a buyer may be called anything.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -37,7 +37,7 @@ LEFT JOIN orders_shipment s ON s.order_id = o.id
 ORDER BY o.id, l.position
 """
 )
-_LINES_A_PIECE = 1_500  # some fifty pages
+_LINES_A_PIECE = 400
 
 
 def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:

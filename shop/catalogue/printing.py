@@ -24,7 +24,7 @@ SELECT c.name, p.sku, p.name, p.description, p.price_minor, p.currency, p.pictur
 FROM catalogue_product p JOIN catalogue_category c ON c.id = p.category_id
 WHERE p.active ORDER BY c.position, c.name, p.name, p.id
 """
-_PRODUCTS_A_PIECE = 400
+_PRODUCTS_A_PIECE = 120
 _SHOWN = 160  # letters of a description
 _FORMATS = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp"})
 
