@@ -12,6 +12,7 @@ from orders.invoices import issuing
 from orders.models import Document, InvoiceCounter
 from orders.payments import charging
 from tests.making import place_order, stock
+from workers.celery import app
 from workers.tasks import render_documents
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,6 +38,7 @@ def test_a_pdf_is_made_by_a_worker_whose_database_was_restarted(settings: Settin
     for step in (inventory.reserve, charging.charge, issuing.issue):
         step([order.pk])
     document = Document.objects.get(order=order)
+    app.loader.import_default_modules()  # as a node does: what it does before each task is among them
     hang_up()
     render_documents.apply(args=([document.pk],), throw=True)
     document.refresh_from_db()
