@@ -19,6 +19,7 @@ _LONGEST_FIRST = (
     "tests/chaos/test_matrix",
     *_IN_THE_HOUSE,
     "tests/bench/test_measuring",
+    "tests/bench/test_media",
     "tests/acceptance/test_stack",
     "tests/integration/deploy/test_health",
     "tests/integration/live/",
