@@ -75,6 +75,7 @@ def _shop(stack: Stack) -> list[Program]:
                 *("--log-level", "warning"),
             ),
             check=http_ok(f"{stack.url('web')}/healthz"),
+            stage=Stage.PREPARED,
             environment={"PGAPPNAME": "web"},
         ),
         Program(

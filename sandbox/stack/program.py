@@ -27,7 +27,9 @@ class Stage(IntEnum):
 
     DATABASES = 1
     BESIDE = 2  # while the data is being prepared, which they do not touch before they are asked to work
-    PREPARED = 3  # once the tables stand: who begins to work by itself, and who lets the public in
+    # Once tables and static files stand: who begins to work by itself, who lets the public in, and who reads at its
+    # start which static files there are.
+    PREPARED = 3
 
 
 class StackError(Exception):

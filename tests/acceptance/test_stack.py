@@ -12,10 +12,12 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import psycopg
 import pytest
 
 from sandbox.stack.servers import Servers
+from shop.management.collecting import STAMP
 from tests.acceptance.conftest import Checkout
 
 pytestmark = pytest.mark.acceptance
@@ -88,6 +90,10 @@ def test_up_twice_status_down(checkout: Checkout) -> None:
     for name in ("shop", "admin", "api", "mailbox", "metrics"):
         with _ask(status["urls"][name]) as page:
             assert page.status in (200, 302), name
+
+    [web] = [psutil.Process(one["pid"]) for one in status["processes"] if one["name"] == "web"]
+    static_files_stood = (checkout.layout.static / STAMP).stat().st_mtime
+    assert web.create_time() >= static_files_stood, "pages know the static files of before, or some of them"
 
     second = checkout.dev("up", "--detach")
     assert (second.returncode, "is up already" in second.stdout) == (0, True)
