@@ -9,6 +9,7 @@ from typing import Any
 import dj_database_url
 import dj_email_url
 from csp.constants import NONE, SELF
+from whitenoise.compress import Compressor
 
 from shop import desk, storing
 from shop.environment import read_environment
@@ -130,6 +131,8 @@ STORAGES: dict[str, dict[str, Any]] = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Source maps too: only who debugs loads them, and to compress them took longer than all else together.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 
 # Threads of each encoder (0: the processors divided among a pool's processes), and how much video one task encodes.
 MEDIA_THREADS = ENVIRONMENT.media_threads
@@ -223,7 +226,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 
 LOGGING = {
