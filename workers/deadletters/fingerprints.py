@@ -30,7 +30,7 @@ def fingerprint(task: str, error: BaseException) -> str:
 
 def normalised(message: str) -> str:
     """The message's first line (the rest of a database's is the row it was about) without what varies."""
-    line = message.strip().partition("\n")[0]
+    line = message.strip().partition("\n")[0].rstrip()
     for pattern, instead in _VARYING:
         line = pattern.sub(instead, line)
     return line
