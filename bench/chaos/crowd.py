@@ -112,19 +112,21 @@ class Crowd:
             await asyncio.sleep(self._dice.uniform(*CANCEL_AFTER))
             await self._cancel(answer.token)
 
-    async def _cancel(self, token: str) -> None:
-        """Cancel, asking again when there is no answer; it may be too late, which is an answer."""
+    async def _cancel(self, token: str) -> bool:
+        """Cancel, asking again when there is no answer; it may be too late, which is an answer. False without any."""
         for _ in range(CANCEL_TRIES):
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with self._session.post(
                     f"{self._run.house['SHOP_URL']}/api/orders/{token}/cancel/"
                 ) as response:
                     if response.status < 500:
-                        return
+                        return True
             await asyncio.sleep(0.5)
+        return False
 
     async def _confirm(self) -> None:
-        """The card holders at their bank's page: of four one confirms, one fails to, two cancel the order."""
+        """The card holders at their bank's page: of four one confirms, one fails to, two cancel the order. Who got no
+        answer comes back, for an order that waits for its bank waits for nobody else."""
         while True:
             for order_id, token, url in await self._run.books.rows(_WAITING):
                 if order_id in self._decided:
@@ -132,7 +134,8 @@ class Crowd:
                 with suppress(aiohttp.ClientError, TimeoutError):
                     decision = next(self._decisions)
                     if decision == "cancel":
-                        await self._cancel(token)
+                        if not await self._cancel(token):
+                            continue
                     else:
                         outcome = {"outcome": decision}
                         async with self._session.post(url, data=outcome, allow_redirects=False) as response:
