@@ -36,13 +36,17 @@ SELECT EXISTS (SELECT FROM videos_video WHERE due_at <= now()),
        EXISTS (SELECT FROM videos_segment s JOIN videos_video v ON v.id = s.video_id
                WHERE s.due_at <= now() AND v.state = 'encoding')
 """
-# Joins before probes, for they end something; then the smaller file.
+# Joins before probes, for they end something; then the smaller file. Sorted once more at the end: an UPDATE returns its
+# rows as it comes by them.
 _CLAIM_VIDEOS: LiteralString = """
-UPDATE videos_video v SET due_at = now() + %(rung)s, holder = NULL
-FROM (SELECT id FROM videos_video WHERE due_at <= now() AND (state IN ('waiting', 'joining')) = %(under_way)s
-      ORDER BY state, size, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) AS due
-WHERE v.id = due.id
-RETURNING v.id, v.state, v.drives, v.id
+WITH due AS (
+    SELECT id FROM videos_video WHERE due_at <= now() AND (state IN ('waiting', 'joining')) = %(under_way)s
+    ORDER BY state, size, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE videos_video v SET due_at = now() + %(rung)s, holder = NULL FROM due WHERE v.id = due.id
+    RETURNING v.id, v.state, v.drives, v.size
+)
+SELECT id, state, drives, id FROM claimed ORDER BY state, size, id
 """
 # Of the video with the least left to encode, the earliest first.
 _CLAIM_SEGMENTS: LiteralString = """
@@ -51,12 +55,14 @@ WITH unfinished AS (
     FROM videos_segment s JOIN videos_video v ON v.id = s.video_id
     WHERE s.due_at IS NOT NULL AND v.state = 'encoding'
     GROUP BY s.video_id
+), due AS (
+    SELECT d.id, unfinished.ms FROM videos_segment d JOIN unfinished USING (video_id) WHERE d.due_at <= now()
+    ORDER BY unfinished.ms, d.video_id, d.number LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED
+), claimed AS (
+    UPDATE videos_segment s SET due_at = now() + %(rung)s, holder = NULL FROM due WHERE s.id = due.id
+    RETURNING s.id, s.drives, s.video_id, s.number, due.ms
 )
-UPDATE videos_segment s SET due_at = now() + %(rung)s, holder = NULL
-FROM (SELECT d.id FROM videos_segment d JOIN unfinished USING (video_id) WHERE d.due_at <= now()
-      ORDER BY unfinished.ms, d.video_id, d.number LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED) AS due
-WHERE s.id = due.id
-RETURNING s.id, 'encoding', s.drives, s.video_id
+SELECT id, 'encoding', drives, video_id FROM claimed ORDER BY ms, video_id, number
 """
 _TAKE_BACK_VIDEOS: LiteralString = """
 UPDATE videos_video SET due_at = now() WHERE id = ANY(%(ids)s) AND holder IS NULL AND due_at > now()
