@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import redis
 from django.conf import settings as django_settings
+from django.test import TransactionTestCase, override_settings
 from pytest_django import Settings
 
 from sandbox.stack import life
@@ -26,6 +27,7 @@ from sandbox.stack.processes import programs
 from sandbox.stack.program import Program
 from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import wait_healthy
+from tests.emptying import empty_all
 from tests.keeping import stack_in
 from tests.lanes import free_base
 from tests.waiting import PATIENCE, wait_for
@@ -143,6 +145,15 @@ class House:
         assert record, "the stack is not running"
         with closing(Supervisor.of(self.stack.layout, record)) as supervisor:
             yield supervisor
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick() -> Iterator[None]:
+    """What takes long and proves nothing: passwords hashed a million times, empty tables emptied."""
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=hashers), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_all)
+        yield
 
 
 @pytest.fixture(autouse=True)
