@@ -15,6 +15,7 @@ from functools import cache
 import psutil
 
 from sandbox.stack import nginx, postgres, valkey
+from sandbox.stack.endings import wait_ended
 from sandbox.stack.environment import MARKER
 from sandbox.stack.layout import Layout
 from sandbox.stack.program import Group
@@ -42,9 +43,9 @@ def end_all(layout: Layout) -> int:
         for one in members:
             if _leads(one):
                 _signal([one], SIGNALS.get(_name(one), signal.SIGTERM))
-        _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
+        alive = wait_ended(members, STOP_SECONDS)
         _signal(alive, signal.SIGKILL)
-        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        wait_ended(alive, STOP_SECONDS)
     return len(found)
 
 

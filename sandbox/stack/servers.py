@@ -20,6 +20,7 @@ from typing import Self
 
 import psutil
 
+from sandbox.stack.endings import wait_ended
 from sandbox.stack.environment import Secrets, Stack
 from sandbox.stack.layout import Layout
 from sandbox.stack.ports import Ports
@@ -106,7 +107,7 @@ class Server:
             for child in children:
                 with suppress(psutil.NoSuchProcess):
                     child.kill()
-            psutil.wait_procs(children, START_SECONDS)
+            wait_ended(children, START_SECONDS)
         self._process.wait()
 
     def freeze(self) -> None:
