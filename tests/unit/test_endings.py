@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from sandbox.stack.endings import wait_ended
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def running() -> Iterator[subprocess.Popen[bytes]]:
 def test_what_nobody_has_reaped_has_ended(running: subprocess.Popen[bytes]) -> None:
     process = psutil.Process(running.pid)
     running.kill()
-    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE, "it to end")
+    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, "it to end")
     assert wait_ended([process], 0) == []
 
 
