@@ -1,4 +1,4 @@
-"""Which tests run beside which, when `./dev test` runs all of them in two lanes (pytest-xdist).
+"""Which tests run beside which, when `./dev test` runs all of them in three lanes (pytest-xdist).
 
 The tests of a file follow each other in one lane, so that they share what their module has set up, and so do all that
 use the one whole house. The longest come first: a lane that began late with one would end long after the other.
