@@ -15,9 +15,9 @@ from django.db import connection
 from sandbox.stack.layout import ROOT
 from sandbox.stack.servers import Servers
 from tests.unit.deploy import composition
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE = 60.0  # seconds
 
 
 def database() -> str:
@@ -63,10 +63,12 @@ def running(folder: Path, *command: str, **variables: str) -> Iterator[subproces
 
 def until(asked: Callable[[], tuple[int, str]], code: int) -> str:
     """Ask until the answer is this; returns what was said with it."""
-    deadline = time.monotonic() + PATIENCE
-    while (answer := asked())[0] != code:
-        assert time.monotonic() < deadline, answer
-    return answer[1]
+
+    def said() -> str | None:
+        found, words = asked()
+        return words if found == code else None
+
+    return wait_for(said, f"exit code {code}", each=0.5)  # each asking is a process of its own
 
 
 def celery(service: str) -> list[str]:

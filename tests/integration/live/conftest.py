@@ -21,17 +21,9 @@ from django.db import connection
 
 from sandbox.stack.ports import Ports
 from sandbox.stack.servers import Server, Servers
+from tests.waiting import wait_until
 
 PATIENCE = 20.0  # seconds that a test waits for what has to come
-
-
-def until(true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
-    """Return when `true()` is; fail with `what` when it never is."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.01)
 
 
 class Live:
@@ -51,7 +43,7 @@ class Live:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        until(self._up, "the live process answers")
+        wait_until(self._up, "the live process to answer")
 
     def _up(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -158,7 +150,7 @@ def tell(valkey: tuple[Server, str], live: Live) -> Iterator[Callable[..., None]
     with redis.Redis.from_url(valkey[1]) as client:
 
         def _tell(*batch: tuple[str, str]) -> None:
-            until(lambda: live.health()["subscribed"], "the live process listens")
+            wait_until(lambda: live.health()["subscribed"], "the live process to listen")
             client.publish("stampede:events", orjson.dumps(batch))
 
         yield _tell

@@ -15,8 +15,9 @@ from orders.states import OrderStatus
 from sandbox.stack.servers import Server, Servers
 from shop.live.standings import TIMEOUT
 from tests.freezing import frozen
-from tests.integration.live.conftest import Live, Stream, until
+from tests.integration.live.conftest import Live, Stream
 from tests.making import place_order
+from tests.waiting import wait_until
 
 Tell = Callable[..., None]
 CROWD = 2_000
@@ -54,7 +55,7 @@ def test_changes_are_told_as_they_happen_and_then_the_end(live: Live, order: Ord
         assert stream.event() == ("changed", "order.completed")
         assert stream.event() == ("ended", "completed")
         assert stream.event() is None
-    until(lambda: live.health()["streams"] == 0, "the stream is let go")
+    wait_until(lambda: live.health()["streams"] == 0, "the stream to be let go")
 
 
 def test_an_event_is_no_proof_of_the_end(live: Live, order: Order, tell: Tell) -> None:
@@ -84,7 +85,7 @@ def test_every_page_of_an_order_is_told(live: Live, order: Order, tell: Tell) ->
     with live.watch(order.token) as phone, live.watch(order.token) as laptop:
         assert phone.event() == laptop.event() == ("changed", "order.placed")
         phone.close()
-        until(lambda: live.health()["streams"] == 1, "the phone's stream is let go")
+        wait_until(lambda: live.health()["streams"] == 1, "the phone's stream to be let go")
         tell((order.token, "order.reserved"))
         assert laptop.event() == ("changed", "order.reserved")
 
@@ -117,11 +118,11 @@ def test_a_dead_valkey_costs_seconds_and_no_change(
     live: Live, order: Order, valkey: tuple[Server, str], tell: Tell
 ) -> None:
     server, _ = valkey
-    until(lambda: live.health()["subscribed"], "the live process listens")
+    wait_until(lambda: live.health()["subscribed"], "the live process to listen")
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
         server.kill()
-        until(lambda: not live.health()["subscribed"], "the loss is noticed")
+        wait_until(lambda: not live.health()["subscribed"], "the loss to be noticed")
         reserve(order)
         assert stream.event() == ("changed", "order.reserved")  # seen in the database
         with live.watch(order.token) as late:
@@ -133,13 +134,13 @@ def test_a_dead_valkey_costs_seconds_and_no_change(
 
 def test_a_valkey_that_hangs_is_given_up(live: Live, valkey: tuple[Server, str]) -> None:
     server, _ = valkey
-    until(lambda: live.health()["subscribed"], "the live process listens")
+    wait_until(lambda: live.health()["subscribed"], "the live process to listen")
     server.freeze()
     try:
-        until(lambda: not live.health()["subscribed"], "the hang is noticed")
+        wait_until(lambda: not live.health()["subscribed"], "the hang to be noticed")
     finally:
         server.thaw()
-    until(lambda: live.health()["subscribed"], "the live process listens again")
+    wait_until(lambda: live.health()["subscribed"], "the live process to listen again")
 
 
 def test_what_happened_while_nobody_listened_is_told_at_the_reconnection(
@@ -148,7 +149,7 @@ def test_what_happened_while_nobody_listened_is_told_at_the_reconnection(
     _, url = valkey
     with live.watch(order.token) as stream, redis.Redis.from_url(url) as client:
         assert stream.event() == ("changed", "order.placed")
-        until(lambda: live.health()["subscribed"], "the live process listens")
+        wait_until(lambda: live.health()["subscribed"], "the live process to listen")
         reserve(order)
         client.client_kill_filter(_type="pubsub")
         assert stream.event() == ("changed", "order.reserved")
@@ -159,7 +160,7 @@ def test_strange_messages_harm_nothing(
 ) -> None:
     with live.watch(order.token) as stream, redis.Redis.from_url(valkey[1]) as client:
         assert stream.event() == ("changed", "order.placed")
-        until(lambda: live.health()["subscribed"], "the live process listens")
+        wait_until(lambda: live.health()["subscribed"], "the live process to listen")
         for message in (b"", b"{", b"[1]", b'[["a"]]', b"null", b'{"a": 1}', b"\xff"):
             client.publish("stampede:events", message)
         tell((order.token, "order.reserved"))
@@ -243,4 +244,4 @@ def test_two_thousand_streams_in_one_process(live: Live, tell: Tell) -> None:
     finally:
         for stream in streams:
             stream.close()
-    until(lambda: live.health()["streams"] == 0, "all are let go")
+    wait_until(lambda: live.health()["streams"] == 0, "all to be let go")
