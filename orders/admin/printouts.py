@@ -140,7 +140,7 @@ class PrintoutAdmin(ReadOnlyAdmin):
             "form": form,
             "back": list_page(),
         }
-        return TemplateResponse(request, "orders/admin/refund.html", context)
+        return TemplateResponse(request, "orders/admin/form.html", context)
 
     def download_view(self, request: HttpRequest, printout_id: int) -> HttpResponseBase:
         """To a link that is good for minutes."""

@@ -165,7 +165,7 @@ def _ask(admin: "ModelAdmin[Any]", request: HttpRequest, order: Order, form: Ref
         "form": form,
         "back": reverse("admin:orders_order_change", args=[order.pk]),
     }
-    return TemplateResponse(request, "orders/admin/refund.html", context)
+    return TemplateResponse(request, "orders/admin/form.html", context)
 
 
 def _name(line: int) -> str:
