@@ -23,11 +23,14 @@ log = logging.getLogger(__name__)
 # Woken in one statement; more follow at the next look.
 _AT_ONCE = 5_000
 
-# Any of them, not the eldest: an order with a trouble of its own must not be the trial every time.
+# Any of them, not the eldest: an order with a trouble of its own must not be the trial every time. MATERIALIZED, for no
+# plan may draw twice (workers.relay.claiming).
 _WAKE: LiteralString = """
-UPDATE orders_order SET due_at = now(), drives = 0
-WHERE id IN (SELECT id FROM orders_order WHERE due_at = %(parked_until)s ORDER BY random() LIMIT %(limit)s
-             FOR NO KEY UPDATE SKIP LOCKED)
+WITH drawn AS MATERIALIZED (
+    SELECT id FROM orders_order WHERE due_at = %(parked_until)s ORDER BY random() LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE orders_order o SET due_at = now(), drives = 0 FROM drawn WHERE o.id = drawn.id
 """
 _CLEARED: LiteralString = """
 UPDATE workers_breaker b SET parked_until = NULL

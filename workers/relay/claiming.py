@@ -8,13 +8,15 @@ from typing import LiteralString
 from orders import sql
 from orders.driving import LEASE
 
+# MATERIALIZED, here and below: looked up anew for each row of a nested loop, "the next so many that nobody has locked" would
+# be others each time, and far more than the limit would be claimed.
 _CLAIM_ORDERS: LiteralString = """
-WITH claimed AS (
+WITH due AS MATERIALIZED (
+    SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+), claimed AS (
     UPDATE orders_order o
     SET due_at = now() + %(lease)s, drives = o.drives + 1, drives_total = o.drives_total + 1
-    FROM (SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
-          FOR NO KEY UPDATE SKIP LOCKED) AS due
-    WHERE o.id = due.id
+    FROM due WHERE o.id = due.id
     RETURNING o.id, o.status, o.payment_method, o.drives, o.alone
 ), noted AS (
     INSERT INTO workers_claim (order_ids, lease_until)
@@ -37,17 +39,17 @@ FROM held WHERE o.id = held.id AND o.drives > 0
 _ANY_DUE: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now())"
 # Whoever held it has not been heard of for longer than its lease. What counts as a drive is a renderer that begins.
 _CLAIM_DOCUMENTS: LiteralString = """
-UPDATE orders_document d SET due_at = now() + %(lease)s, holder = NULL
-FROM (SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
-      FOR NO KEY UPDATE SKIP LOCKED) AS due
-WHERE d.id = due.id
+WITH due AS MATERIALIZED (
+    SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE orders_document d SET due_at = now() + %(lease)s, holder = NULL FROM due WHERE d.id = due.id
 RETURNING d.id, d.drives
 """
 _CLAIM_PRINTOUTS: LiteralString = """
-UPDATE orders_printout p SET due_at = now() + %(lease)s, holder = NULL
-FROM (SELECT id FROM orders_printout WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
-      FOR NO KEY UPDATE SKIP LOCKED) AS due
-WHERE p.id = due.id
+WITH due AS MATERIALIZED (
+    SELECT id FROM orders_printout WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE orders_printout p SET due_at = now() + %(lease)s, holder = NULL FROM due WHERE p.id = due.id
 RETURNING p.id
 """
 # Longer than ringing for a claim takes, the broker's time-outs included: then whoever claimed it has died.

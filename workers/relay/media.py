@@ -39,7 +39,7 @@ SELECT EXISTS (SELECT FROM videos_video WHERE due_at <= now()),
 # Joins before probes, for they end something; then the smaller file. Sorted once more at the end: an UPDATE returns its
 # rows as it comes by them.
 _CLAIM_VIDEOS: LiteralString = """
-WITH due AS (
+WITH due AS MATERIALIZED (
     SELECT id FROM videos_video WHERE due_at <= now() AND (state IN ('waiting', 'joining')) = %(under_way)s
     ORDER BY state, size, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
@@ -55,7 +55,7 @@ WITH unfinished AS (
     FROM videos_segment s JOIN videos_video v ON v.id = s.video_id
     WHERE s.due_at IS NOT NULL AND v.state = 'encoding'
     GROUP BY s.video_id
-), due AS (
+), due AS MATERIALIZED (
     SELECT d.id, unfinished.ms FROM videos_segment d JOIN unfinished USING (video_id) WHERE d.due_at <= now()
     ORDER BY unfinished.ms, d.video_id, d.number LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED
 ), claimed AS (

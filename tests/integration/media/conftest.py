@@ -32,8 +32,14 @@ def media_root(settings: Settings, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _nobody_left_behind() -> Iterator[None]:
     yield
-    left = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ffmpeg")]
-    assert not left
+    assert not [one for one in psutil.Process().children(recursive=True) if _is_ffmpeg(one)]
+
+
+def _is_ffmpeg(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("ffmpeg")
+    except psutil.NoSuchProcess:
+        return False  # it ended in this moment
 
 
 def drive(video: Video, until: Callable[[Video], bool] = lambda _: False) -> Video:

@@ -22,6 +22,7 @@ from orders.outside.failures import Failure, NotNow, Outcome, Transient
 from orders.payments import charging
 from orders.shipping import booking
 from orders.states import OrderStatus
+from tests.emptying import believe_empty
 from tests.making import at_once, ledger, place_order, stock
 from tests.waiting import wait_for
 from workers import breakers
@@ -164,6 +165,17 @@ def test_its_return_lets_a_few_through_and_then_everybody() -> None:
     assert Payment.objects.filter(status=Payment.Status.CAPTURED).count() == 130
     keys = [entry["key"] for entry in ledger("payments") if entry["kind"] == "captured"]
     assert len(keys) == len(set(keys))
+
+
+def test_one_is_let_through_first_whatever_the_planner_believes() -> None:
+    place_order()
+    believe_empty("orders_order")
+    ids = reserved(6)
+    breaker = opened()
+    Order.objects.filter(pk__in=ids).update(due_at=breaker.parked_until, drives=0)
+    Breaker.objects.update(next_trial_at=timezone.now())
+    breakers.turn()
+    assert len(claimed()) == 1
 
 
 def test_who_was_asking_when_the_door_was_shut_burns_no_attempt() -> None:

@@ -16,6 +16,7 @@ from orders.models import Order
 from orders.placing import place
 from orders.states import OrderStatus
 from sandbox.stack.servers import Servers
+from tests.emptying import believe_empty
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
 from workers.celery import app
 from workers.models import DeadLetter
@@ -94,6 +95,14 @@ def test_without_skip_locked_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
         place_order()
     first, second = overlapping_claims()
     assert first & second
+
+
+def test_it_claims_no_more_than_it_wants_whatever_the_planner_believes() -> None:
+    place_order()
+    believe_empty("orders_order")
+    for _ in range(6):
+        place_order()
+    assert len(claim_orders(2)) == 2
 
 
 def test_while_enough_waits_the_crowd_gathers(broker: redis.Redis) -> None:
