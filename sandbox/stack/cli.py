@@ -189,8 +189,8 @@ def mutants(context: typer.Context) -> None:
 def test(context: typer.Context) -> None:
     """[pytest arguments]  The tests; they start servers of their own and need no stack."""
     os.chdir(ROOT)
-    # All of them in three lanes (tests/lanes.py), for two leave two processors waiting a fifth of the time; the few that
-    # somebody names in one, where a debugger can be used.
+    # All of them in three lanes (tests/lanes.py): two leave two processors waiting a fifth of the time. The few that
+    # somebody names run in one, where a debugger can be used.
     arguments = context.args or ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
     os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
 

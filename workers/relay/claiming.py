@@ -8,8 +8,8 @@ from typing import LiteralString
 from orders import sql
 from orders.driving import LEASE
 
-# MATERIALIZED, here and below: looked up anew for each row of a nested loop, "the next so many that nobody has locked" would
-# be others each time, and far more than the limit would be claimed.
+# MATERIALIZED, here and below: looked up anew for each row of a nested loop, "the next so many that nobody has locked"
+# would be others each time, and far more than the limit would be claimed.
 _CLAIM_ORDERS: LiteralString = """
 WITH due AS MATERIALIZED (
     SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
