@@ -57,6 +57,7 @@ UPDATE orders_order SET due_at = %(at)s, drives = drives - 1 WHERE id IN (
     SELECT id FROM orders_order WHERE id = ANY(%(ids)s) AND drives > 0 AND due_at IS NOT NULL
     ORDER BY id FOR NO KEY UPDATE)
 """
+_ARE_WAITING: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now() - %(for)s)"
 _STANDING_SINCE: LiteralString = """
 SELECT order_id, max(at) FROM orders_orderevent WHERE order_id = ANY(%(ids)s) GROUP BY order_id
 """
@@ -136,6 +137,11 @@ def hand_back(ids: Collection[int], at: datetime) -> int:
     """Nothing could be tried, because our own house was down: they are due at that time, and the drive does not
     count. Returns how many."""
     return sql.count(_HAND_BACK, {"ids": list(ids), "at": at}) if ids else 0
+
+
+def are_waiting(length: timedelta) -> bool:
+    """Whether any order has been due for so long without being taken up."""
+    return bool(sql.rows(_ARE_WAITING, {"for": length})[0][0])
 
 
 def standing_since(ids: Collection[int]) -> dict[int, datetime]:

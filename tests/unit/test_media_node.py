@@ -28,8 +28,8 @@ STANDING = (
 class Free:
     """A lead that is never pulled."""
 
-    def beat(self) -> None:
-        pass
+    def beat(self) -> bool:
+        return False
 
     @property
     def valid_until(self) -> float:

@@ -4,7 +4,9 @@
 - No network: the kernel refuses it every socket (seccomp), and where we may make one it has a network namespace of its
   own, in which there is nobody.
 - No environment: it knows no password. No new privileges.
-- It stands back for everybody: nice 19 and SCHED_IDLE, with which the disk's idle class comes.
+- It stands back for everybody: nice 19 and SCHED_IDLE, with which the disk's idle class comes. And it stands still
+  (SIGSTOP) while its lead says so: what has the lowest claim to a processor still takes caches and memory's time from
+  those who have a higher one.
 - It never outlives whoever started it: the kernel kills it when this process dies (PR_SET_PDEATHSIG), and this process
   kills it when its own parent died, when its row is no longer its own, or when it could not ask for so long that the
   row may be somebody else's by now. That last is a thread, for whoever asks a frozen database hangs himself.
@@ -83,8 +85,8 @@ class TooLong(Exception):
 class Lead(Protocol):
     """Whoever holds the row for which a program runs."""
 
-    def beat(self) -> None:
-        """Say that it goes on; raises when it is not to."""
+    def beat(self) -> bool:
+        """Say that it goes on, and learn whether it is to stand still until the next beat; raises when it is to end."""
 
     @property
     def valid_until(self) -> float:
@@ -161,7 +163,8 @@ def _follow(
     parent: int,
 ) -> Ended:
     said: deque[str] = deque(maxlen=_SAID)
-    until, next_beat = time.monotonic() + limits.clock, time.monotonic() + BEAT
+    still, last_beat = False, time.monotonic()
+    until, next_beat = last_beat + limits.clock, last_beat
     rest = b""
     with selectors.DefaultSelector() as pipes:
         for one in (process.stdout, process.stderr):
@@ -186,7 +189,9 @@ def _follow(
             if now >= next_beat:
                 if os.getppid() != parent:
                     raise Orphaned("the worker's main process died")
-                lead.beat()
+                if still:
+                    until += now - last_beat
+                last_beat, still = now, _stand(process, still, lead.beat())
                 next_beat = time.monotonic() + BEAT
     if rest:
         said.append(rest.decode(errors="replace").strip())
@@ -207,6 +212,13 @@ def _watch(process: "subprocess.Popen[bytes]", lead: Lead, done: threading.Event
         if time.monotonic() > lead.valid_until:
             _kill(process)
             return
+
+
+def _stand(process: "subprocess.Popen[bytes]", still: bool, wanted: bool) -> bool:
+    """Have it stand still, or go on; returns which it does now."""
+    if wanted is not still and process.poll() is None:
+        os.killpg(process.pid, signal.SIGSTOP if wanted else signal.SIGCONT)
+    return wanted
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

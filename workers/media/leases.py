@@ -16,11 +16,13 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from orders import sql
+from orders import driving, sql
 from shop.videos.models import Segment, Video
 
 LEASE = timedelta(seconds=15)
 MAX_DRIVES = 3
+# Orders that nobody took up for so long are more than the pipeline carries: all processors are theirs.
+_ORDERS_WAIT = timedelta(seconds=1)
 
 _TAKE_SEGMENT: LiteralString = """
 UPDATE videos_segment s
@@ -103,10 +105,11 @@ class Lease:
         """Whether the row is ours now; False for a message that came late, doubled or for what is not wanted."""
         return self._hold(self._TAKE)
 
-    def beat(self) -> None:
-        """The lease begins anew. Raises Lost."""
+    def beat(self) -> bool:
+        """The lease begins anew; returns whether orders wait, for which its work is to stand still. Raises Lost."""
         if not self._hold(self._BEAT):
             raise Lost(f"row {self.id} has another holder, or is not wanted any more")
+        return driving.are_waiting(_ORDERS_WAIT)
 
     def tick(self) -> None:
         """Beat if it is time to. Raises Lost."""

@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -26,16 +27,23 @@ class Lead:
         self.lost = False
         self.beats = 0
 
-    def beat(self) -> None:
+    def beat(self) -> bool:
         self.beats += 1
         if self.lost:
             raise Lost("cancelled")
+        return False
 
 
 def running() -> list[psutil.Process]:
     """The programs of this test that live."""
-    children = psutil.Process().children()
-    return [one for one in children if one.status() != psutil.STATUS_ZOMBIE and "-I" in one.cmdline()]
+    return [one for one in psutil.Process().children() if _lives(one)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "-I" in process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie by now, or reaped
+        return False
 
 
 def python(script: str, limits: Limits = LIMITS, lead: Lead | None = None) -> tuple[confined.Ended, str]:
@@ -86,11 +94,26 @@ def test_what_nobody_can_ask_about_is_killed() -> None:
     """The database hangs: no beat comes back, and the lease runs out."""
 
     class Hanging(Lead):
-        def beat(self) -> None:
-            wait_for(lambda: None if running() else True, "the program to be killed meanwhile", 10)
+        def beat(self) -> bool:
+            return wait_for(lambda: None if running() else True, "the program to be killed meanwhile", 10)
 
     ended, _ = python("import time; time.sleep(60)", lead=Hanging(valid=1.5))
     assert ended.status == -9
+
+
+def test_it_stands_still_while_it_is_told_to_and_that_is_no_time_of_its_own() -> None:
+    class Busy(Lead):
+        states: ClassVar[list[str]] = []
+
+        def beat(self) -> bool:
+            super().beat()
+            self.states += [one.status() for one in running()]
+            return self.beats <= 2
+
+    lead = Busy()
+    ended, said = python("print('done')", Limits(cpu=9, clock=1.5, file=9), lead)
+    assert (ended.status, said) == (0, "done\n")
+    assert lead.states[1:] == [psutil.STATUS_STOPPED] * 2
 
 
 def test_it_talks_as_much_as_it_likes() -> None:

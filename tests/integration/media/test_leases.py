@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from orders.models import Order
 from shop.videos.models import Segment, Video
 from tests.filming import clip, uploaded
 from tests.integration.media.conftest import drive
-from tests.making import at_once
+from tests.making import at_once, place_order
 from workers.media import leases, performing
 from workers.media.leases import Lost, SegmentLease, VideoLease
 from workers.media.storing import store_of
@@ -67,6 +68,15 @@ def test_a_beat_extends_the_lease_and_tells_how_far_it_is(segments: list[Segment
     assert segments[1].encoded_ms == 700
     assert segments[1].due_at is not None
     assert segments[1].due_at > timezone.now()
+
+
+def test_a_beat_says_whether_orders_wait(segments: list[Segment]) -> None:
+    lease = SegmentLease(segments[1].pk)
+    assert lease.take()
+    order = place_order()
+    assert not lease.beat()
+    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() - timedelta(seconds=2))
+    assert lease.beat()
 
 
 def test_what_is_whole_is_only_marked(segments: list[Segment]) -> None:
