@@ -163,8 +163,8 @@ def _follow(
     parent: int,
 ) -> Ended:
     said: deque[str] = deque(maxlen=_SAID)
-    still, last_beat = False, time.monotonic()
-    until, next_beat = last_beat + limits.clock, last_beat
+    still, now = False, time.monotonic()
+    until, next_beat = now + limits.clock, now
     rest = b""
     with selectors.DefaultSelector() as pipes:
         for one in (process.stdout, process.stderr):
@@ -183,16 +183,17 @@ def _follow(
                     *lines, rest = (rest + content).split(b"\n")
                     rest = rest[-_LINE:]
                     said.extend(line[:_LINE].decode(errors="replace").strip() for line in lines)
-            now = time.monotonic()
+            before, now = now, time.monotonic()
+            if still:
+                until += now - before
             if now >= until:
                 raise TooLong(f"it was not done after {limits.clock:.0f} s")
             if now >= next_beat:
                 if os.getppid() != parent:
                     raise Orphaned("the worker's main process died")
-                if still:
-                    until += now - last_beat
-                last_beat, still = now, _stand(process, still, lead.beat())
+                still = _stand(process, still, lead.beat())
                 next_beat = time.monotonic() + BEAT
+    _stand(process, still, False)  # it had closed its pipes, and was told to while it was ending
     if rest:
         said.append(rest.decode(errors="replace").strip())
     return Ended(process.wait(), [line for line in said if line])

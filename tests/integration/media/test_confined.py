@@ -5,7 +5,6 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import ClassVar
 
 import psutil
 import pytest
@@ -102,18 +101,17 @@ def test_what_nobody_can_ask_about_is_killed() -> None:
 
 
 def test_it_stands_still_while_it_is_told_to_and_that_is_no_time_of_its_own() -> None:
-    class Busy(Lead):
-        states: ClassVar[list[str]] = []
+    states: list[str] = []
 
+    class Busy(Lead):
         def beat(self) -> bool:
             super().beat()
-            self.states += [one.status() for one in running()]
+            states.extend(one.status() for one in running())
             return self.beats <= 2
 
-    lead = Busy()
-    ended, said = python("print('done')", Limits(cpu=9, clock=1.5, file=9), lead)
+    ended, said = python("print('done')", Limits(cpu=9, clock=1.5, file=9), Busy())
     assert (ended.status, said) == (0, "done\n")
-    assert lead.states[1:] == [psutil.STATUS_STOPPED] * 2
+    assert states[1:] == [psutil.STATUS_STOPPED] * 2
 
 
 def test_it_talks_as_much_as_it_likes() -> None:
