@@ -10,7 +10,7 @@ import psutil
 import pytest
 from pytest_django import Settings
 
-from tests.waiting import wait_for
+from tests.waiting import wait_for, wait_until
 from workers.media import confined, ffmpeg
 from workers.media.confined import Limits
 from workers.media.leases import Lost
@@ -100,18 +100,38 @@ def test_what_nobody_can_ask_about_is_killed() -> None:
     assert ended.status == -9
 
 
-def test_it_stands_still_while_it_is_told_to_and_that_is_no_time_of_its_own() -> None:
-    states: list[str] = []
+def test_it_stands_still_while_it_is_told_to(tmp_path: Path) -> None:
+    may_end = tmp_path / "may end"
 
     class Busy(Lead):
         def beat(self) -> bool:
             super().beat()
-            states.extend(one.status() for one in running())
-            return self.beats <= 2
+            if 1 < self.beats <= 3:
+                stopped = [psutil.STATUS_STOPPED]
+                wait_until(
+                    lambda: [one.status() for one in running()] == stopped, "the program to stand still"
+                )
+            if self.beats == 3:
+                may_end.touch()
+            return self.beats < 3
 
-    ended, said = python("print('done')", Limits(cpu=9, clock=1.5, file=9), Busy())
+    wait = f"import os, time\nwhile not os.path.exists({str(may_end)!r}): time.sleep(0.01)\nprint('done')"
+    lead = Busy()
+    ended, said = python(wait, lead=lead)
     assert (ended.status, said) == (0, "done\n")
-    assert states[1:] == [psutil.STATUS_STOPPED] * 2
+    assert lead.beats >= 3
+
+
+def test_to_stand_still_takes_no_time_of_its_own() -> None:
+    class Busy(Lead):
+        def beat(self) -> bool:
+            super().beat()
+            return self.beats < 4
+
+    lead = Busy()
+    with pytest.raises(confined.TooLong):
+        python("import time; time.sleep(60)", Limits(cpu=9, clock=1, file=9), lead)
+    assert lead.beats >= 4
 
 
 def test_it_talks_as_much_as_it_likes() -> None:
