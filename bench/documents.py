@@ -57,7 +57,7 @@ class Size:
 
 
 FULL = Size(invoices=10_000, turns=20, products=63_000)
-SHORT = Size(invoices=200, turns=2, products=900)
+SHORT = Size(invoices=100, turns=2, products=300)
 
 
 def bench(size: Size, json: Path | None) -> int:
