@@ -9,7 +9,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
 STAMP = ".collected"  # within STATIC_ROOT: what was collected there, as a digest of names, sizes and times
-_LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # half of all bytes, and no page of ours shows it
+_LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # no page of ours shows it
 
 
 def collect_if_changed() -> bool:

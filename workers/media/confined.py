@@ -5,8 +5,7 @@
   own, in which there is nobody.
 - No environment: it knows no password. No new privileges.
 - It stands back for everybody: nice 19 and SCHED_IDLE, with which the disk's idle class comes. And it stands still
-  (SIGSTOP) while its lead says so: what has the lowest claim to a processor still takes caches and memory's time from
-  those who have a higher one.
+  (SIGSTOP) while its lead says so: with the lowest priority alone, orders still ended later (docs/figures.md).
 - It never outlives whoever started it: the kernel kills it when this process dies (PR_SET_PDEATHSIG), and this process
   kills it when its own parent died, when its row is no longer its own, or when it could not ask for so long that the
   row may be somebody else's by now. That last is a thread, for whoever asks a frozen database hangs himself.
