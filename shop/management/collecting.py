@@ -1,6 +1,7 @@
 """Collects static files only when one of them has changed since, for collecting takes seconds and looking
 takes none."""
 
+import fcntl
 import hashlib
 from pathlib import Path
 
@@ -9,11 +10,23 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
 STAMP = ".collected"  # within STATIC_ROOT: what was collected there, as a digest of names, sizes and times
+_LOCK = ".collecting"  # beside it; held by whoever collects
 _LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # no page of ours shows it
 
 
 def collect_if_changed() -> bool:
-    """Run collectstatic unless the stamp says that nothing has changed; returns whether it ran."""
+    """Run collectstatic unless the stamp says that nothing has changed; returns whether it ran.
+
+    Of two at once into one folder the second waits, and finds it done.
+    """
+    folder = Path(settings.STATIC_ROOT)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _collect_if_changed()
+
+
+def _collect_if_changed() -> bool:
     stamp = Path(settings.STATIC_ROOT) / STAMP
     now = _digest()
     try:

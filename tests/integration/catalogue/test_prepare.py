@@ -1,5 +1,7 @@
 """`manage.py prepare`: everything is there after the first run, and the second finds nothing to do."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -79,3 +81,15 @@ def test_static_files_are_collected_again_when_one_changes_or_collecting_was_cut
     (Path(settings.STATIC_ROOT) / STAMP).unlink()
     assert collect_if_changed()
     assert not collect_if_changed()
+
+
+def test_of_two_who_collect_at_once_one_waits_and_finds_it_done(settings: Settings) -> None:
+    both = threading.Barrier(2)
+
+    def collect() -> bool:
+        both.wait()
+        return collect_if_changed()
+
+    with ThreadPoolExecutor(2) as threads:
+        found = [threads.submit(collect) for _ in range(2)]
+    assert sorted(one.result() for one in found) == [False, True]
