@@ -1,14 +1,16 @@
 """Processes of the house that die at a crash point, against the servers and the database of the tests."""
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 from django.db import connection
 
 from orders.crashpoints import HITS, VARIABLE, Point
@@ -32,16 +34,32 @@ def hits(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def dies(folder: Path, point: Point, script: str) -> None:
-    """Run `script` as a process of the house, which must be killed at the point."""
-    arm(folder, point)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", f"import django; django.setup()\n{script}"],
-        env=environment(folder),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == -signal.SIGKILL, f"{point.value} was not reached:\n{done.stdout}{done.stderr}"
-    assert hits(folder)[-1]["point"] == point.value
+class Loaded:
+    """A process that has loaded the house, and forks those that are to die: loading takes a second each time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["tests.chaos.loaded"])
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment(folder).items():
+                patch.setenv(name, value)
+            forkserver.ensure_running()
+
+    def dies(self, point: Point, script: str) -> None:
+        """Run `script` as a process of the house, which must be killed at the point."""
+        arm(self.folder, point)
+        said = self.folder / "said"
+        process = self._context.Process(target=_run, args=(script, said))
+        process.start()
+        process.join(120)
+        assert process.exitcode == -signal.SIGKILL, f"{point.value} was not reached:\n{said.read_text()}"
+        process.close()
+        assert hits(self.folder)[-1]["point"] == point.value
+
+
+def _run(script: str, said: Path) -> None:
+    with said.open("w") as file:
+        for output in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), output.fileno())
+    exec(script, {})  # noqa: S102 - a test's own words

@@ -17,7 +17,8 @@ from orders.models import Document, InvoiceCounter, Order, Payment
 from orders.refunds import refund
 from orders.states import OrderStatus
 from sandbox.stack.layout import ROOT
-from tests.chaos.dying import dies, environment
+from tests.chaos.conftest import Dies
+from tests.chaos.dying import environment
 from tests.invoicing import flaws
 from tests.making import place_order
 from workers.relay.claiming import claim_documents
@@ -60,10 +61,10 @@ def counter(which: int = 1) -> int:
 
 
 @pytest.mark.parametrize("point", [Point.INVOICE_BEFORE_COMMIT, Point.INVOICE_AFTER_COMMIT])
-def test_killed_while_it_issues_it_leaves_no_gap(point: Point, tmp_path: Path) -> None:
+def test_killed_while_it_issues_it_leaves_no_gap(point: Point, dies: Dies) -> None:
     first, killed, last = paid(2), paid(3), paid(2)
     issuing.issue(first)
-    dies(tmp_path, point, f"from orders.invoices import issuing\nissuing.issue({killed})")
+    dies(point, f"from orders.invoices import issuing\nissuing.issue({killed})")
     assert serials() in ([1, 2], [1, 2, 3, 4, 5])
     for ids in (last, killed):
         issuing.issue(ids)
@@ -121,13 +122,16 @@ def killed(script: str, folder: Path) -> None:
     "point", [Point.DOCUMENTS_BEFORE_FILE, Point.DOCUMENTS_AFTER_FILE, Point.DOCUMENTS_AFTER_COMMIT]
 )
 def test_a_renderer_that_is_killed_leaves_whole_files_or_none(
-    point: Point, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    point: Point, settings: Settings, tmp_path: Path, dies: Dies
 ) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
-    monkeypatch.setenv("MEDIA_ROOT", settings.MEDIA_ROOT)
     issuing.issue(paid(3))
     ids = [document_id for document_id, _ in claim_documents(10, printing.LEASE)]
-    dies(tmp_path, point, f"from orders.invoices import printing\nprinting.print_documents({ids})")
+    dies(
+        point,
+        f"from django.conf import settings\nsettings.MEDIA_ROOT = {settings.MEDIA_ROOT!r}\n"
+        f"from orders.invoices import printing\nprinting.print_documents({ids})",
+    )
     for path in Path(settings.MEDIA_ROOT).rglob("*.pdf"):
         assert flaws(path.read_bytes()) == []
     if point is not Point.DOCUMENTS_AFTER_COMMIT:

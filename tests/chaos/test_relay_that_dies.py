@@ -1,7 +1,6 @@
 """A relay may die at any of its crash points: what it had claimed falls due again, and no event stays untold."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import redis
@@ -10,7 +9,7 @@ from django.utils import timezone
 from orders import driving, inventory
 from orders.crashpoints import Point
 from orders.models import Order, OrderEvent
-from tests.chaos.dying import dies
+from tests.chaos.conftest import Dies
 from tests.making import place_order, stock
 from workers.models import Claim
 from workers.queues import QueueName
@@ -35,11 +34,11 @@ TELL = "from workers.relay.feed import Feed\nFeed().turn()"
     ids=lambda value: value.value if isinstance(value, Point) else "",
 )
 def test_what_it_had_claimed_is_known_and_falls_due_again(
-    point: Point, claimed: bool, rung: int, broker: redis.Redis, tmp_path: Path
+    point: Point, claimed: bool, rung: int, broker: redis.Redis, dies: Dies
 ) -> None:
     stock(KETTLE=1)
     order = place_order()
-    dies(tmp_path, point, LOOK)
+    dies(point, LOOK)
     order.refresh_from_db()
     assert order.drives == claimed  # committed before anybody was told of it
     assert order.due_at is not None
@@ -53,11 +52,11 @@ def test_what_it_had_claimed_is_known_and_falls_due_again(
 
 
 def test_what_it_had_not_rung_for_is_taken_back_before_its_lease_ends(
-    broker: redis.Redis, tmp_path: Path
+    broker: redis.Redis, dies: Dies
 ) -> None:
     stock(KETTLE=1)
     order = place_order()
-    dies(tmp_path, Point.RELAY_AFTER_CLAIM, LOOK)
+    dies(Point.RELAY_AFTER_CLAIM, LOOK)
     Relay().turn()
     assert not broker.llen(QueueName.INVENTORY)  # the other one might still be at it
     Claim.objects.update(claimed_at=timezone.now() - UNRUNG)
@@ -68,10 +67,10 @@ def test_what_it_had_not_rung_for_is_taken_back_before_its_lease_ends(
     assert not Claim.objects.exists()
 
 
-def test_who_has_moved_on_is_not_taken_back(broker: redis.Redis, tmp_path: Path) -> None:
+def test_who_has_moved_on_is_not_taken_back(broker: redis.Redis, dies: Dies) -> None:
     stock(KETTLE=1)
     order = place_order()
-    dies(tmp_path, Point.RELAY_AFTER_PUBLISH, LOOK)
+    dies(Point.RELAY_AFTER_PUBLISH, LOOK)
     inventory.reserve([order.pk])
     Claim.objects.update(claimed_at=timezone.now() - UNRUNG)
     Relay().turn()
@@ -85,10 +84,10 @@ def test_who_has_moved_on_is_not_taken_back(broker: redis.Redis, tmp_path: Path)
     ids=lambda value: value.value if isinstance(value, Point) else "",
 )
 def test_an_event_is_told_before_it_is_marked_as_told(
-    point: Point, untold: int, broker: redis.Redis, tmp_path: Path
+    point: Point, untold: int, broker: redis.Redis, dies: Dies
 ) -> None:
     place_order()
-    dies(tmp_path, point, TELL)
+    dies(point, TELL)
     assert OrderEvent.objects.filter(published_at=None).count() == untold
     assert Feed().turn() == untold
     assert not OrderEvent.objects.filter(published_at=None).exists()

@@ -5,7 +5,6 @@ are the witnesses.
 """
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -15,7 +14,7 @@ from orders.crashpoints import Point
 from orders.facts import facts_of
 from orders.models import InvoiceCounter, Order
 from orders.states import OrderStatus
-from tests.chaos.dying import dies
+from tests.chaos.conftest import Dies
 from tests.integration.audit.conftest import ledger_ends
 from tests.making import ledger, place_order, stock
 from workers.audit.books import prove
@@ -99,17 +98,10 @@ def done_outside(order: Order) -> dict[str, Counter[str]]:
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.value)
-def test_a_step_that_dies_is_finished_by_the_next_drive(
-    point: Point, since: Positions, tmp_path: Path
-) -> None:
+def test_a_step_that_dies_is_finished_by_the_next_drive(point: Point, since: Positions, dies: Dies) -> None:
     step = STEPS[point.value.partition(".")[0]]
     order = ready_for(step)
-    dies(
-        tmp_path,
-        point,
-        "from workers.celery import app; app.loader.import_default_modules()\n"
-        f"app.tasks['{step.value}'].apply(args=([{order.pk}],))",
-    )
+    dies(point, f"from workers.celery import app\napp.tasks['{step.value}'].apply(args=([{order.pk}],))")
     drive(order)
     cancelled = step in CLEARING_UP
     assert order.status == (OrderStatus.CANCELLED if cancelled else OrderStatus.COMPLETED)
