@@ -5,7 +5,10 @@ shop that somebody is trying out, the tables are as new in every run, and worker
 The programs are those of `./dev up`, started without its process manager: what falls stays down, and the run fails.
 """
 
+import os
+import signal
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +19,10 @@ from sandbox.stack.environment import MARKER, Secrets, Stack
 from sandbox.stack.layout import STACK, Layout
 from sandbox.stack.ports import Ports
 from sandbox.stack.processes import POOLS, Pool, programs
-from sandbox.stack.program import Program, Stage
+from sandbox.stack.program import Program, StackError, Stage
 from sandbox.stack.servers import Server
 
-START_SECONDS = 60.0
+START_SECONDS = 60.0  # for a program to be healthy, and for one to end
 
 
 @contextmanager
@@ -37,6 +40,7 @@ def house(
     with tempfile.TemporaryDirectory(prefix="bench-", dir=STACK.base, ignore_cleanup_errors=True) as folder:
         stack = Stack(Layout(Path(folder).resolve()), Ports.free(), Secrets.new())
         stack.layout.make()
+        _share_static_files(stack.layout)
         environment = {**stack.environment(), **(told or {}), MARKER: str(STACK.base)}
         chosen = [
             replace(one, command=(*(fronted or {}).get(one.name, ()), *one.command))
@@ -52,6 +56,23 @@ def house(
             yield found
         finally:
             _stop(chosen, servers)
+
+
+def _share_static_files(layout: Layout) -> None:
+    """They are the same in every house of this checkout, and to collect them takes more than a second of CPU."""
+    STACK.static.mkdir(mode=0o700, exist_ok=True)
+    layout.static.rmdir()
+    layout.static.symlink_to(STACK.static)
+
+
+def end(house: House, name: str) -> None:
+    """Have one program of a house end as it does when it is told to, and wait until it has."""
+    os.kill(house.roots()[name], signal.SIGTERM)
+    until = time.monotonic() + START_SECONDS
+    while name in house.roots():
+        if time.monotonic() > until:
+            raise StackError(f"{name} was told to end, and has not for {START_SECONDS:.0f} s.")
+        time.sleep(0.05)
 
 
 def _start(found: House, chosen: list[Program], servers: Mapping[str, Server]) -> None:
