@@ -25,11 +25,12 @@ from sandbox.stack.environment import Stack
 from sandbox.stack.layout import ROOT
 from sandbox.stack.processes import programs
 from sandbox.stack.program import Program
+from sandbox.stack.servers import Server
 from sandbox.stack.supervisor import Record, Supervisor
 from sandbox.stack.watch import wait_healthy
 from tests.emptying import empty_all
 from tests.keeping import stack_in
-from tests.lanes import free_base
+from tests.lanes import free_base, the_house
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -78,6 +79,18 @@ class House:
             yield
         finally:
             self.start(name)
+
+    @contextmanager
+    def told(self, name: str, **environment: str) -> Iterator[None]:
+        """The house while one of its processes runs with other settings; the process manager does not know it."""
+        given = {**self.stack.environment(), **environment}
+        other = Server(self._program(name), self.stack.layout.logs / f"{name}-told.log", given)
+        with self.without(name):
+            other.start()
+            try:
+                yield
+            finally:
+                other.stop()
 
     def pid(self, name: str) -> int:
         """The process of this name; 0 while it does not run."""
@@ -176,8 +189,8 @@ def broker() -> Iterator[redis.Redis]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One whole house for all tests that need it, in a folder and on ports of its own."""
-    with running_house(tmp_path_factory.mktemp("house")) as house:
-        yield house
+    with the_house:
+        yield the_house.enter_context(running_house(tmp_path_factory.mktemp("house")))
 
 
 @contextmanager

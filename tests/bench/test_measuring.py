@@ -1,10 +1,9 @@
-"""The three measurements as a person starts them, in a small form, against a whole house."""
+"""A replay and a rush as a person starts them, in a small form, against a whole house."""
 
 import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from sandbox.stack.environment import MARKER
 from sandbox.stack.layout import ROOT
-from tests.conftest import House, running_house
+from tests.conftest import House
 
 pytestmark = pytest.mark.acceptance
 SECONDS = 300
@@ -37,13 +36,6 @@ def measure(module: str, *arguments: str, house: House, file: Path) -> tuple[dic
     assert found.keys() >= PROMISED
     assert found["problems"] == []
     return found, done.stdout
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house for these alone: a rush moves the stock that other tests count on."""
-    with running_house(tmp_path_factory.mktemp("measured")) as house:
-        yield house
 
 
 def test_a_month_is_replayed_twice_with_the_broker_wiped(stack: House, tmp_path: Path) -> None:
@@ -112,14 +104,3 @@ def test_what_is_not_up_cannot_be_measured(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "./dev rush" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_bench_in_its_short_form(stack: House, tmp_path: Path) -> None:
-    found, said = measure("bench", "--short", house=stack, file=tmp_path / "bench.json")
-    assert found["accepted"] == 200
-    assert found["audit"]["clean"]
-    for carried in found["backlog"].values():
-        assert carried["ended"] == {"completed": 200}
-        assert carried["floor"]["completed_per_s"] > carried["completed_per_s"]
-    assert len(found["targets"]) == 4
-    assert "target" in said

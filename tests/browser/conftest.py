@@ -29,7 +29,13 @@ PLAIN_PAGES = ["/", "/c/kitchen/", "/search/?q=wood", "/search/?q=zzzz", "/produ
 
 # The headless shell is the same engine without the windows around it, which nobody sees: its processes took 97 s of CPU
 # for these tests, those of a whole Chromium 163 s.
-_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSERS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 
 Open = Callable[..., Page]
 

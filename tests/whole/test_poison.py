@@ -11,17 +11,15 @@ import uvloop
 import bench.house
 from bench.chaos import poison, poisonous
 from orders.driving import LEASE
-from tests.conftest import House, running_house
+from tests.conftest import House
 from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house whose payment provider poisons the worker that charges one certain card."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PAYMENT_GATEWAY", f"{poisonous.__name__}.PoisonousGateway")
-        with running_house(tmp_path_factory.mktemp("poisoned")) as made:
-            yield made
+def house(stack: House) -> Iterator[House]:
+    """The house while its payment provider poisons the worker that charges one certain card."""
+    with stack.told("payment", PAYMENT_GATEWAY=f"{poisonous.__name__}.PoisonousGateway"):
+        yield stack
 
 
 def placed(house: House, count: int) -> list[int]:
