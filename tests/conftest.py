@@ -20,7 +20,7 @@ from django.conf import settings as django_settings
 from django.test import TransactionTestCase, override_settings
 from pytest_django import Settings
 
-from sandbox.stack import life
+from sandbox.stack import leftovers, life
 from sandbox.stack.environment import Stack
 from sandbox.stack.layout import ROOT
 from sandbox.stack.processes import programs
@@ -146,6 +146,7 @@ class House:
                 else None
             ),
             f"order {token} to be {' or '.join(states)}",
+            each=0.1,  # each is a request and work for the web
         )
 
     def _program(self, name: str) -> Program:
@@ -207,6 +208,8 @@ def running_house(folder: Path) -> Iterator[House]:
         yield House(made)
     finally:
         life.down(made.layout)
+    left = [one.name() for one in leftovers.find(made.layout)]
+    assert not left, f"the house was stopped, and there are still {left}"
 
 
 def order_body(

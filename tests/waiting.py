@@ -10,7 +10,7 @@ T = TypeVar("T")
 PATIENCE = 60.0  # seconds that a busy machine may take for what takes half of one
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE, *, each: float = 0.01) -> T:
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE, *, each: float = 0.05) -> T:
     """Look every `each` seconds until there is something to see."""
     until = time.monotonic() + seconds
     while (seen := look()) is None:

@@ -4,21 +4,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from django.db import connection
 
 from orders.crashpoints import Point
 from orders.inventory import reserve
+from sandbox.stack.endings import wait_ended
 from sandbox.stack.layout import ROOT
 from sandbox.stack.servers import Servers
 from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.taking import take
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from workers.inheriting import inherit
 from workers.relay.claiming import claim_orders
 from workers.relay.ringing import Relay
@@ -78,9 +80,14 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
     stock(KETTLE=1)
     order = place_order()
     with node(tmp_path) as process:
+        # The main process, and its child before it has done anything, should it outlive it for long enough.
         arm(tmp_path, Point.TASK_BEGINS, "kill-parent")
+        arm(tmp_path, Point.RESERVE_BEFORE_COMMIT)
         Relay().turn()
         wait_for(process.poll, "the node to die")
+        with suppress(psutil.NoSuchProcess):
+            wait_ended([psutil.Process(hits(tmp_path)[0]["pid"])], PATIENCE)
+        (tmp_path / Point.RESERVE_BEFORE_COMMIT.value).unlink(missing_ok=True)
     order.refresh_from_db()
     assert (order.status, order.drives) == ("placed", 1)
     assert order.due_at is not None
