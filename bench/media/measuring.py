@@ -43,7 +43,7 @@ class Size:
 
 
 FULL = Size(clip=60, times=2, orders=5_000, buyers=200, videos=10, rounds=2, long=180)
-SHORT = Size(clip=6, times=1, orders=60, buyers=20, videos=3, rounds=1, long=12, height=360)
+SHORT = Size(clip=6, times=1, orders=60, buyers=20, videos=10, rounds=1, long=8, height=360)
 
 
 # Where nobody buys and nothing is cleared, the relay and the media pool are enough.
