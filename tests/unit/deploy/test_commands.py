@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ def value_of(command: list[str], option: str) -> str:
     return command[command.index(option) + 1]
 
 
+@cache  # all pools are the same program
+def options_of(called: tuple[str, ...]) -> set[str]:
+    """The options that it says it has."""
+    said = subprocess.run([*called, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return set(OPTION.findall(said))
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_command_exists_with_its_options(name: str) -> None:
     program, *arguments = OURS[name]["command"]
@@ -41,13 +49,12 @@ def test_the_command_exists_with_its_options(name: str) -> None:
     if program == "python":
         assert arguments[0] == "-m"
         assert importlib.util.find_spec(arguments[1])
-        called, arguments = [sys.executable, "-m", arguments[1]], arguments[2:]
+        called, arguments = (sys.executable, "-m", arguments[1]), arguments[2:]
     elif program == "celery":
-        called, arguments = [str(BIN / "celery"), *arguments[:3]], arguments[3:]
+        called, arguments = (str(BIN / "celery"), *arguments[:3]), arguments[3:]
     else:
-        called = [str(BIN / program)]
-    said = subprocess.run([*called, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    known = set(OPTION.findall(said)) | (FLOWER_OPTIONS if name == "flower" else set())
+        called = (str(BIN / program),)
+    known = options_of(called) | (FLOWER_OPTIONS if name == "flower" else set())
     used = {argument.partition("=")[0] for argument in arguments if OPTION.match(argument)}
     assert used <= known
 
