@@ -189,7 +189,10 @@ def broker() -> Iterator[redis.Redis]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One whole house for all tests that need it, in a folder and on ports of its own."""
+    """One whole house for all tests that need it, in a folder and on ports of its own.
+
+    They stand in tests/lanes.py and follow each other; when the last has ended, the house is taken down.
+    """
     with the_house:
         yield the_house.enter_context(running_house(tmp_path_factory.mktemp("house")))
 
