@@ -46,6 +46,7 @@ def test_the_command_exists_with_its_options(name: str) -> None:
         command = load_command_class(get_commands()[arguments[1]], arguments[1])
         command.create_parser("manage.py", arguments[1]).parse_args(arguments[2:])
         return
+    called: tuple[str, ...]
     if program == "python":
         assert arguments[0] == "-m"
         assert importlib.util.find_spec(arguments[1])
