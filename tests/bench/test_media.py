@@ -1,17 +1,13 @@
 """The measurement of the media pool as a person starts it, in a small form, in houses of its own."""
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from bench.media.measuring import targets
-from sandbox.stack.layout import ROOT
-
-SECONDS = 600
+from tests.bench.starting import short_bench
 
 
 @pytest.mark.acceptance
@@ -19,22 +15,12 @@ SECONDS = 600
     sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="it compares one processor with two"
 )
 def test_the_bench_of_videos_in_its_short_form(tmp_path: Path) -> None:
-    file = tmp_path / "media.json"
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench", "--only", "media", "--short", "--json", str(file)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(file.read_text())
-    assert found["problems"] == []
+    found, said = short_bench(tmp_path / "media.json", "--only", "media")
     assert all(seconds > 0 for seconds in found["one_clip"]["seconds"])
     assert found["rush_beside_videos"]["post_p99_ms"]["ratio"] > 0
     assert found["spread"]["speed_up"] > 0
     assert len(found["targets"]) == 6
-    assert "target" in done.stdout
+    assert "target" in said
 
 
 def test_what_is_asked_for_is_held_against_what_was_measured() -> None:
