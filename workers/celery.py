@@ -16,6 +16,10 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 # not wait for it: the relay drives them again when their lease runs out.
 VISIBILITY_TIMEOUT = 3600  # seconds
 
+# Valkey answers in milliseconds. When the network to it dies without a word, every connection that a process holds
+# costs it this long, one after the other.
+ANSWER = 2.0  # seconds
+
 # What each node loads besides its tasks.
 COMMON = ("workers.beginning", "workers.failing", "workers.inheriting", "workers.lost")
 
@@ -31,11 +35,10 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT,
-        # A connection that died without a word is found out in seconds; without these a worker may never consume again.
-        "socket_timeout": 10,
-        "socket_connect_timeout": 5,
+        "socket_timeout": ANSWER,
+        "socket_connect_timeout": ANSWER,
         "socket_keepalive": True,
-        "health_check_interval": 10,
+        "health_check_interval": ANSWER,
     },
     # Only the relay publishes, and what it could not publish it takes back: no retries that hold it up.
     task_publish_retry=False,
@@ -63,11 +66,11 @@ app.conf.update(
     result_backend=f"workers.results.JoinCounter+{settings.BROKER_URL}",
     result_expires=600,
     result_backend_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT},
-    redis_socket_timeout=10,
-    redis_socket_connect_timeout=5,
+    redis_socket_timeout=ANSWER,
+    redis_socket_connect_timeout=ANSWER,
     redis_socket_keepalive=True,
     redis_retry_on_timeout=True,
-    redis_backend_health_check_interval=10,
+    redis_backend_health_check_interval=ANSWER,
     # A task's name begins with its queue's.
     task_routes={f"{name.value}.*": {"queue": name.value} for name in QueueName},
     # No queue is made by a typing mistake.

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from orders import driving
 from workers import breakers
-from workers.celery import app
+from workers.celery import ANSWER, app
 from workers.queues import TAKEN
 from workers.relay.broker import orders_in
 from workers.steps import describe
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 # When the node took each of them, and kombu's lock for handing out again what is taken for too long.
 _TAKEN_AT = "unacked_index.{node}"
 _MUTEX = "unacked_mutex.{node}"
-_SECONDS = 5.0
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator] # Celery ships no types
@@ -66,7 +65,7 @@ def inherit(node: str) -> int:
     """Have the orders that the node's predecessor died over driven again. Returns how many."""
     driven = 0
     try:
-        with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=_SECONDS) as broker:
+        with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=ANSWER) as broker:
             taken = TAKEN.format(node=node)
             found = list(_steps_in(broker.hgetall(taken)))
             if found:

@@ -1,4 +1,4 @@
-"""The broker's transport: kombu's for Redis, where two things would end a worker's work for good.
+"""The broker's transport: kombu's for Redis, where three things would end a worker's work for good.
 
 Somebody puts into a queue what is no message at all: kombu takes the item from its list, fails to read it and takes the
 worker down with the item in its hands. Here such an item is put into an envelope that kombu can read, of a type that
@@ -7,12 +7,22 @@ nobody accepts: from then on it is a message like any other that cannot be decod
 The broker hangs while a message is acknowledged: Celery writes a line into the log and goes on, and kombu counts the
 message as unanswered for ever. With one message ahead for each process, that pool never asks for another; it looks
 well and does nothing. Here it counts as answered, whether the broker heard it or not.
+
+A connection dies that the event loop listens on: kombu takes it off the loop when it is closed already. Where a child
+was forked since it was opened, the child holds it too, so it stays on the loop and says for ever that there is
+something to read; whoever gets its number next is read while nothing has come, and the worker waits. Here it is taken
+off first.
+
+And when the network dies without a word, each connection that a process holds is found dead only when it is used. What
+is asked over such a one is asked once more over a new one, so that no step fails for it. What was heard the first time
+after all is a doubled message.
 """
 
 # Kombu is typed in part: what it leaves out is Any.
 # mypy: disable-error-code="misc, no-untyped-call"
 
 import base64
+import os
 import uuid
 from typing import Any
 
@@ -44,6 +54,25 @@ class Channel(transport.Channel):
 
     def _get_client(self) -> type[redis.Redis]:
         return _Client
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """Of the connections that the event loop listens on, which must never wait, or of those that ask and wait."""
+        params: dict[str, Any] = super()._connparams(asynchronous)
+        if asynchronous:
+            return {**params, "connection_class": self._listening(params["connection_class"])}
+        return {**params, "retry_on_timeout": True}
+
+    def _listening(self, kind: type[redis.Connection]) -> type[redis.Connection]:
+        cycle = self.connection.cycle
+
+        class Connection(kind):  # type: ignore[valid-type]
+            def disconnect(self, *args: Any, **kwargs: Any) -> None:
+                # A child's event loop is its parent's, who still listens.
+                if self._sock is not None and os.getpid() == self.pid:
+                    cycle._unregister_from_poll(self._sock.fileno())
+                super().disconnect(*args, **kwargs)
+
+        return Connection
 
 
 class Transport(transport.Transport):

@@ -7,6 +7,7 @@ import orjson
 import redis
 from django.conf import settings
 
+from workers.celery import ANSWER
 from workers.queues import QueueName
 
 # Present as long as the broker remembers what was rung; FLUSHALL or a restart without its file takes it away.
@@ -14,10 +15,13 @@ _REMEMBERS = "stampede:remembers"
 
 
 class Broker:
-    def __init__(self, seconds: float = 5.0) -> None:
+    def __init__(self, seconds: float = ANSWER) -> None:
         """`seconds` is how long it may take to answer."""
         self._redis = redis.Redis.from_url(
-            settings.BROKER_URL, socket_timeout=seconds, socket_connect_timeout=2, health_check_interval=10
+            settings.BROKER_URL,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            health_check_interval=ANSWER,
         )
 
     def look(self) -> tuple[dict[QueueName, int], bool]:
