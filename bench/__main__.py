@@ -24,9 +24,9 @@ from bench.house import House
 from bench.load import Customers, OnAnswer, open_loop
 from bench.media import command as media
 from bench.run import Run
-from sandbox.stack.layout import STACK
-from sandbox.stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS
-from sandbox.stack.supervisor import Record
+from stack.layout import STACK
+from stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS
+from stack.supervisor import Record
 
 # What a backlog is asked of the pools; as many connections the floor gets.
 CONNECTIONS = len(POOLS)

@@ -9,8 +9,8 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from sandbox.stack.console import fail
-from sandbox.stack.program import StackError
+from stack.console import fail
+from stack.program import StackError
 
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there as JSON too.")

@@ -11,7 +11,7 @@ from typing import Any, Self
 from rich import progress as bars
 from rich.table import Table
 
-from sandbox.stack.console import err, out
+from stack.console import err, out
 
 LINE_SECONDS = 10.0
 

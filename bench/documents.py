@@ -22,9 +22,9 @@ from bench.backlog import LINES, PLACE
 from bench.cpu import CpuMeter
 from bench.display import note
 from bench.house import House
-from sandbox.stack.console import out
-from sandbox.stack.layout import ROOT
-from sandbox.stack.program import StackError
+from stack.console import out
+from stack.layout import ROOT
+from stack.program import StackError
 
 WARM_UP = 50  # invoices that are printed first, and measured by nobody
 MOST_MEMORY = 300.0  # MB, however many pages

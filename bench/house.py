@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.stack.environment import MARKER
-from sandbox.stack.layout import ROOT, STACK, Layout
-from sandbox.stack.processes import POOLS
-from sandbox.stack.program import StackError
-from sandbox.stack.supervisor import Record, Supervisor
+from stack.environment import MARKER
+from stack.layout import ROOT, STACK, Layout
+from stack.processes import POOLS
+from stack.program import StackError
+from stack.supervisor import Record, Supervisor
 
 PROVIDERS = ("payments", "sms", "carrier", "mailbox")
 _POOLS = frozenset(pool.name for pool in POOLS)

@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.house import House
-from sandbox.stack.environment import MARKER, Secrets, Stack
-from sandbox.stack.layout import STACK, Layout
-from sandbox.stack.ports import Ports
-from sandbox.stack.processes import POOLS, Pool, programs
-from sandbox.stack.program import Program, StackError, Stage
-from sandbox.stack.servers import Server
+from stack.environment import MARKER, Secrets, Stack
+from stack.layout import STACK, Layout
+from stack.ports import Ports
+from stack.processes import POOLS, Pool, programs
+from stack.program import Program, StackError, Stage
+from stack.servers import Server
 
 START_SECONDS = 60.0  # for a program to be healthy, and for one to end
 

@@ -26,10 +26,10 @@ from bench.house import House
 from bench.load import Customers, OnAnswer, Purchase, closed_loop, open_loop
 from bench.people import COUNTRIES, HOME, buyer
 from bench.run import Run
-from sandbox.stack.program import StackError
 from shop.catalogue.importing import sales, table
 from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.retail import Invoice, invoices
+from stack.program import StackError
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 

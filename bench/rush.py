@@ -17,7 +17,7 @@ from bench.display import note
 from bench.house import House
 from bench.load import Customers, OnAnswer, closed_loop
 from bench.run import Run
-from sandbox.stack.program import StackError
+from stack.program import StackError
 
 ORDERS, BUYERS, STOCK = 5_000, 200, 1_000
 

@@ -11,7 +11,7 @@ from bench.house import House
 from bench.load import Purchase
 from bench.people import buyer
 from bench.run import Run
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 DEMO_CATALOGUE = ROOT / "shop" / "catalogue" / "demo" / "catalogue.csv"
 MOST_PRODUCTS, MOST_PIECES = 3, 2  # of one order, and of one product in it

@@ -8,11 +8,11 @@ from pathlib import Path
 from bench import lab, uploading
 from bench.display import note
 from bench.house import House
-from sandbox.stack.console import out
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import STACK, Layout
-from sandbox.stack.ports import Ports
-from sandbox.stack.processes import programs
+from stack.console import out
+from stack.environment import Secrets, Stack
+from stack.layout import STACK, Layout
+from stack.ports import Ports
+from stack.processes import programs
 
 FULL = 10 * 1024**3  # bytes
 SHORT = 192 * 1024**2

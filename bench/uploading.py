@@ -27,7 +27,7 @@ from tusclient.exceptions import TusCommunicationError
 
 from bench.display import note
 from bench.house import House
-from sandbox.stack.program import StackError
+from stack.program import StackError
 
 PIECE = 16 * 1024 * 1024
 MOST_MEMORY = 200 * 1024 * 1024  # bytes, of any process

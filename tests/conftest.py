@@ -20,14 +20,14 @@ from django.conf import settings as django_settings
 from django.test import TransactionTestCase, override_settings
 from pytest_django import Settings
 
-from sandbox.stack import leftovers, life
-from sandbox.stack.environment import Stack
-from sandbox.stack.layout import ROOT
-from sandbox.stack.processes import programs
-from sandbox.stack.program import Program
-from sandbox.stack.servers import Server
-from sandbox.stack.supervisor import Record, Supervisor
-from sandbox.stack.watch import wait_healthy
+from stack import leftovers, life
+from stack.environment import Stack
+from stack.layout import ROOT
+from stack.processes import programs
+from stack.program import Program
+from stack.servers import Server
+from stack.supervisor import Record, Supervisor
+from stack.watch import wait_healthy
 from tests.emptying import empty_all
 from tests.keeping import stack_in
 from tests.lanes import free_base, the_house

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 
 _resources = ExitStack()
 _servers: list[Servers] = []

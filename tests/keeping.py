@@ -6,10 +6,10 @@ Tests start their house in this way, because the process manager goes on when wh
 import sys
 from pathlib import Path
 
-from sandbox.stack import life
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import Layout
-from sandbox.stack.ports import Ports
+from stack import life
+from stack.environment import Secrets, Stack
+from stack.layout import Layout
+from stack.ports import Ports
 
 
 def stack_in(folder: Path, port: int) -> Stack:

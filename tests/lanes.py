@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from sandbox.stack.ports import next_free_base
+from stack.ports import next_free_base
 
 _LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
 # These share the session's whole house. A rush moves the stock that others count on, so it comes last.

@@ -19,7 +19,7 @@ from bench.chaos.plan import plan
 from bench.cli import Json, command
 from bench.display import note
 from orders.crashpoints import Point
-from sandbox.stack.program import StackError
+from stack.program import StackError
 
 
 def _points(only: list[str]) -> list[Point]:

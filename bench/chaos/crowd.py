@@ -20,7 +20,7 @@ from bench import shoppers
 from bench.load import Answer, Customers, Purchase
 from bench.people import buyer
 from bench.run import Run
-from sandbox.stack.program import StackError
+from stack.program import StackError
 
 PLENTY = 10_000_000
 SCARCE = 5  # pieces there are of what everybody cannot have

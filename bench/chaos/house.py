@@ -20,13 +20,13 @@ import psutil
 from bench import house as measured
 from bench.chaos.proxy import Proxy
 from orders.crashpoints import HITS, VARIABLE, Point
-from sandbox.stack import life
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import STACK, Layout
-from sandbox.stack.ports import HOST, Ports, is_free, next_free_base
-from sandbox.stack.processes import POOLS, programs
-from sandbox.stack.program import Program, StackError
-from sandbox.stack.supervisor import Record, Supervisor
+from stack import life
+from stack.environment import Secrets, Stack
+from stack.layout import STACK, Layout
+from stack.ports import HOST, Ports, is_free, next_free_base
+from stack.processes import POOLS, programs
+from stack.program import Program, StackError
+from stack.supervisor import Record, Supervisor
 
 FIRST_PORT = 23_000
 # The network's two ports follow the stack's block, where no other block begins: blocks stand twenty apart.

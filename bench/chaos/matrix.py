@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from bench.chaos.campaign import Outcome
-from sandbox.stack.console import out
+from stack.console import out
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ from rich.table import Table
 
 from bench.cli import Json, command
 from bench.display import note
-from sandbox.stack.console import out
-from sandbox.stack.layout import ROOT, STACK
-from sandbox.stack.program import StackError
+from stack.console import out
+from stack.layout import ROOT, STACK
+from stack.program import StackError
 
 PATCHES = ROOT / "tests" / "chaos" / "mutants"
 _FAILED = re.compile(r"^(?:FAILED|ERROR) \S+?::(\S+)(?: - (.*))?$", re.MULTILINE)

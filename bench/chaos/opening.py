@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from bench.chaos.house import ProxiedStack
-from sandbox.stack import life
-from sandbox.stack.layout import Layout
+from stack import life
+from stack.layout import Layout
 
 if __name__ == "__main__":
     raise SystemExit(life.up(ProxiedStack.at(Layout(Path(sys.argv[1])), int(sys.argv[2])), detach=True))

@@ -23,7 +23,7 @@ from bench.figures import spread
 from bench.house import House
 from bench.load import Answer, Customers, Purchase, closed_loop
 from bench.run import Run
-from sandbox.stack.console import out
+from stack.console import out
 
 SKU = "BF-1000"
 CUSTOMERS = 50

@@ -19,7 +19,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sandbox.stack.ports import HOST
+from stack.ports import HOST
 
 T = TypeVar("T")
 

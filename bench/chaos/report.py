@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
 

@@ -21,7 +21,7 @@ from bench.display import note
 from bench.replay import replay
 from bench.run import Run
 from bench.wiping import wipe
-from sandbox.stack.console import out
+from stack.console import out
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
 DOWN_SECONDS = 60.0

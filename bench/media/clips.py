@@ -6,7 +6,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from sandbox.stack.program import StackError
+from stack.program import StackError
 
 FRAMES_A_SECOND = 30
 STANDING_BACK = ("nice", "-n", "19", "chrt", "--idle", "0")

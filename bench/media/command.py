@@ -9,7 +9,7 @@ from bench import documents
 from bench.display import tell_media
 from bench.media import measuring
 from bench.media.measuring import FULL, SHORT, Size
-from sandbox.stack.layout import STACK
+from stack.layout import STACK
 
 __all__ = ["FULL", "SHORT", "bench"]
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 
 from bench.house import House
-from sandbox.stack.program import StackError
+from stack.program import StackError
 
 _PRODUCTS: LiteralString = "SELECT id FROM catalogue_product WHERE active ORDER BY id LIMIT %(count)s"
 _PLACE: LiteralString = """

@@ -18,8 +18,8 @@ from bench.load import Customers, OnAnswer, closed_loop
 from bench.media import bare, clips
 from bench.media.jobs import Jobs
 from bench.run import Run
-from sandbox.stack.processes import POOLS, Pool
-from sandbox.stack.program import StackError
+from stack.processes import POOLS, Pool
+from stack.program import StackError
 
 HEIGHT = 1080  # lines of the clip
 PATIENCE = 3_600.0  # seconds for one video, however slow the machine

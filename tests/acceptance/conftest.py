@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from sandbox.stack import leftovers
-from sandbox.stack.layout import ROOT, Layout
+from stack import leftovers
+from stack.layout import ROOT, Layout
 from tests.lanes import free_base
 
 SECONDS = 120  # for one command on a busy machine; each has tighter limits of its own where they matter
@@ -59,7 +59,7 @@ class Checkout:
         return leftovers.find(self.layout)
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-P", "-m", "sandbox.stack", *arguments]
+        return [sys.executable, "-P", "-m", "stack", *arguments]
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         return {**bare_environment(), "PYTHONPATH": str(self.path), "STAMPEDE_PORT": str(self.port), **more}

@@ -16,8 +16,8 @@ import psutil
 import psycopg
 import pytest
 
-from sandbox.stack.servers import Servers
 from shop.management.collecting import STAMP
+from stack.servers import Servers
 from tests.acceptance.conftest import Checkout
 
 pytestmark = pytest.mark.acceptance

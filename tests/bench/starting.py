@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 SECONDS = 600  # for any of them, on a busy machine
 

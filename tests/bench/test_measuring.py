@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.stack.environment import MARKER
-from sandbox.stack.layout import ROOT
+from stack.environment import MARKER
+from stack.layout import ROOT
 from tests.conftest import House
 
 pytestmark = pytest.mark.acceptance

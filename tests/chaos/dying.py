@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 
 from orders.crashpoints import HITS, VARIABLE, Point
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 
 def environment(crashpoints: Path) -> dict[str, str]:

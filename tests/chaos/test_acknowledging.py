@@ -14,9 +14,9 @@ from django.db import connection
 
 from orders.crashpoints import Point
 from orders.inventory import reserve
-from sandbox.stack.endings import wait_ended
-from sandbox.stack.layout import ROOT
-from sandbox.stack.servers import Servers
+from stack.endings import wait_ended
+from stack.layout import ROOT
+from stack.servers import Servers
 from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.taking import take
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # Long enough for an acknowledgement that comes too early to be seen before the work is done.
 WORK_SECONDS = 2
-NODE = (sys.executable, "-P", "-m", "sandbox.stack.celery_node", "worker")
+NODE = (sys.executable, "-P", "-m", "stack.celery_node", "worker")
 
 
 @contextmanager

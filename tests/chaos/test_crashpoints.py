@@ -13,7 +13,7 @@ import pytest
 
 from orders import crashpoints
 from orders.crashpoints import HITS, VARIABLE, Armed, Crash, Point
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 REACH = (
     "from orders.crashpoints import Point, reached; reached(Point.CHARGE_AFTER_CALL, [17]); print('alive')"

@@ -20,8 +20,8 @@ import redis
 from django.db import connection
 from django.utils import timezone
 
-from sandbox.stack.layout import ROOT
 from shop.videos.models import Segment, Video
+from stack.layout import ROOT
 from tests.chaos.dying import environment
 from tests.filming import clip, facts, uploaded
 from tests.integration.media.conftest import (  # noqa: F401 (fixtures)
@@ -48,7 +48,7 @@ class Worker:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "sandbox.stack.celery_node", "worker", "-Q", "media,bulk"),
+                *(sys.executable, "-P", "-m", "stack.celery_node", "worker", "-Q", "media,bulk"),
                 *("-n", "media@test", "-c", "1", "--pool", "prefork", "--loglevel", "WARNING"),
                 *("--without-mingle", "--without-gossip", "--", "worker.soft_shutdown_timeout=1"),
             ],

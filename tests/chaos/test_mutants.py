@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.chaos.mutants import Mutant, applies, mutants
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 WANTED = {
     "acknowledge-early",

@@ -16,7 +16,7 @@ from orders.invoices import issuing, printing
 from orders.models import Document, InvoiceCounter, Order, Payment
 from orders.refunds import refund
 from orders.states import OrderStatus
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 from tests.chaos.conftest import Dies
 from tests.chaos.dying import environment
 from tests.invoicing import flaws

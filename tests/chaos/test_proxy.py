@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from bench.chaos.proxy import Fault, Proxy
-from sandbox.stack.ports import HOST
+from stack.ports import HOST
 
 SHORT = 0.3  # seconds that a client waits for what must not come
 

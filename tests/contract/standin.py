@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.layout import ROOT
-from sandbox.stack.ports import HOST, Ports
+from stack.layout import ROOT
+from stack.ports import HOST, Ports
 from tests.waiting import wait_for
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ from orders.outside.failures import Refused, Transient
 from orders.outside.http import client
 from orders.payments.gateway import Charge, Intent, Listed
 from orders.payments.stripe import StripeGateway
-from sandbox.stack.ports import HOST, Ports
+from stack.ports import HOST, Ports
 from tests.contract.conftest import Provider
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 from workers.media import confined
 from workers.media.confined import Limits
 from workers.queues import QueueName

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import redis
 
-from sandbox.stack.environment import MARKER
+from stack.environment import MARKER
 from tests.conftest import House
 from tests.waiting import wait_for
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 from tests.conftest import House, get
 from tests.integration.videos.conftest import film
 from tests.waiting import wait_for

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 
 from orders.models import Order
-from sandbox.stack.ports import Ports
+from stack.ports import Ports
 from tests.integration.api.conftest import Api, problem, stock_shop
 
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.integration.audit.conftest import Shop, corrupt, forget_ledgers
 from workers.audit.task import look_through
 from workers.celery import app

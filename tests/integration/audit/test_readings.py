@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from orders.outside.http import close_client
 from orders.states import OrderStatus
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.integration.audit.conftest import Shop, carry
 from tests.integration.audit.lying import Entries, Lying
 from workers.audit.books import prove

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from sandbox.stack.layout import ROOT
-from sandbox.stack.servers import Servers
+from stack.layout import ROOT
+from stack.servers import Servers
 from tests.unit.deploy import composition
 from tests.waiting import wait_for
 

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from sandbox.stack.nginx import TEMPLATE, binary, render
+from stack.nginx import TEMPLATE, binary, render
 from tests.unit.deploy import composition
 
 TEMPLATES = "/etc/nginx/templates/"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack.nginx import AWAY, TEMPLATE, binary, render
-from sandbox.stack.ports import Ports
+from stack.nginx import AWAY, TEMPLATE, binary, render
+from stack.ports import Ports
 from tests.waiting import wait_for
 
 Ask = Callable[..., tuple[http.client.HTTPResponse, str]]

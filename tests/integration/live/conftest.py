@@ -19,8 +19,8 @@ import pytest
 import redis
 from django.db import connection
 
-from sandbox.stack.ports import Ports
-from sandbox.stack.servers import Server, Servers
+from stack.ports import Ports
+from stack.servers import Server, Servers
 from tests.waiting import wait_until
 
 PATIENCE = 20.0  # seconds that a test waits for what has to come

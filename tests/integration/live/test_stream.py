@@ -12,8 +12,8 @@ from django.db import connection
 from orders import driving
 from orders.models import Order
 from orders.states import OrderStatus
-from sandbox.stack.servers import Server, Servers
 from shop.live.standings import TIMEOUT
+from stack.servers import Server, Servers
 from tests.freezing import frozen
 from tests.integration.live.conftest import Live, Stream
 from tests.making import place_order

@@ -8,9 +8,9 @@ import pytest
 import redis
 from django.utils import timezone
 
-from sandbox.stack.servers import Servers
 from shop.catalogue.models import Product
 from shop.videos.models import Segment, Video
+from stack.servers import Servers
 from tests.filming import product
 from tests.making import place_order
 from workers.media.leases import MAX_DRIVES

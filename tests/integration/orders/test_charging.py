@@ -13,7 +13,7 @@ from orders.models import Order, Payment
 from orders.outside.failures import Refused, Transient
 from orders.payments import charging, refunding
 from orders.states import OrderStatus
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)

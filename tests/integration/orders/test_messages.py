@@ -14,7 +14,7 @@ from orders.notifications.telling import KIND_OF
 from orders.outside.failures import Refused, Transient
 from orders.payments import charging
 from orders.states import OrderStatus
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.making import ledger, place_order, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from orders.payments import charging, refunding
 from orders.refunds import NotRefundable, refund, refundable
 from orders.shipping import booking
 from orders.states import OrderStatus
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock, unlocked
 from workers.workflow import Step, remaining
 

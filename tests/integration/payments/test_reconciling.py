@@ -21,7 +21,7 @@ from orders.payments.reconciling import Report, reconcile
 from orders.payments.sandbox import SandboxGateway
 from orders.refunds import refund
 from orders.states import OrderStatus
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.integration.audit.conftest import ask, charge, corrupt, tell
 from tests.integration.orders.test_refunds import completed
 from tests.making import kinds, place_order

@@ -22,8 +22,8 @@ from orders.placing import LineDraft, place
 from orders.printouts import asking, making, recipes
 from orders.printouts.asking import NotPrintable, ask
 from orders.states import OrderStatus
-from sandbox.stack.layout import ROOT
 from shop.catalogue.models import Category, Product
+from stack.layout import ROOT
 from tests.chaos.dying import environment
 from tests.making import draft, place_order
 from tests.waiting import wait_for

@@ -18,10 +18,10 @@ from django.urls import reverse
 
 from orders.database import patience
 from orders.models import Order
-from sandbox.stack.ports import Ports
-from sandbox.stack.servers import Servers
 from shop.catalogue.models import Product
 from shop.pages import errors
+from stack.ports import Ports
+from stack.servers import Servers
 from tests.freezing import frozen
 from tests.integration.api.conftest import BODY, Api, problem
 from tests.integration.shop.conftest import SHOPPER

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orders.models import Order, Payment
-from sandbox.stack.ports import Ports
+from stack.ports import Ports
 from tests.making import place_order
 
 PATH = "/webhooks/payments/"

@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from orders import inventory
 from orders.models import OrderEvent
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.making import place_order, stock
 from tests.waiting import wait_for
 from workers.relay.feed import LIVE_CHANNEL, ORDER_EVENTS, Feed

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from orders.crashpoints import Point
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.waiting import wait_for
@@ -44,7 +44,7 @@ def node(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "sandbox.stack.celery_node", "worker"),
+                *(sys.executable, "-P", "-m", "stack.celery_node", "worker"),
                 "-n",
                 NAME,
                 "-l",

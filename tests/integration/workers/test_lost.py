@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from orders.driving import LEASE
 from orders.models import Order
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.making import place_order
 from tests.taking import take
 from workers import breakers, lost

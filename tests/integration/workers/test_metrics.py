@@ -21,12 +21,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orders import driving
 from orders.models import Document, Order
-from sandbox.stack.layout import ROOT
-from sandbox.stack.ports import HOST, Ports
-from sandbox.stack.servers import Servers
 from shop.catalogue.models import Category, Product
 from shop.version import CODE_VERSION
 from shop.videos.models import Segment, Upload, Video
+from stack.layout import ROOT
+from stack.ports import HOST, Ports
+from stack.servers import Servers
 from tests.freezing import frozen
 from tests.making import place_order
 from tests.waiting import wait_for

@@ -15,7 +15,7 @@ from orders.facts import facts_of
 from orders.models import Order
 from orders.placing import place
 from orders.states import OrderStatus
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.emptying import believe_empty
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
 from workers.celery import app

@@ -16,7 +16,7 @@ from kombu.message import Message
 from redis.exceptions import TimeoutError as Hung
 
 from bench.chaos.proxy import Fault, Proxy
-from sandbox.stack.servers import Servers
+from stack.servers import Servers
 from tests.freezing import frozen
 from tests.sandbox.peers import free_port
 from workers.transport import Transport

@@ -20,8 +20,8 @@ from orders import driving
 from orders.models import Order
 from orders.outside.failures import Transient
 from orders.states import OrderStatus
-from sandbox.stack.ports import Ports
-from sandbox.stack.servers import Servers
+from stack.ports import Ports
+from stack.servers import Servers
 from tests.freezing import frozen
 from tests.making import place_order
 from workers import deadletters

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 COMPOSE_FILE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
 # A secret as a person would fill it in; .env.example has none.

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 from workers.metrics import figures
 from workers.metrics.collecting import Collector
 from workers.metrics.counting import EVENTS_TOLD

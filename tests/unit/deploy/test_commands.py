@@ -13,10 +13,10 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from deploy import health
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import ROOT, STACK
-from sandbox.stack.ports import DEFAULT_BASE, Ports
-from sandbox.stack.processes import POOLS, Pool, programs
+from stack.environment import Secrets, Stack
+from stack.layout import ROOT, STACK
+from stack.ports import DEFAULT_BASE, Ports
+from stack.processes import POOLS, Pool, programs
 from tests.unit.deploy import composition
 from workers.queues import QueueName
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.stack.layout import ROOT
 from shop import environment as reader
+from stack.layout import ROOT
 from tests.unit.deploy import composition
 
 # Read by Compose itself; without Docker, set in the image.

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 ROOMS = ("shop", "orders", "workers", "sandbox", "deploy")
 WORKSHOP = {
@@ -53,8 +53,7 @@ def installed() -> set[str]:
 def copied() -> Iterator[Path]:
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
-            parts = path.relative_to(ROOT).parts
-            if parts[:2] != ("sandbox", "stack") and "node_modules" not in parts:
+            if "node_modules" not in path.relative_to(ROOT).parts:
                 yield path
 
 

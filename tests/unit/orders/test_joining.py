@@ -14,7 +14,7 @@ import pytest
 from orders.printouts import reports
 from orders.printouts.joining import UnknownLayout, join, pages_of
 from orders.typesetting import typeset
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 MOMENT = datetime(2026, 11, 21, tzinfo=UTC)
 # Joins one part so many times, and says how many pages that made and how many MB of memory it took at most.

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox.stack.environment import Stack
-from sandbox.stack.program import Program, StackError
-from sandbox.stack.supervisor import State, Supervisor
+from stack.environment import Stack
+from stack.program import Program, StackError
+from stack.supervisor import State, Supervisor
 
 LOG_LINES = 30
 PING_SECONDS = 2.0

@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
-from sandbox.stack import leftovers
-from sandbox.stack.console import Steps, banner, note, out, tell_problems
-from sandbox.stack.environment import Stack
-from sandbox.stack.layout import ROOT, Layout
-from sandbox.stack.logs import follow
-from sandbox.stack.preflight import problems
-from sandbox.stack.processes import programs
-from sandbox.stack.program import StackError, Stage
-from sandbox.stack.supervisor import Record, Supervisor
-from sandbox.stack.watch import last_lines, look, wait_healthy
+from stack import leftovers
+from stack.console import Steps, banner, note, out, tell_problems
+from stack.environment import Stack
+from stack.layout import ROOT, Layout
+from stack.logs import follow
+from stack.preflight import problems
+from stack.processes import programs
+from stack.program import StackError, Stage
+from stack.supervisor import Record, Supervisor
+from stack.watch import last_lines, look, wait_healthy
 
 START_SECONDS = (
     120.0  # for all to become healthy; who ends is found out at once, so this is for slow machines

@@ -14,11 +14,11 @@ from functools import cache
 
 import psutil
 
-from sandbox.stack import nginx, postgres, valkey
-from sandbox.stack.endings import wait_ended
-from sandbox.stack.environment import MARKER
-from sandbox.stack.layout import Layout
-from sandbox.stack.program import Group
+from stack import nginx, postgres, valkey
+from stack.endings import wait_ended
+from stack.environment import MARKER
+from stack.layout import Layout
+from stack.program import Group
 
 STOP_SECONDS = 3.0  # for what is left over to stop by itself
 # How a program is asked to stop where TERM would mean "when your clients are gone".

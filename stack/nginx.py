@@ -8,11 +8,11 @@ import re
 from functools import cache
 from pathlib import Path
 
-from sandbox.stack.environment import Stack
-from sandbox.stack.health import http_ok
-from sandbox.stack.layout import ROOT
-from sandbox.stack.ports import HOST
-from sandbox.stack.program import Program, StackError, Stage
+from stack.environment import Stack
+from stack.health import http_ok
+from stack.layout import ROOT
+from stack.ports import HOST
+from stack.program import Program, StackError, Stage
 
 TEMPLATE = ROOT / "deploy/nginx.conf.template"
 AWAY = ROOT / "deploy/away"  # what it says when nobody behind it answers

@@ -23,10 +23,10 @@ from typing import Any
 
 import psutil
 
-from sandbox.stack.environment import MARKER, Secrets, Stack
-from sandbox.stack.layout import ROOT, Layout
-from sandbox.stack.ports import HOST, Ports
-from sandbox.stack.program import Group, Program, StackError
+from stack.environment import MARKER, Secrets, Stack
+from stack.layout import ROOT, Layout
+from stack.ports import HOST, Ports
+from stack.program import Group, Program, StackError
 
 UP_STATES = ("STARTING", "RUNNING")
 OPEN_FILES = 16384  # live pages are one each

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 
-from sandbox.stack.layout import ROOT, Layout
-from sandbox.stack.ports import HOST, Ports
-from sandbox.stack.postgres import Postgres
-from sandbox.stack.program import StackError
-from sandbox.stack.valkey import Valkey
+from stack.layout import ROOT, Layout
+from stack.ports import HOST, Ports
+from stack.postgres import Postgres
+from stack.program import StackError
+from stack.valkey import Valkey
 
 WEBHOOK_PATH = "/webhooks/payments/"  # where the payment provider reports what happened outside a call
 

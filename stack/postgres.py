@@ -16,10 +16,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from sandbox.stack.health import postgres_ready
-from sandbox.stack.layout import STACK
-from sandbox.stack.ports import HOST
-from sandbox.stack.program import Group, Program, StackError, Stage
+from stack.health import postgres_ready
+from stack.layout import STACK
+from stack.ports import HOST
+from stack.program import Group, Program, StackError, Stage
 
 MAJOR = "18"
 USER = DATABASE = "stampede"

@@ -4,9 +4,9 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
-from sandbox.stack.health import valkey_ready
-from sandbox.stack.ports import HOST
-from sandbox.stack.program import Group, Program, StackError, Stage
+from stack.health import valkey_ready
+from stack.ports import HOST
+from stack.program import Group, Program, StackError, Stage
 
 SETTINGS = """\
 bind {host}

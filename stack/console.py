@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
-from sandbox.stack.environment import Stack
-from sandbox.stack.preflight import Problem
+from stack.environment import Stack
+from stack.preflight import Problem
 
 TEST_CARDS = (
     ("pm_card_visa", "is paid"),

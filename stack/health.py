@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
-from sandbox.stack.program import Check
+from stack.program import Check
 
 SECONDS = 2.0  # to answer
 

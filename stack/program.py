@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
 
-from sandbox.stack.layout import ROOT
+from stack.layout import ROOT
 
 # Given the process id: None when healthy, else what is wrong.
 Check = Callable[[int], str | None]

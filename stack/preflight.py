@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from sandbox.stack.environment import Stack
-from sandbox.stack.health import valkey_ready
-from sandbox.stack.ports import is_free, next_free_base, owner
+from stack.environment import Stack
+from stack.health import valkey_ready
+from stack.ports import is_free, next_free_base, owner
 
 MINIMUM_DISK = 1024**3  # bytes: the databases of a month of orders, and logs
 MINIMUM_MEMORY = 1024**3

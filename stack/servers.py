@@ -20,12 +20,12 @@ from typing import Self
 
 import psutil
 
-from sandbox.stack.endings import wait_ended
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import Layout
-from sandbox.stack.ports import Ports
-from sandbox.stack.program import Program, StackError
-from sandbox.stack.providers import providers
+from stack.endings import wait_ended
+from stack.environment import Secrets, Stack
+from stack.layout import Layout
+from stack.ports import Ports
+from stack.program import Program, StackError
+from stack.providers import providers
 
 START_SECONDS = 30.0
 

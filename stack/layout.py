@@ -6,7 +6,7 @@ Nothing is written anywhere else, so two checkouts never meet and removing the f
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)

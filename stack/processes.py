@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.stack.environment import Stack
-from sandbox.stack.health import connected_to, http_ok, runs
-from sandbox.stack.nginx import nginx
-from sandbox.stack.ports import HOST
-from sandbox.stack.program import Program, Stage
-from sandbox.stack.providers import providers
+from stack.environment import Stack
+from stack.health import connected_to, http_ok, runs
+from stack.nginx import nginx
+from stack.ports import HOST
+from stack.program import Program, Stage
+from stack.providers import providers
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _workers(stack: Stack, pools: Sequence[Pool]) -> list[Program]:
         Program(
             name="beat",
             command=_python(
-                *("sandbox.stack.celery_node", "beat", "--loglevel", level),
+                *("stack.celery_node", "beat", "--loglevel", level),
                 *("--schedule", str(stack.layout.run / "beat-schedule"), "--pidfile", ""),
             ),
             check=runs,
@@ -134,7 +134,7 @@ def _pool(pool: Pool, level: str) -> Program:
         command=(
             *("nice", "-n", str(pool.nice)),
             *_python(
-                *("sandbox.stack.celery_node", "-A", pool.app, "worker"),
+                *("stack.celery_node", "-A", pool.app, "worker"),
                 *("-Q", pool.queues, "-n", f"{pool.name}@%h"),
                 *(*pool.options(), "--pool", "prefork", "--loglevel", level),
                 # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.

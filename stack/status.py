@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
-from sandbox.stack.environment import Stack
-from sandbox.stack.processes import programs
-from sandbox.stack.supervisor import Record, Supervisor
-from sandbox.stack.watch import look
+from stack.environment import Stack
+from stack.processes import programs
+from stack.supervisor import Record, Supervisor
+from stack.watch import look
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sandbox.stack import life, logs
-from sandbox.stack.console import fail, note, out
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import ROOT, STACK
-from sandbox.stack.ports import DEFAULT_BASE, Ports
-from sandbox.stack.processes import programs
-from sandbox.stack.program import StackError
-from sandbox.stack.status import report
-from sandbox.stack.supervisor import Record
+from stack import life, logs
+from stack.console import fail, note, out
+from stack.environment import Secrets, Stack
+from stack.layout import ROOT, STACK
+from stack.ports import DEFAULT_BASE, Ports
+from stack.processes import programs
+from stack.program import StackError
+from stack.status import report
+from stack.supervisor import Record
 
 app = typer.Typer(
     name="dev",
@@ -198,7 +198,7 @@ def test(context: typer.Context) -> None:
 @app.command(rich_help_panel=WORK)
 def lint() -> None:
     """Style, types and the direction of imports: ruff, mypy, import-linter."""
-    from sandbox.stack import workshop
+    from stack import workshop
 
     raise typer.Exit(workshop.lint())
 
@@ -210,7 +210,7 @@ def lock(
     ] = False,
 ) -> None:
     """Write requirements.txt anew from requirements.in."""
-    from sandbox.stack import workshop
+    from stack import workshop
 
     raise typer.Exit(workshop.lock(upgrade=upgrade))
 

@@ -2,9 +2,9 @@
 
 import sys
 
-from sandbox.stack.environment import WEBHOOK_PATH, Stack
-from sandbox.stack.health import http_ok
-from sandbox.stack.program import Group, Program
+from stack.environment import WEBHOOK_PATH, Stack
+from stack.health import http_ok
+from stack.program import Group, Program
 
 
 def providers(stack: Stack) -> list[Program]:

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.stack.console import out
-from sandbox.stack.environment import Secrets, Stack
-from sandbox.stack.layout import ROOT, STACK
-from sandbox.stack.ports import DEFAULT_BASE, Ports
+from stack.console import out
+from stack.environment import Secrets, Stack
+from stack.layout import ROOT, STACK
+from stack.ports import DEFAULT_BASE, Ports
 
 BIN = Path(sys.executable).parent
 LINTERS = (
