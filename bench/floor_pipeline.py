@@ -24,7 +24,7 @@ _OTHERS = ("orders_stockitem", "orders_stockmovement", "orders_invoicecounter")
 # Unqualified names are the scratch tables (see floor.connect).
 _SEED: tuple[LiteralString, ...] = (
     "INSERT INTO orders_order SELECT * FROM public.orders_order WHERE idempotency_key LIKE %(keys)s",
-    "UPDATE orders_order SET status = 'placed', due_at = now(), drives = 0, ended_at = NULL",
+    "UPDATE orders_order SET status = 'placed', due_at = now(), attempts = 0, ended_at = NULL",
     "INSERT INTO orders_orderline SELECT l.* FROM public.orders_orderline l JOIN orders_order o ON o.id = l.order_id",
     "INSERT INTO orders_payment (order_id, token, amount_minor, currency) "
     "SELECT id, 'pm_card_visa', total_minor, currency FROM orders_order",
@@ -55,20 +55,20 @@ WHERE s.sku = gone.sku
 """
 _ADVANCE: LiteralString = """
 WITH moved AS (
-    UPDATE orders_order SET status = %(status)s, due_at = now() + interval '20 s', drives = 1
+    UPDATE orders_order SET status = %(status)s, due_at = now() + interval '20 s', attempts = 1
     WHERE id = ANY(%(ids)s) RETURNING id
 )
 INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.' || %(status)s FROM moved
 """
 _END: LiteralString = """
 WITH moved AS (
-    UPDATE orders_order SET status = 'completed', due_at = NULL, drives = 0, ended_at = clock_timestamp()
+    UPDATE orders_order SET status = 'completed', due_at = NULL, attempts = 0, ended_at = clock_timestamp()
     WHERE id = ANY(%(ids)s) RETURNING id
 )
 INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.completed' FROM moved
 """
 _CLAIM: LiteralString = (
-    "UPDATE orders_order SET due_at = now() + interval '20 s', drives = 1 WHERE id = ANY(%(ids)s)"
+    "UPDATE orders_order SET due_at = now() + interval '20 s', attempts = 1 WHERE id = ANY(%(ids)s)"
 )
 _ASK: LiteralString = """
 UPDATE orders_payment SET status = 'requested', requested_at = now(), updated_at = now() WHERE order_id = ANY(%(ids)s)

@@ -26,7 +26,7 @@ from orders import sql  # noqa: E402
 from orders.invoices import issuing, printing  # noqa: E402
 from orders.models import Document, Order  # noqa: E402
 from workers.relay.claiming import claim_documents  # noqa: E402
-from workers.relay.ringing import DOCUMENT_LEASE, DOCUMENTS_A_BATCH  # noqa: E402
+from workers.relay.dispatcher import DOCUMENT_LEASE, DOCUMENTS_A_BATCH  # noqa: E402
 
 ORDERS_A_BATCH = 100  # as the workers issue them
 

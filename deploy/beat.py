@@ -13,7 +13,7 @@ from celery.beat import PersistentScheduler
 HEARTBEAT = "BEAT_HEARTBEAT"  # the variable that names the file
 
 
-class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery ships no types
+class Scheduler(PersistentScheduler):
     """Turns at least as often as `--max-interval` says."""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SECONDS = 5
@@ -57,9 +58,10 @@ def node(name: str) -> None:
     app.conf.broker_connection_retry = False
     app.conf.broker_transport_options = {"socket_connect_timeout": SECONDS, "socket_timeout": SECONDS}
     full_name = f"{name}@{socket.gethostname()}"
+    unreachable: Any = (OSError, KombuError, *app.connection_for_write().connection_errors)
     try:
         answers = app.control.ping(destination=[full_name], timeout=SECONDS)
-    except (OSError, KombuError, *app.connection_for_write().connection_errors) as error:
+    except unreachable as error:
         raise Unhealthy(f"the broker cannot be reached: {error}") from error
     if not answers:
         raise Unhealthy(f"{full_name} does not answer a ping within {SECONDS} s")

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from orders import driving
+from orders import scheduling
 from orders.invoices import issuing
 from orders.locking import lock_orders
 from orders.models import Order, Shipment
@@ -22,7 +22,7 @@ def cancel(token: str, *, detail: str = "Cancelled by the customer.") -> Order:
     with transaction.atomic():
         order = Order.objects.get(token=token)
         if lock_orders([order.pk], CANCELLABLE_STATES) and not Shipment.objects.filter(order=order).exists():
-            driving.advance({order.pk: detail}, CANCELLABLE_STATES, OrderStatus.CANCELLED, then="now")
+            scheduling.advance({order.pk: detail}, CANCELLABLE_STATES, OrderStatus.CANCELLED, then="now")
             issuing.credit([order.pk])  # if it was invoiced already
         order.refresh_from_db()
     if order.status == OrderStatus.CANCELLED:

@@ -9,7 +9,7 @@ from typing import LiteralString
 
 from django.db import transaction
 
-from orders import driving, sql
+from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.states import FAILED_STATES, OrderStatus
@@ -44,7 +44,7 @@ def complete(ids: Collection[int]) -> list[int]:
     """Complete those of the orders for which nothing is left to do; the others go on as their steps have set them."""
     with transaction.atomic():
         ready = sql.rows(_FULFILLED, {"ids": lock_orders(ids, _DELIVERABLE)})
-        completed = driving.advance(
+        completed = scheduling.advance(
             [order_id for (order_id,) in ready], _DELIVERABLE, OrderStatus.COMPLETED, then="end"
         )
         reached(Point.COMPLETE_BEFORE_COMMIT, ids)
@@ -57,7 +57,7 @@ def close(ids: Collection[int]) -> list[int]:
     ones whose customer was told late."""
     with transaction.atomic():
         ready = sql.rows(_CLEARED, {"ids": lock_orders(ids, _CLOSABLE)})
-        closed = driving.close([order_id for (order_id,) in ready])
+        closed = scheduling.close([order_id for (order_id,) in ready])
         reached(Point.CLOSE_BEFORE_COMMIT, ids)
     reached(Point.CLOSE_AFTER_COMMIT, ids)
     return closed

@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from django.db import IntegrityError, transaction
 
-from orders import driving, sql
+from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders, lock_stock
 from orders.models import StockMovement
@@ -123,8 +123,8 @@ def reserve(ids: Collection[int]) -> Reservation:
         if enough:
             params = {"ids": enough, "skus": list(taken), "quantities": list(taken.values())}
             _all_changed(sql.count(_RESERVE, params), taken)
-        driving.advance(enough, [OrderStatus.PLACED], OrderStatus.RESERVED)
-        driving.advance(short, [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="now")
+        scheduling.advance(enough, [OrderStatus.PLACED], OrderStatus.RESERVED)
+        scheduling.advance(short, [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="now")
         reached(Point.RESERVE_BEFORE_COMMIT, ids)
     reached(Point.RESERVE_AFTER_COMMIT, ids)
     return Reservation(reserved=enough, out_of_stock=list(short))

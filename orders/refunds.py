@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from django.db import transaction
 
-from orders import driving, sql
+from orders import scheduling, sql
 from orders.inventory import take_in
 from orders.invoices import issuing
 from orders.locking import lock_orders
@@ -139,7 +139,7 @@ def _tell(made: Refund, order: Order, chosen: list[tuple[Line, int]]) -> None:
     what = ", ".join(f"{quantity} × {line.sku}" for line, quantity in chosen)
     detail = f"{format(made.amount_minor, order.currency)}: {what}"[:300]
     if made.whole:
-        driving.advance({order.pk: detail}, [OrderStatus.COMPLETED], OrderStatus.REFUNDED, then="now")
+        scheduling.advance({order.pk: detail}, [OrderStatus.COMPLETED], OrderStatus.REFUNDED, then="now")
     else:
         OrderEvent.objects.create(order=order, kind=EventKind.PARTLY_REFUNDED, detail=detail)
-        driving.reopen([order.pk], OrderStatus.COMPLETED)
+        scheduling.reopen([order.pk], OrderStatus.COMPLETED)

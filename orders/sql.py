@@ -1,8 +1,8 @@
 """Runs the statements that matter as they are written: parameters go to the server, plans are kept per connection.
 
 Django's own cursor interpolates parameters in the client, so that every call is parsed and planned anew; for a click,
-and for a batch of a hundred orders, that costs as much as the work. Workers tell the server how to plan what is kept
-(workers.planning). Transactions are Django's: inside `transaction.atomic` these statements are part of it.
+and for a batch of a hundred orders, that costs as much as the work. orders.database.planner_settings tells
+the server how to plan what is kept. Transactions are Django's: inside `transaction.atomic` they are part of it.
 """
 
 from collections.abc import Mapping

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from stack.environment import Stack
 from stack.program import Program, StackError
@@ -84,9 +85,10 @@ def _ping(stack: Stack, pools: Sequence[str], seconds: float) -> set[str]:
         "socket_connect_timeout": PING_SECONDS,
         "socket_timeout": PING_SECONDS,
     }
+    unreachable: Any = (OSError, KombuError, *app.connection_for_write().connection_errors)
     try:
         answers = app.control.broadcast("ping", reply=True, timeout=seconds, limit=len(pools))
-    except (OSError, KombuError, *app.connection_for_write().connection_errors):
+    except unreachable:
         return set()
     finally:
         app.close()

@@ -13,8 +13,8 @@ from django.db import connection
 
 from orders import inventory
 from orders.models import Order
-from orders.outside.http import close_client
 from orders.placing import Address, LineDraft, OrderDraft, place
+from orders.providers.http import close_client
 
 T = TypeVar("T")
 

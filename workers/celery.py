@@ -21,15 +21,20 @@ VISIBILITY_TIMEOUT = 3600  # seconds
 ANSWER = 2.0  # seconds
 
 # What each node loads besides its tasks.
-COMMON = ("workers.beginning", "workers.failing", "workers.inheriting", "workers.lost")
+COMMON = (
+    "workers.adapters.process_init",
+    "workers.adapters.task_failure",
+    "workers.adapters.unacked",
+    "workers.adapters.worker_lost",
+)
 
 app = Celery("stampede")
 app.conf.update(
     broker_url=settings.BROKER_URL,
     # Kombu's, but neither what is no message at all nor a broker that hangs ends what a worker does.
-    broker_transport="workers.transport:Transport",
+    broker_transport="workers.adapters.transport:Transport",
     # What Celery would give up with a line in the log is written down before it is acknowledged.
-    worker_consumer="workers.consuming:Consumer",
+    worker_consumer="workers.adapters.consumer:Consumer",
     # A worker that starts before the broker, or loses it, waits for it for as long as it takes.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
@@ -52,7 +57,7 @@ app.conf.update(
     task_acks_on_failure_or_timeout=True,
     # What hangs is killed with its process. Steps of orders say their own, which goes with their lease (workers.steps).
     task_time_limit=1_800,
-    # A task that kills its worker would come back for ever; the database counts drives, the broker cannot.
+    # A task that kills its worker would come back for ever; the database counts attempts, the broker cannot.
     task_reject_on_worker_lost=False,
     # One message ahead for each process: a batch waits in the queue, where any worker can take it.
     worker_prefetch_multiplier=1,
@@ -63,7 +68,7 @@ app.conf.update(
     worker_enable_soft_shutdown_on_idle=False,
     # Results are only kept where a chord counts them, and not for long: Valkey must not fill up with keys.
     task_ignore_result=True,
-    result_backend=f"workers.results.JoinCounter+{settings.BROKER_URL}",
+    result_backend=f"workers.adapters.results.JoinCounter+{settings.BROKER_URL}",
     result_expires=600,
     result_backend_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT},
     redis_socket_timeout=ANSWER,

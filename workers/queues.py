@@ -25,5 +25,5 @@ QUEUES = [Queue(name.value) for name in QueueName]
 
 # Those that an order passes through: while much waits in them, the relay lets orders gather (workers.relay).
 ORDER_QUEUES = (QueueName.INVENTORY, QueueName.PAYMENT, QueueName.EMAIL, QueueName.SMS, QueueName.SHIPPING)
-# Kombu's hash of the messages that a node has taken and not acknowledged (workers.inheriting).
+# Kombu's hash of the messages that a node has taken and not acknowledged (workers.adapters.unacked).
 TAKEN = "unacked.{node}"

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from orders.outside.failures import ProviderError
 from orders.payments import inbox
 from orders.payments.reconciling import reconcile
+from orders.providers.failures import ProviderError
 from workers.celery import app
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 WINDOW = timedelta(days=2)
 
 
-@app.task(name="audit.reconcile")  # type: ignore[untyped-decorator] # Celery ships no types
+@app.task(name="audit.reconcile")
 def look_at_the_providers_list() -> None:
     """Each difference is a row that the desk shows, and an error in the log."""
     try:
@@ -33,7 +33,7 @@ def look_at_the_providers_list() -> None:
         log.error("Payments differ: %s", finding.detail)
 
 
-@app.task(name="payment.sweep_inbox")  # type: ignore[untyped-decorator] # Celery ships no types
+@app.task(name="payment.sweep_inbox")
 def sweep_inbox() -> None:
     if swept := inbox.sweep():
         log.info("%d reports of the payment provider were applied late", swept)

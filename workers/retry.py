@@ -1,6 +1,6 @@
 """When a failed step is tried again: one policy a queue, readable at a glance; a policy returns a decision.
 
-The next try is a time in the database (orders.driving.look_at), so it survives broker and workers alike. While a
+The next try is a time in the database (orders.scheduling.look_at), so it survives broker and workers alike. While a
 provider is away altogether no policy is asked: its orders are parked (workers.breakers). `manage.py retries` prints the
 table of all this.
 """
@@ -15,7 +15,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
-from orders.outside.failures import Transient
+from orders.providers.failures import Transient
 from workers.queues import QueueName
 
 # Deadlocks among them: whoever is told of one has done nothing, and nobody outside was asked.
@@ -78,14 +78,14 @@ class HousePolicy(Backoff):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy(Backoff):
-    """Backoff that ends: given up after `attempts` failures in a row, or when the order has stood at this point for
+    """Backoff that ends: given up after `failures` failures in a row, or when the order has stood at this point for
     longer than `deadline`, whichever comes first.
 
     A provider that names a time (Retry-After) is not asked before it; more than `longest_named` seconds it may not
     ask for, or a slip of its clock would park an order for a year.
     """
 
-    attempts: int
+    failures: int
     deadline: timedelta
     longest_named: float = 3_600.0
 
@@ -99,7 +99,7 @@ class RetryPolicy(Backoff):
                 return GiveUp("it would fail again")
             case Kind.HOUSE:
                 return HOUSE.wait(attempt)
-        if attempt >= self.attempts:
+        if attempt >= self.failures:
             return GiveUp(f"failed {attempt} times")
         if self.is_too_late(since):
             return GiveUp(f"not done within {self.deadline}")
@@ -114,13 +114,13 @@ class RetryPolicy(Backoff):
 # Money is asked after for a day, and so is the carrier; what tells the customer something soon goes stale. Short
 # database work has nobody outside to wait for: what fails there is our house, or a bug.
 POLICIES: dict[QueueName, RetryPolicy] = {
-    QueueName.INVENTORY: RetryPolicy(base=1, ceiling=60, attempts=10, deadline=timedelta(hours=1)),
-    QueueName.PAYMENT: RetryPolicy(base=1, ceiling=600, attempts=300, deadline=timedelta(hours=24)),
-    QueueName.SHIPPING: RetryPolicy(base=1, ceiling=600, attempts=300, deadline=timedelta(hours=24)),
-    QueueName.EMAIL: RetryPolicy(base=2, ceiling=900, attempts=60, deadline=timedelta(hours=6)),
-    QueueName.SMS: RetryPolicy(base=2, ceiling=900, attempts=30, deadline=timedelta(hours=3)),
+    QueueName.INVENTORY: RetryPolicy(base=1, ceiling=60, failures=10, deadline=timedelta(hours=1)),
+    QueueName.PAYMENT: RetryPolicy(base=1, ceiling=600, failures=300, deadline=timedelta(hours=24)),
+    QueueName.SHIPPING: RetryPolicy(base=1, ceiling=600, failures=300, deadline=timedelta(hours=24)),
+    QueueName.EMAIL: RetryPolicy(base=2, ceiling=900, failures=60, deadline=timedelta(hours=6)),
+    QueueName.SMS: RetryPolicy(base=2, ceiling=900, failures=30, deadline=timedelta(hours=3)),
     # A full disk, or no processor for half an hour: somebody makes room.
-    QueueName.MEDIA: RetryPolicy(base=5, ceiling=600, attempts=60, deadline=timedelta(hours=24)),
+    QueueName.MEDIA: RetryPolicy(base=5, ceiling=600, failures=60, deadline=timedelta(hours=24)),
 }
 HOUSE = HousePolicy(base=0.5, ceiling=5)
 
@@ -142,7 +142,7 @@ def schedule() -> list[str]:
             if policy.longest(attempt) == policy.ceiling:
                 break
         hours = policy.deadline.total_seconds() / 3_600
-        lines.append(f"{queue.value:<10} {' '.join(waits) + ' …':<46} {policy.attempts:>8} {hours:>7g} h")
+        lines.append(f"{queue.value:<10} {' '.join(waits) + ' …':<46} {policy.failures:>8} {hours:>7g} h")
     lines.append(
         "A wait is drawn evenly from 0 to the longest, after any time that the provider named (Retry-After)."
     )

@@ -15,13 +15,13 @@ from celery import Task
 from django.db import close_old_connections
 from django.utils import timezone
 
-from orders import driving
+from orders import scheduling
 from orders.crashpoints import Point, reached
 from orders.models.order import number_of
-from orders.outside import forgiving
-from orders.outside.failures import Failure, Outcome
+from orders.providers import forgiving
+from orders.providers.failures import Failure, Outcome
 from workers import breakers, deadletters
-from workers.parking import park
+from workers.breakers.parking import park
 from workers.retry import HOUSE, OUR_HOUSE, GiveUp, policy_of
 from workers.workflow import Step
 
@@ -44,17 +44,17 @@ _FORGIVE = {
 }
 
 
-class StepTask(Task):
+class StepTask(Task[Any, Any]):
     """A task that takes a list of orders; Flower shows their numbers, not their ids."""
 
-    Request = "workers.acknowledging:StepRequest"
+    Request = "workers.adapters.step_request:StepRequest"
     time_limit = TIME_LIMIT
     resultrepr_maxsize = 80  # of a hundred ids the first few will do
 
-    def apply_async(self, args=None, kwargs=None, **options):  # type: ignore[no-untyped-def]
+    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         if args and isinstance(args[0], list):
             options.setdefault("argsrepr", describe(args[0]))
-        return super().apply_async(args, kwargs, **options)
+        return super().apply_async(args, kwargs, *more, **options)
 
     def after_return(self, _status: str, _result: Any, _task_id: str, args: Any, *_: Any) -> None:
         # What follows in the chain is rung by now, and the message not acknowledged yet.
@@ -68,14 +68,14 @@ def describe(ids: Sequence[int]) -> str:
 
 
 def perform(
-    task: Task, step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]
+    task: Task[Any, Any], step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]
 ) -> list[int]:
     """Do the step for the batch; returns the orders that go on. Ends the chain when there are none."""
     reached(Point.TASK_BEGINS, ids)
     try:
         done = _work(step, work, ids)
         if done and step in LEADING_ON and not task.request.chain:
-            driving.make_due(done)
+            scheduling.make_due(done)
     except OUR_HOUSE:
         _hand_back(ids)
         raise
@@ -98,14 +98,14 @@ def _work(step: Step, work: Callable[[Collection[int]], Outcome | list[int]], id
         log.exception("%s failed for %s", step.value, describe(ids))
         if len(admission.passing) > 1:
             deadletters.note_attempts(step, dict.fromkeys(admission.passing, error))
-            driving.look_at(dict.fromkeys(admission.passing, timezone.now()), alone=True)
+            scheduling.look_at(dict.fromkeys(admission.passing, timezone.now()), alone=True)
         else:
             deadletters.bury(step, dict.fromkeys(admission.passing, error))
         return []
     if isinstance(outcome, list):
         return outcome
     _leave_batch(step, _without_parked(step, breakers.report(admission, outcome), outcome.failed))
-    driving.look_at(dict.fromkeys(outcome.untried, timezone.now()))
+    scheduling.look_at(dict.fromkeys(outcome.untried, timezone.now()))
     return outcome.done
 
 
@@ -122,7 +122,7 @@ def _without_parked(step: Step, report: breakers.Report, failed: list[Failure]) 
 
 def _leave_batch(step: Step, failed: Collection[Failure]) -> None:
     policy = policy_of(step.value)
-    since = driving.standing_since([failure.order_id for failure in failed])
+    since = scheduling.standing_since([failure.order_id for failure in failed])
     retries: dict[int, datetime] = {}
     given_up: dict[int, BaseException] = {}
     for failure in failed:
@@ -134,7 +134,7 @@ def _leave_batch(step: Step, failed: Collection[Failure]) -> None:
     deadletters.note_attempts(
         step, {failure.order_id: failure.error for failure in failed if failure.order_id in retries}
     )
-    driving.look_at(retries, alone=True)
+    scheduling.look_at(retries, alone=True)
     if given_up:
         deadletters.bury(step, given_up)
 
@@ -146,7 +146,7 @@ def _hand_back(ids: list[int]) -> None:
     while True:
         close_old_connections()
         try:
-            driving.hand_back(ids, HOUSE.wait(attempt).at)
+            scheduling.hand_back(ids, HOUSE.wait(attempt).at)
             return
         except OUR_HOUSE as error:
             if monotonic() > until:

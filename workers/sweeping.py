@@ -8,7 +8,7 @@ from workers.celery import app
 log = logging.getLogger(__name__)
 
 
-@app.task(name="bulk.sweep_uploads")  # type: ignore[untyped-decorator] # Celery ships no types
+@app.task(name="bulk.sweep_uploads")
 def sweep_uploads() -> None:
     """Expired uploads go; complete ones that a process left lying become videos."""
     thrown, handed = receiving.sweep()

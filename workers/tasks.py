@@ -1,5 +1,7 @@
 """The tasks: thin as can be, one function of `orders` each. Every one takes a list of order ids."""
 
+from typing import Any
+
 from celery import Task
 
 from orders import closing, inventory
@@ -14,53 +16,53 @@ from workers.workflow import Step
 
 
 @app.task(base=StepTask, bind=True, name=Step.RESERVE.value)
-def reserve(self: Task, ids: list[int]) -> list[int]:
+def reserve(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.RESERVE, lambda batch: inventory.reserve(batch).reserved, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.CHARGE.value)
-def charge(self: Task, ids: list[int]) -> list[int]:
+def charge(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.CHARGE, charging.charge, ids)
 
 
 # The steps of a group keep their results: the chord counts them.
 @app.task(base=StepTask, bind=True, name=Step.EMAIL.value, ignore_result=False)
-def send_email(self: Task, ids: list[int]) -> list[int]:
+def send_email(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.EMAIL, email.mail, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.SMS.value, ignore_result=False)
-def send_sms(self: Task, ids: list[int]) -> list[int]:
+def send_sms(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.SMS, sms.text, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.INVOICE.value, ignore_result=False)
-def issue_invoice(self: Task, ids: list[int]) -> list[int]:
+def issue_invoice(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.INVOICE, issuing.issue, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.SHIP.value, ignore_result=False)
-def book_shipment(self: Task, ids: list[int]) -> list[int]:
+def book_shipment(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.SHIP, booking.book, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.COMPLETE.value)
-def complete(self: Task, ids: list[int]) -> list[int]:
+def complete(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.COMPLETE, closing.complete, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.RELEASE.value)
-def release(self: Task, ids: list[int]) -> list[int]:
+def release(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.RELEASE, inventory.release, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.GIVE_BACK.value)
-def give_back(self: Task, ids: list[int]) -> list[int]:
+def give_back(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.GIVE_BACK, refunding.give_back, ids)
 
 
 @app.task(base=StepTask, bind=True, name=Step.CLOSE.value)
-def close(self: Task, ids: list[int]) -> list[int]:
+def close(self: Task[Any, Any], ids: list[int]) -> list[int]:
     return perform(self, Step.CLOSE, closing.close, ids)
 
 

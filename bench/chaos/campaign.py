@@ -37,7 +37,7 @@ FEWEST = 3  # customers a strike
 A_SECOND = 50  # customers who come after the last strike
 
 _UNDER_WAY: LiteralString = (
-    "SELECT id FROM orders_order WHERE drives > 0 AND ended_at IS NULL AND idempotency_key LIKE %(keys)s"
+    "SELECT id FROM orders_order WHERE attempts > 0 AND ended_at IS NULL AND idempotency_key LIKE %(keys)s"
 )
 _UNENDED: LiteralString = """
 SELECT count(*) FROM orders_order WHERE ended_at IS NULL AND due_at IS NOT NULL AND idempotency_key LIKE %(keys)s

@@ -36,19 +36,19 @@ SELECT count(*) FILTER (WHERE status = 'completed' AND ended_at IS NOT NULL),
 FROM orders_order WHERE idempotency_key LIKE %(keys)s
 """
 _POISON: LiteralString = """
-SELECT o.drives_total, d.error_class FROM orders_order o JOIN workers_deadletter d ON d.order_id = o.id
+SELECT o.attempts_total, d.error_class FROM orders_order o JOIN workers_deadletter d ON d.order_id = o.id
 WHERE o.idempotency_key = %(poison)s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`to_completed_ms` is the neighbours'; `drives` those of the poison until it was set apart, 0 in a clean round."""
+    """`to_completed_ms` is of the neighbours; `attempts` of the poison until it was set apart, 0 in a clean round."""
 
     poisoned: bool
     completed: int
     to_completed_ms: dict[str, float]
-    drives: int
+    attempts: int
     error: str
 
 
@@ -67,8 +67,8 @@ async def measure(house: House, number: int, orders: int, *, poisoned: bool) -> 
     letters = await run.books.rows(_POISON, {"poison": run.key(orders // 2)})
     times = await run.books.to_completed_ms()
     await run.books.close()
-    drives, error = letters[0] if letters else (0, "")
-    return Round(poisoned, standing[0], spread(times), drives, error)
+    attempts, error = letters[0] if letters else (0, "")
+    return Round(poisoned, standing[0], spread(times), attempts, error)
 
 
 def _purchases(run: Run, orders: int, poisoned: bool) -> Iterator[Purchase]:
@@ -98,7 +98,7 @@ def problems(found: list[tuple[Round, Round]], orders: int) -> list[str]:
     for number, (clean, poisoned) in enumerate(found, start=1):
         if (clean.completed, poisoned.completed) != (orders, orders - 1):
             wrong.append(f"Round {number}: {clean.completed} and {poisoned.completed} orders were completed.")
-        if not poisoned.drives:
+        if not poisoned.attempts:
             wrong.append(f"Round {number}: the poison did not become a dead letter.")
     return wrong
 
@@ -131,13 +131,13 @@ def main(
             "poisoned p50 ms",
             "p99 ms",
             "p99, times",
-            "drives of the poison",
+            "attempts of the poison",
         ),
         title=f"One poisonous order among {orders}",
     )
     for number, ((clean, poisoned), ratio) in enumerate(zip(found, ratios(found), strict=True), start=1):
         times = [one.to_completed_ms[name] for one in (clean, poisoned) for name in ("p50", "p99")]
-        table.add_row(str(number), *(f"{ms:,.0f}" for ms in times), f"{ratio:.2f}", str(poisoned.drives))
+        table.add_row(str(number), *(f"{ms:,.0f}" for ms in times), f"{ratio:.2f}", str(poisoned.attempts))
     out.print(table, soft_wrap=False)
     out.print(f"p99 of the neighbours: {median(ratios(found)):.2f} times that of a clean round (median).")
     wrong = problems(found, orders)

@@ -59,7 +59,7 @@ def poison(found: dict[str, Any]) -> str:
         "clean, p50 / p99 ms",
         "with the poison, p50 / p99 ms",
         "p99, times",
-        "drives of the poison",
+        "attempts of the poison",
     )
     rows = [
         [
@@ -69,7 +69,7 @@ def poison(found: dict[str, Any]) -> str:
                 for one in (pair["clean"], pair["poisoned"])
             ),
             str(ratio),
-            str(pair["poisoned"]["drives"]),
+            str(pair["poisoned"]["attempts"]),
         ]
         for number, (pair, ratio) in enumerate(zip(found["rounds"], found["p99_ratio"], strict=True), start=1)
     ]

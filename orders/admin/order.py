@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from unfold.decorators import action, display
 
-from orders import driving
+from orders import scheduling
 from orders.admin import standing
 from orders.admin.confirming import confirming_page
 from orders.admin.desk import DeskAdmin, briefly
@@ -179,7 +179,7 @@ class OrderAdmin(DeskAdmin):
                 button="Drive it again now",
                 back=back,
             )
-        driving.make_due([order.pk])
+        scheduling.make_due([order.pk])
         self.log_change(request, order, "Driven again.")
         messages.success(request, f"Order {order.number} is due now.")
         return HttpResponseRedirect(back)

@@ -114,7 +114,7 @@ def _notifications(notifications: QuerySet[Notification]) -> Table:
                 if message.reason
                 else message.get_status_display(),
                 precisely(message.sent_at or message.requested_at),
-                message.attempts,
+                message.failures,
             )
             for message in notifications
         ),

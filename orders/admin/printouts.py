@@ -29,7 +29,7 @@ from orders.admin.confirming import confirming_page
 from orders.admin.desk import ReadOnlyAdmin, briefly
 from orders.models import Order, Printout
 from orders.printouts import asking
-from orders.printouts.wording import days
+from orders.printouts.labels import days
 
 STATE_COLOURS = {
     Printout.State.WAITING: "info",

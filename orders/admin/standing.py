@@ -1,4 +1,4 @@
-"""Where an order stands, read from the columns that drive it (orders.driving) and put into words and
+"""Where an order stands, read from the columns that drive it (orders.scheduling) and put into words and
 filters."""
 
 from collections.abc import Callable
@@ -37,8 +37,8 @@ COLOURS = {
 
 _FILTERS: dict[Standing, Callable[[datetime], Q]] = {
     Standing.DUE: lambda now: Q(due_at__lte=now),
-    Standing.UNDER_WAY: lambda now: Q(due_at__gt=now, drives__gt=0),
-    Standing.WAITING: lambda now: Q(due_at__gt=now, drives=0),
+    Standing.UNDER_WAY: lambda now: Q(due_at__gt=now, attempts__gt=0),
+    Standing.WAITING: lambda now: Q(due_at__gt=now, attempts=0),
     Standing.SET_ASIDE: lambda _: Q(due_at=None, ended_at=None),
     Standing.ENDED: lambda _: Q(due_at=None, ended_at__isnull=False),
 }
@@ -54,7 +54,7 @@ def standing_of(order: Order) -> Standing:
         return Standing.ENDED if order.ended_at else Standing.SET_ASIDE
     if order.due_at <= timezone.now():
         return Standing.DUE
-    return Standing.UNDER_WAY if order.drives else Standing.WAITING
+    return Standing.UNDER_WAY if order.attempts else Standing.WAITING
 
 
 def told(order: Order) -> str:

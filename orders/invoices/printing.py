@@ -35,14 +35,14 @@ log = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
 # Drives after which a document is left to a person: more will not help one that failed so often.
-MAX_DRIVES = 3
+MAX_ATTEMPTS = 3
 # Without a sign of life for so long its renderer is taken for dead.
 LEASE = timedelta(seconds=20)
 _SIGN_OF_LIFE = 5.0  # seconds
 
 _TAKE: LiteralString = """
 UPDATE orders_document
-SET holder = %(holder)s, due_at = now() + %(lease)s, drives = drives + 1, drives_total = drives_total + 1
+SET holder = %(holder)s, due_at = now() + %(lease)s, attempts = attempts + 1, attempts_total = attempts_total + 1
 WHERE id = ANY(%(ids)s) AND holder IS NULL AND due_at IS NOT NULL RETURNING id
 """
 _HOLD: LiteralString = """
@@ -50,11 +50,11 @@ UPDATE orders_document SET due_at = now() + %(lease)s WHERE id = ANY(%(ids)s) AN
 """
 # Whoever made it: the same document is the same file, so one that comes late does no harm.
 _PRINTED: LiteralString = """
-UPDATE orders_document d SET file = step.file, due_at = NULL, drives = 0, holder = NULL
+UPDATE orders_document d SET file = step.file, due_at = NULL, attempts = 0, holder = NULL
 FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id = step.id
 """
 _FAILED: LiteralString = """
-UPDATE orders_document SET holder = NULL, due_at = now() + drives * interval '1 minute'
+UPDATE orders_document SET holder = NULL, due_at = now() + attempts * interval '1 minute'
 WHERE id = ANY(%(ids)s) AND holder = %(holder)s
 """
 _LEAVE: LiteralString = """
@@ -69,22 +69,22 @@ class NeverBack(Exception):
 def print_documents(ids: Collection[int]) -> dict[int, Exception]:
     """Make the PDFs of these documents, but for those that somebody else has in hand. One that fails is tried again.
 
-    Returns those that were tried MAX_DRIVES times, also when no worker ever came back from it, as order ids with
+    Returns those that were tried MAX_ATTEMPTS times, also when no worker ever came back from it, as order ids with
     what hindered them: they are to be left to a person, and `leave` sees to it that they are no longer due.
     """
     holder = uuid4()
     taken = sql.rows(_TAKE, {"ids": list(ids), "holder": holder, "lease": LEASE})
     documents = _documents([document_id for (document_id,) in taken])
     given_up: dict[int, Exception] = {
-        one.order_id: NeverBack(f"driven {one.drives - 1} times, and no worker came back with its PDF")
+        one.order_id: NeverBack(f"driven {one.attempts - 1} times, and no worker came back with its PDF")
         for one in documents
-        if one.drives > MAX_DRIVES
+        if one.attempts > MAX_ATTEMPTS
     }
-    errors = _print([one for one in documents if one.drives <= MAX_DRIVES], _Lease(holder).hold)
+    errors = _print([one for one in documents if one.attempts <= MAX_ATTEMPTS], _Lease(holder).hold)
     if errors:
         sql.count(_FAILED, {"ids": list(errors), "holder": holder})
     given_up |= {
-        one.order_id: errors[one.pk] for one in documents if one.pk in errors and one.drives == MAX_DRIVES
+        one.order_id: errors[one.pk] for one in documents if one.pk in errors and one.attempts == MAX_ATTEMPTS
     }
     return given_up
 

@@ -8,6 +8,7 @@ What is wrong is put right by a credit note.
 from django.db import models
 from django.db.models.functions import Now
 
+from orders.models.leased import Leased
 from orders.models.order import Order
 from orders.models.refund import Refund
 
@@ -23,7 +24,7 @@ class InvoiceCounter(models.Model):
         return str(self.last)
 
 
-class Document(models.Model):
+class Document(Leased):
     class Kind(models.TextChoices):
         INVOICE = "invoice", "Invoice"
         CREDIT_NOTE = "credit_note", "Credit note"
@@ -47,12 +48,6 @@ class Document(models.Model):
     )
     issued_at = models.DateTimeField(db_default=Now())
     file = models.CharField(max_length=200, blank=True, db_default="", help_text="The PDF, under MEDIA_ROOT.")
-
-    # What drives the making of the PDF, as in Order; whoever makes it holds it by a name of its own.
-    due_at = models.DateTimeField(null=True, blank=True, db_default=Now())
-    drives = models.SmallIntegerField(db_default=0)
-    drives_total = models.IntegerField(db_default=0)
-    holder = models.UUIDField(null=True, blank=True)
 
     class Meta:
         ordering = ["id"]

@@ -31,7 +31,7 @@ class Notification(models.Model):
     reference = models.CharField(
         max_length=100, blank=True, db_default="", help_text="The provider's own id."
     )
-    attempts = models.SmallIntegerField(db_default=0, help_text="Failed tries.")
+    failures = models.SmallIntegerField(db_default=0, help_text="Failed tries.")
     reason = models.CharField(max_length=300, blank=True, db_default="", help_text="Why the last try failed.")
     requested_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True, blank=True)

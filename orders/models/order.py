@@ -52,14 +52,14 @@ class Order(models.Model):
     status = models.CharField(max_length=20, choices=OrderStatus.choices, db_default=OrderStatus.PLACED)
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When nothing was left to do for it.")
 
-    # What drives the work (orders.driving): when to look at the order next, and how often it was looked at.
+    # When to look at the order next, and how often that was done (orders.scheduling).
     due_at = models.DateTimeField(null=True, blank=True, db_default=Now())
-    drives = models.SmallIntegerField(
-        db_default=0, help_text="Drives since the last progress; above 0 one is under way."
+    attempts = models.SmallIntegerField(
+        db_default=0, help_text="Attempts since the last progress; above 0 one is under way."
     )
-    drives_total = models.IntegerField(db_default=0, help_text="Drives in the order's whole life.")
+    attempts_total = models.IntegerField(db_default=0, help_text="Attempts in the order's whole life.")
     alone = models.BooleanField(
-        db_default=False, help_text="It failed in a batch and is driven by itself now."
+        db_default=False, help_text="It failed in a batch and is dispatched alone now."
     )
 
     class Meta:

@@ -42,7 +42,7 @@ class Payment(models.Model):
     reason = models.CharField(
         max_length=300, blank=True, db_default="", help_text="Why it was declined or failed."
     )
-    attempts = models.SmallIntegerField(db_default=0, help_text="Failed tries since the last answer.")
+    failures = models.SmallIntegerField(db_default=0, help_text="Failed tries since the last answer.")
     requested_at = models.DateTimeField(null=True, blank=True, help_text="When the provider was last asked.")
     hold_until = models.DateTimeField(null=True, blank=True, help_text="Until when the buyer may confirm.")
     created_at = models.DateTimeField(db_default=Now())

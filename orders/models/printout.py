@@ -11,8 +11,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from orders.models.leased import Leased
 
-class Printout(models.Model):
+
+class Printout(Leased):
     class Kind(models.TextChoices):
         PACKING_SLIPS = "packing_slips", "Packing slips"
         PICK_LIST = "pick_list", "Pick list"
@@ -52,11 +54,6 @@ class Printout(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-
-    due_at = models.DateTimeField(null=True, blank=True, db_default=Now())
-    drives = models.SmallIntegerField(db_default=0)
-    drives_total = models.IntegerField(db_default=0)
-    holder = models.UUIDField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]

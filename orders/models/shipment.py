@@ -17,7 +17,7 @@ class Shipment(models.Model):
     carrier = models.CharField(max_length=60, blank=True, db_default="")
     tracking_number = models.CharField(max_length=60, blank=True, db_default="")
     tracking_url = models.URLField(max_length=500, blank=True, db_default="")
-    attempts = models.SmallIntegerField(db_default=0, help_text="Failed tries.")
+    failures = models.SmallIntegerField(db_default=0, help_text="Failed tries.")
     reason = models.CharField(max_length=300, blank=True, db_default="", help_text="Why the last try failed.")
     requested_at = models.DateTimeField(db_default=Now())
     booked_at = models.DateTimeField(null=True, blank=True)

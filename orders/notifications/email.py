@@ -17,9 +17,9 @@ from django.template import engines
 from orders import sql
 from orders.crashpoints import Point, reached
 from orders.models import Notification
-from orders.notifications.letters import Letter
-from orders.notifications.telling import Kind, Message, begin, finish
-from orders.outside.failures import NotNow, Outcome, ProviderError, Refused, Transient
+from orders.notifications.messages import Kind, Message, begin, finish
+from orders.notifications.outgoing_email import Letter
+from orders.providers.failures import NotNow, Outcome, ProviderError, Refused, Transient
 
 # A batch is dealt to so many connections at once, each getting at least so many messages: opening one costs as much
 # as sending several.

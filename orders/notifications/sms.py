@@ -9,9 +9,9 @@ from django.utils.module_loading import import_string
 
 from orders.crashpoints import Point, reached
 from orders.models import Notification
-from orders.notifications.telling import Kind, Message, begin, finish
-from orders.outside.failures import Outcome, ProviderError
-from orders.outside.http import client, each, expect
+from orders.notifications.messages import Kind, Message, begin, finish
+from orders.providers.failures import Outcome, ProviderError
+from orders.providers.http import client, each, expect
 
 _TEXTS = {
     Kind.CONFIRMATION: "Stampede: we have your order {number}, thank you. Follow it here: {url}",

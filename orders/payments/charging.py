@@ -19,16 +19,16 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from orders import driving, sql
+from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models import Payment
 from orders.models.order import number_of
-from orders.outside.failures import Failure, Outcome, ProviderError, Refused
-from orders.outside.http import client, each
 from orders.payments import inbox
 from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway
+from orders.providers.failures import Failure, Outcome, ProviderError, Refused
+from orders.providers.http import client, each
 from orders.states import FAILED_STATES, OrderStatus
 
 CHARGEABLE = (OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT)
@@ -51,7 +51,7 @@ RETURNING p.order_id, p.key, p.token, p.amount_minor, p.currency, p.reference, a
 _ANSWER: LiteralString = """
 UPDATE orders_payment p
 SET status = step.status, reference = step.reference, action_url = step.action_url, captured_minor = step.captured,
-    reason = step.reason, attempts = 0, updated_at = now(),
+    reason = step.reason, failures = 0, updated_at = now(),
     hold_until = CASE step.status WHEN 'requires_action' THEN coalesce(p.hold_until, now() + %(hold)s) END
 FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(references)s::text[], %(urls)s::text[], %(captured)s::bigint[],
             %(reasons)s::text[]) AS step (order_id, status, reference, action_url, captured, reason)
@@ -62,10 +62,10 @@ WHERE p.order_id = step.order_id
 RETURNING p.order_id, p.hold_until
 """
 _FAILED: LiteralString = """
-UPDATE orders_payment p SET attempts = attempts + 1, reason = step.reason, updated_at = now()
+UPDATE orders_payment p SET failures = failures + 1, reason = step.reason, updated_at = now()
 FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (order_id, reason)
 WHERE p.order_id = step.order_id
-RETURNING p.order_id, p.attempts
+RETURNING p.order_id, p.failures
 """
 
 
@@ -160,23 +160,25 @@ def _write(intents: dict[int, Intent]) -> list[int]:
         )
     )
     # Who moved on while we asked (cancelled, most likely) must be looked at again: there may be money to give back.
-    driving.make_due(set(intents) - set(waiting), only=FAILED_STATES)
+    scheduling.make_due(set(intents) - set(waiting), only=FAILED_STATES)
     by_status: dict[str, dict[int, str]] = {}
     for order_id in waiting:
         intent = intents[order_id]
         by_status.setdefault(intent.status, {})[order_id] = intent.reason
-    paid = driving.advance(list(by_status.get("captured", {})), CHARGEABLE, OrderStatus.PAID)
+    paid = scheduling.advance(list(by_status.get("captured", {})), CHARGEABLE, OrderStatus.PAID)
     declined = by_status.get("declined", {}) | {
         order_id: reason or "The payment was not confirmed in time."
         for order_id, reason in by_status.get("voided", {}).items()
     }
-    driving.advance(declined, CHARGEABLE, OrderStatus.PAYMENT_DECLINED, then="now")
+    scheduling.advance(declined, CHARGEABLE, OrderStatus.PAYMENT_DECLINED, then="now")
     confirm = list(by_status.get("requires_action", {}))
     soon = timezone.now() + ASK_AGAIN
-    driving.advance(confirm, [OrderStatus.RESERVED], OrderStatus.AWAITING_PAYMENT, then="later", later=soon)
-    driving.look_at({order_id: min(soon, holds[order_id]) for order_id in confirm if order_id in holds})
+    scheduling.advance(
+        confirm, [OrderStatus.RESERVED], OrderStatus.AWAITING_PAYMENT, then="later", later=soon
+    )
+    scheduling.look_at({order_id: min(soon, holds[order_id]) for order_id in confirm if order_id in holds})
     # Authorised but not captured: the capture is the next drive's first call.
-    driving.make_due(list(by_status.get("authorised", {})))
+    scheduling.make_due(list(by_status.get("authorised", {})))
     return paid
 
 
@@ -187,7 +189,7 @@ def note_failures(errors: Mapping[int, ProviderError]) -> list[Failure]:
     counted = dict(
         sql.rows(_FAILED, {"ids": list(errors), "reasons": [str(error)[:300] for error in errors.values()]})
     )
-    return [Failure(order_id, errors[order_id], attempts) for order_id, attempts in counted.items()]
+    return [Failure(order_id, errors[order_id], failures) for order_id, failures in counted.items()]
 
 
 def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str, datetime]) -> _Ask:

@@ -19,7 +19,7 @@ from typing import LiteralString
 
 from django.db import transaction
 
-from orders import driving, sql
+from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.states import FAILED_STATES, OrderStatus
@@ -52,7 +52,7 @@ ORDER BY id LIMIT 5000
 # What a report can mean for its order. In the air: asked, and whoever asked has not written the answer yet.
 _STANDING: LiteralString = """
 SELECT o.id,
-       p.status = 'requested' AND o.drives > 0 AND o.due_at > now(),
+       p.status = 'requested' AND o.attempts > 0 AND o.due_at > now(),
        p.status IN ('requested', 'requires_action', 'authorised')
            OR p.status = 'captured' AND o.status = ANY(%(failed)s)
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id WHERE o.id = ANY(%(ids)s)
@@ -132,6 +132,6 @@ def _apply(
         ids = lock_orders(set(waiting.values()), tuple(OrderStatus))
         standing = sql.rows(_STANDING, {"ids": ids, "failed": [status.value for status in FAILED_STATES]})
         in_the_air = {order_id for order_id, flying, _ in standing if flying}
-        driving.make_due([order_id for order_id, flying, open_ in standing if open_ and not flying])
+        scheduling.make_due([order_id for order_id, flying, open_ in standing if open_ and not flying])
         applied = [event for event, order_id in waiting.items() if order_id not in in_the_air]
         return sql.count(_APPLIED, {"ids": applied})

@@ -25,16 +25,16 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from orders import driving, sql
+from orders import scheduling, sql
 from orders.locking import lock_orders
 from orders.models import Finding, OrderEvent
 from orders.models.order import id_of
 from orders.money import format
-from orders.outside.failures import ProviderError
-from orders.outside.http import client, each
 from orders.payments import comparing
 from orders.payments.comparing import UNDER_WAY, WITHOUT_GOODS, Books, Charge, Difference, compare
 from orders.payments.gateway import Intent, Listed, gateway
+from orders.providers.failures import ProviderError
+from orders.providers.http import client, each
 from orders.states import EventKind, OrderStatus
 
 _BATCH = 500
@@ -64,7 +64,7 @@ ORDER BY o.id
 )
 _TAKE_UP: LiteralString = """
 UPDATE orders_payment p SET status = 'requested', reference = %(reference)s, captured_minor = %(captured)s,
-                            refunded_minor = %(refunded)s, attempts = 0, updated_at = now()
+                            refunded_minor = %(refunded)s, failures = 0, updated_at = now()
 FROM orders_order o
 WHERE o.id = p.order_id AND o.id = %(order_id)s AND o.due_at IS NULL AND o.ended_at IS NOT NULL
   AND %(captured)s::bigint BETWEEN p.promised_minor AND p.amount_minor
@@ -244,7 +244,7 @@ def _take_up(order_id: int, intent: Intent) -> bool:
                 detail="by the reconciler: the provider still held money of it",
             )
             for status in WITHOUT_GOODS:
-                driving.reopen([order_id], status)
+                scheduling.reopen([order_id], status)
         return bool(changed)
 
 

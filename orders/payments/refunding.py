@@ -21,10 +21,10 @@ from django.utils import timezone
 from orders import sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
-from orders.outside.failures import NotNow, Outcome, ProviderError, Refused
-from orders.outside.http import CALL_TIMEOUT, client, each
 from orders.payments.charging import charge_key, note_failures, unknown
 from orders.payments.gateway import Intent, gateway
+from orders.providers.failures import NotNow, Outcome, ProviderError, Refused
+from orders.providers.http import CALL_TIMEOUT, client, each
 from orders.states import OrderStatus
 
 REFUNDABLE = (
@@ -60,14 +60,14 @@ WITH made AS (
     WHERE id = ANY(%(refunds)s) AND status = 'requested' RETURNING order_id, amount_minor
 ), sums AS (SELECT order_id, sum(amount_minor) AS amount FROM made GROUP BY order_id)
 UPDATE orders_payment p
-SET refunded_minor = refunded_minor + sums.amount, attempts = 0, updated_at = now(),
+SET refunded_minor = refunded_minor + sums.amount, failures = 0, updated_at = now(),
     status = CASE WHEN refunded_minor + sums.amount = captured_minor THEN 'refunded' ELSE status END
 FROM sums WHERE sums.order_id = p.order_id
 """
 _SETTLE: LiteralString = """
 UPDATE orders_payment p
 SET status = step.status, reference = step.reference, captured_minor = step.captured, refunded_minor = step.refunded,
-    attempts = 0, updated_at = now(), hold_until = NULL
+    failures = 0, updated_at = now(), hold_until = NULL
 FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(references)s::text[], %(captured)s::bigint[],
             %(refunded)s::bigint[]) AS step (order_id, status, reference, captured, refunded)
 WHERE p.order_id = step.order_id AND p.status NOT IN ('declined', 'voided', 'refunded')

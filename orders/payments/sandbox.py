@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 
-from orders.outside.failures import Refused
-from orders.outside.http import client, expect
 from orders.payments.gateway import Charge, Intent, IntentStatus, Listed, Refunded
+from orders.providers.failures import Refused
+from orders.providers.http import client, expect
 
 _STATUS: dict[str, IntentStatus] = {
     "succeeded": "captured",

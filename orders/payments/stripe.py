@@ -18,9 +18,9 @@ import stripe
 from django.conf import settings
 from stripe.params import PaymentIntentListParams, RefundListParams
 
-from orders.outside.failures import Refused, Transient
-from orders.outside.http import client
 from orders.payments.gateway import Charge, Intent, IntentStatus, Listed, Refunded
+from orders.providers.failures import Refused, Transient
+from orders.providers.http import client
 
 _STATUS: dict[str, IntentStatus] = {
     "succeeded": "captured",

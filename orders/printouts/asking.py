@@ -15,7 +15,7 @@ WHERE id = %(id)s AND state IN ('waiting', 'making')
 """
 _AGAIN: LiteralString = """
 UPDATE orders_printout
-SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), drives = 0, holder = NULL, rows_done = 0
+SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), attempts = 0, holder = NULL, rows_done = 0
 WHERE id = %(id)s AND state IN ('failed', 'cancelled')
 """
 

@@ -36,7 +36,7 @@ from orders.typesetting import typeset
 
 log = logging.getLogger(__name__)
 
-MAX_DRIVES = 3
+MAX_ATTEMPTS = 3
 LEASE = timedelta(seconds=20)
 _SIGN_OF_LIFE = 5.0  # seconds
 _FETCH = 2_000  # rows at a time from the server
@@ -45,7 +45,7 @@ _SCRATCH = "printouts/work"
 _TAKE: LiteralString = """
 UPDATE orders_printout
 SET state = 'making', holder = %(holder)s, due_at = now() + %(lease)s, started_at = coalesce(started_at, now()),
-    drives = drives + 1, drives_total = drives_total + 1, rows_done = 0
+    attempts = attempts + 1, attempts_total = attempts_total + 1, rows_done = 0
 WHERE id = %(id)s AND holder IS NULL AND state IN ('waiting', 'making')
 """
 _HOLD: LiteralString = """
@@ -57,12 +57,12 @@ _COUNTED: LiteralString = (
 )
 _DONE: LiteralString = """
 UPDATE orders_printout
-SET state = 'done', ended_at = now(), due_at = NULL, holder = NULL, drives = 0, rows_done = rows_total,
+SET state = 'done', ended_at = now(), due_at = NULL, holder = NULL, attempts = 0, rows_done = rows_total,
     file = %(file)s, content_hash = %(hash)s, pages = %(pages)s, size = %(size)s
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
 """
 _LATER: LiteralString = """
-UPDATE orders_printout SET holder = NULL, state = 'waiting', due_at = now() + drives * interval '20 seconds'
+UPDATE orders_printout SET holder = NULL, state = 'waiting', due_at = now() + attempts * interval '20 seconds'
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
 """
 _FAILED: LiteralString = """
@@ -88,8 +88,8 @@ def make(printout_id: int, recipes: Mapping[Printout.Kind, Recipe]) -> Exception
     printout = Printout.objects.get(pk=printout_id)
     work = _Work(printout, holder)
     error: Exception
-    if printout.drives > MAX_DRIVES:
-        error = NeverBack(f"driven {printout.drives - 1} times, and no worker came back with {printout}")
+    if printout.attempts > MAX_ATTEMPTS:
+        error = NeverBack(f"driven {printout.attempts - 1} times, and no worker came back with {printout}")
     else:
         try:
             _make(work, recipes[Printout.Kind(printout.kind)])
@@ -100,7 +100,7 @@ def make(printout_id: int, recipes: Mapping[Printout.Kind, Recipe]) -> Exception
         except Exception as found:
             log.exception("%s could not be made", printout)
             error = found
-            if printout.drives < MAX_DRIVES:
+            if printout.attempts < MAX_ATTEMPTS:
                 sql.count(_LATER, work.params())
                 return None
     problem = f"{type(error).__name__}: {error}"[:1_000]

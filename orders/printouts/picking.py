@@ -7,9 +7,9 @@ from pathlib import Path
 
 from orders.models import Printout
 from orders.models.order import number_of
+from orders.printouts.labels import days
 from orders.printouts.recipes import Piece, Recipe, Row, cut
 from orders.printouts.slips import PACKED
-from orders.printouts.wording import days
 from orders.typesetting import breakable
 
 _COUNTS = (

@@ -10,8 +10,8 @@ from django.utils.formats import date_format
 from orders.models import Printout
 from orders.models.order import number_of
 from orders.money import decimals, format
+from orders.printouts.labels import days, status
 from orders.printouts.recipes import Piece, Recipe, Row, cut
-from orders.printouts.wording import days, status
 from orders.typesetting import breakable
 
 _WANTED: LiteralString = """

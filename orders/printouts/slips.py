@@ -9,8 +9,8 @@ from django.conf import settings
 
 from orders.models import Printout
 from orders.models.order import number_of
+from orders.printouts.labels import address
 from orders.printouts.recipes import Piece, Recipe, Row
-from orders.printouts.wording import address
 from orders.typesetting import breakable
 
 # The orders that leave the house: by day those whose parcel was asked for on it; chosen ones whatever their day. What

@@ -10,8 +10,8 @@ from orders.crashpoints import Point, reached
 from orders.inventory import let_go_with_shipment
 from orders.locking import lock_orders
 from orders.models.order import number_of
-from orders.outside.failures import Failure, Outcome, ProviderError
-from orders.outside.http import client, each
+from orders.providers.failures import Failure, Outcome, ProviderError
+from orders.providers.http import client, each
 from orders.shipping.carrier import Booking, Parcel, carrier
 from orders.states import OrderStatus
 
@@ -44,9 +44,9 @@ INSERT INTO orders_orderevent (order_id, kind, detail) SELECT order_id, 'order.s
 ORDER BY order_id RETURNING order_id
 """
 _FAILED: LiteralString = """
-UPDATE orders_shipment s SET attempts = attempts + 1, reason = step.reason
+UPDATE orders_shipment s SET failures = failures + 1, reason = step.reason
 FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (order_id, reason)
-WHERE s.order_id = step.order_id AND s.status = 'requested' RETURNING s.order_id, s.attempts
+WHERE s.order_id = step.order_id AND s.status = 'requested' RETURNING s.order_id, s.failures
 """
 
 
@@ -93,4 +93,4 @@ def _note_failures(errors: dict[int, ProviderError]) -> list[Failure]:
         return []
     reasons = [str(error)[:300] for error in errors.values()]
     counted = sql.rows(_FAILED, {"ids": list(errors), "reasons": reasons})
-    return [Failure(order_id, errors[order_id], attempts) for order_id, attempts in counted]
+    return [Failure(order_id, errors[order_id], failures) for order_id, failures in counted]

@@ -7,7 +7,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from orders.outside.http import client, expect
+from orders.providers.http import client, expect
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 # Whoever has it in hand lets go of it first: until then, and no longer than its lease, nothing is cleared.
 _CANCEL: LiteralString = """
 UPDATE videos_video
-SET state = 'cancelled', problem = %(why)s, ended_at = now(), drives = 0,
+SET state = 'cancelled', problem = %(why)s, ended_at = now(), attempts = 0,
     due_at = CASE WHEN holder IS NULL THEN now() ELSE due_at END
 WHERE id = %(id)s AND state = ANY(%(under_way)s)
 """
 _RETRY: LiteralString = """
 UPDATE videos_video
-SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), drives = 0, holder = NULL
+SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), attempts = 0, holder = NULL
 WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND source <> ''
   AND (holder IS NULL OR due_at IS NULL OR due_at <= now())
 """

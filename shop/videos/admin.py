@@ -46,7 +46,7 @@ class VideoAdmin(ReadOnlyAdmin):
         "ended_at",
         "problem",
         "checksum",
-        "drives_total",
+        "attempts_total",
     )
     readonly_fields = fields
 

@@ -1,9 +1,7 @@
 """A video on its way: the upload that brings it, the video itself, the segments it is encoded in, its captions.
 
-As everywhere, `due_at` drives what is to be done (workers.relay) and `drives` counts how often that was tried in vain.
-A job of minutes holds its row by name: `holder` is drawn anew by whoever takes it, `due_at` is then the end of its
-lease, which a heartbeat moves on, and every write of a holder is conditional on the name. So nothing runs twice at
-once, however often the broker hands out its message, and what a dead worker held is due again when its lease ran out.
+A video and a segment are rows with work to do (orders.models.leased): nothing runs twice at once, however often the
+broker hands out a message, and what a dead worker held is due again when its lease has run out.
 """
 
 import uuid
@@ -11,6 +9,7 @@ import uuid
 from django.db import models
 from django.db.models.functions import Now
 
+from orders.models.leased import Leased
 from shop.catalogue.models import Product
 
 
@@ -53,7 +52,7 @@ class Upload(models.Model):
         return f"{self.filename} ({self.offset:,} of {self.size:,} bytes)"
 
 
-class Video(models.Model):
+class Video(Leased):
     class State(models.TextChoices):
         WAITING = "waiting", "Uploaded, processing"
         ENCODING = "encoding", "Encoding"
@@ -96,13 +95,6 @@ class Video(models.Model):
     published_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
-    due_at = models.DateTimeField(null=True, blank=True, db_default=Now())
-    drives = models.SmallIntegerField(db_default=0)
-    drives_total = models.IntegerField(db_default=0)
-    holder = models.UUIDField(
-        null=True, blank=True, help_text="Whoever has its probe, join or clearing in hand."
-    )
-
     class Meta:
         ordering = ["-id"]
         indexes = [
@@ -127,7 +119,7 @@ class Video(models.Model):
         return f"V-{self.pk}"
 
 
-class Segment(models.Model):
+class Segment(Leased):
     """A stretch of a video that is encoded by itself, in all sizes at once, by whichever worker comes first.
 
     Number 0 is the sound of the whole; pictures begin with 1. `done_at` is written once, and a segment that has it is
@@ -141,11 +133,6 @@ class Segment(models.Model):
     encoded_ms = models.PositiveBigIntegerField(db_default=0, help_text="How far its encoder has come.")
     encodes = models.IntegerField(db_default=0, help_text="How often it was begun.")
     done_at = models.DateTimeField(null=True, blank=True)
-
-    due_at = models.DateTimeField(null=True, blank=True, db_default=Now())
-    drives = models.SmallIntegerField(db_default=0)
-    drives_total = models.IntegerField(db_default=0)
-    holder = models.UUIDField(null=True, blank=True)
 
     class Meta:
         ordering = ["video", "number"]

@@ -21,9 +21,9 @@ from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.taking import take
 from tests.waiting import PATIENCE, wait_for
-from workers.inheriting import inherit
+from workers.adapters.unacked import inherit
 from workers.relay.claiming import claim_orders
-from workers.relay.ringing import Relay
+from workers.relay.dispatcher import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,7 +89,7 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
             wait_ended([psutil.Process(hits(tmp_path)[0]["pid"])], PATIENCE)
         (tmp_path / Point.RESERVE_BEFORE_COMMIT.value).unlink(missing_ok=True)
     order.refresh_from_db()
-    assert (order.status, order.drives) == ("placed", 1)
+    assert (order.status, order.attempts) == ("placed", 1)
     assert order.due_at is not None
     lease = order.due_at
     with node(tmp_path, "another"):

@@ -33,7 +33,7 @@ from tests.integration.media.conftest import (  # noqa: F401 (fixtures)
 from tests.waiting import wait_for
 from workers.models import DeadLetter
 from workers.queues import QueueName
-from workers.relay.ringing import Relay
+from workers.relay.dispatcher import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,8 +152,8 @@ def test_killed_ten_times_it_is_made_all_the_same(worker: Worker, media_root: Pa
             assert done.items() <= now_done.items()  # nobody has begun again what was done
             done = now_done
             # Ten deaths of one segment in a row would rightly be too many.
-            Segment.objects.filter(video=video).update(drives=0)
-            Video.objects.filter(pk=video.pk).update(drives=0)
+            Segment.objects.filter(video=video).update(attempts=0)
+            Video.objects.filter(pk=video.pk).update(attempts=0)
             leases_run_out()
         wait_for(lambda: at_its_end(video), "the video to be made")
     assert video.state == Video.State.PUBLISHED, video.problem

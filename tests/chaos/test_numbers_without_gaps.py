@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from orders import driving
+from orders import scheduling
 from orders.crashpoints import Point
 from orders.invoices import issuing, printing
 from orders.models import Document, InvoiceCounter, Order, Payment
@@ -47,8 +47,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def paid(count: int = 1) -> list[int]:
     ids = [place_order().pk for _ in range(count)]
-    driving.advance(ids, [OrderStatus.PLACED], OrderStatus.RESERVED)
-    driving.advance(ids, [OrderStatus.RESERVED], OrderStatus.PAID)
+    scheduling.advance(ids, [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance(ids, [OrderStatus.RESERVED], OrderStatus.PAID)
     return ids
 
 
@@ -99,7 +99,7 @@ def test_a_refund_that_is_killed_has_its_credit_note_or_neither(
     issuing.issue([order_id, other])
     for one in (order_id, other):
         Payment.objects.filter(order=one).update(status="captured", captured_minor=1_250, reference="pi")
-        driving.advance([one], [OrderStatus.PAID], OrderStatus.COMPLETED, then="end")
+        scheduling.advance([one], [OrderStatus.PAID], OrderStatus.COMPLETED, then="end")
     killed(REFUNDS.format(order=order_id, when=when), tmp_path)
     order = Order.objects.get(pk=order_id)
     assert order.refunds.count() == issued

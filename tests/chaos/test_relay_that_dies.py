@@ -6,7 +6,7 @@ import pytest
 import redis
 from django.utils import timezone
 
-from orders import driving, inventory
+from orders import inventory, scheduling
 from orders.crashpoints import Point
 from orders.models import Order, OrderEvent
 from tests.chaos.conftest import Dies
@@ -14,13 +14,13 @@ from tests.making import place_order, stock
 from workers.models import Claim
 from workers.queues import QueueName
 from workers.relay.claiming import UNRUNG
-from workers.relay.feed import Feed
-from workers.relay.ringing import Relay
+from workers.relay.dispatcher import Relay
+from workers.relay.outbox import Feed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOOK = "from workers.relay.ringing import Relay\nRelay().turn()"
-TELL = "from workers.relay.feed import Feed\nFeed().turn()"
+LOOK = "from workers.relay.dispatcher import Relay\nRelay().turn()"
+TELL = "from workers.relay.outbox import Feed\nFeed().turn()"
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_what_it_had_claimed_is_known_and_falls_due_again(
     order = place_order()
     dies(point, LOOK)
     order.refresh_from_db()
-    assert order.drives == claimed  # committed before anybody was told of it
+    assert order.attempts == claimed  # committed before anybody was told of it
     assert order.due_at is not None
     assert (order.due_at > timezone.now()) == claimed
-    assert order.due_at <= timezone.now() + driving.LEASE
+    assert order.due_at <= timezone.now() + scheduling.LEASE
     assert broker.llen(QueueName.INVENTORY) == rung
     broker.delete(QueueName.INVENTORY)
     Order.objects.update(due_at=timezone.now() - timedelta(seconds=1))  # the lease has run out
@@ -63,7 +63,7 @@ def test_what_it_had_not_rung_for_is_taken_back_before_its_lease_ends(
     Relay().turn()
     assert broker.llen(QueueName.INVENTORY) == 1
     order.refresh_from_db()
-    assert (order.drives, order.drives_total) == (1, 1)  # it is no suspect
+    assert (order.attempts, order.attempts_total) == (1, 1)  # it is no suspect
     assert not Claim.objects.exists()
 
 

@@ -24,8 +24,8 @@ def test_a_table_replaces_the_last_one() -> None:
 
 
 def test_the_poison_is_told_round_by_round() -> None:
-    clean = {"to_completed_ms": {"p50": 1.0, "p99": 1_000.0}, "drives": 0}
-    poisoned = {"to_completed_ms": {"p50": 2.0, "p99": 1_500.0}, "drives": 3}
+    clean = {"to_completed_ms": {"p50": 1.0, "p99": 1_000.0}, "attempts": 0}
+    poisoned = {"to_completed_ms": {"p50": 2.0, "p99": 1_500.0}, "attempts": 3}
     found = {
         "rounds": [{"clean": clean, "poisoned": poisoned}],
         "p99_ratio": [1.5],

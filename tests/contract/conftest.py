@@ -7,10 +7,10 @@ import orjson
 import pytest
 from pytest_django import Settings
 
-from orders.outside.http import client, expect
 from orders.payments.gateway import Gateway
 from orders.payments.sandbox import SandboxGateway
 from orders.payments.stripe import StripeGateway
+from orders.providers.http import client, expect
 from tests.contract.standin import localstripe
 
 

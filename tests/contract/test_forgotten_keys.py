@@ -13,9 +13,9 @@ from pytest_django import Settings
 from orders import inventory
 from orders.cancelling import cancel
 from orders.models import Order, Payment
-from orders.outside.http import client
 from orders.payments import charging, refunding
 from orders.payments.gateway import KEYS_LIVE, Charge, Listed, gateway
+from orders.providers.http import client
 from orders.states import OrderStatus
 from tests.making import place_order, stock
 

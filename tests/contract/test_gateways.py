@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import pytest
 from pytest_django import Settings
 
-from orders.outside.failures import Refused, Transient
-from orders.outside.http import client
 from orders.payments.gateway import Charge, Intent, Listed
 from orders.payments.stripe import StripeGateway
+from orders.providers.failures import Refused, Transient
+from orders.providers.http import client
 from stack.ports import HOST, Ports
 from tests.contract.conftest import Provider
 

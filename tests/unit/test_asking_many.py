@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from orders.outside.failures import NotNow, Transient
-from orders.outside.http import each
+from orders.providers.failures import NotNow, Transient
+from orders.providers.http import each
 
 
 async def ask(seconds: float) -> str:

@@ -26,7 +26,9 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def fresh() -> Breaker:
-    return Breaker(provider="payments", state=State.CLOSED, turn=0, failures=0, stage=0, permits=0, to_wake=0)
+    return Breaker(
+        provider="payments", state=State.CLOSED, generation=0, failures=0, stage=0, permits=0, to_wake=0
+    )
 
 
 def opened(now: datetime = NOW, **verdict: float) -> Breaker:
@@ -138,7 +140,7 @@ class Breakers(RuleBasedStateMachine):
     def begin(self) -> None:
         self.breaker = fresh()
         self.breaker.failed_trials = self.breaker.times_opened = 0
-        self.now, self.turn = NOW, 0
+        self.now, self.generation = NOW, 0
 
     @rule(orders=st.integers(1, 100), named=st.floats(0, 1e6))
     def fail(self, orders: int, named: float) -> None:
@@ -158,8 +160,8 @@ class Breakers(RuleBasedStateMachine):
     @invariant()
     def holds(self) -> None:
         breaker = self.breaker
-        assert breaker.turn >= self.turn
-        self.turn = breaker.turn
+        assert breaker.generation >= self.generation
+        self.generation = breaker.generation
         assert (breaker.permits > 0) <= (breaker.state == State.HALF_OPEN)
         assert (breaker.next_trial_at is None) == (breaker.state == State.CLOSED)
         if breaker.next_trial_at:

@@ -7,8 +7,8 @@ import sys
 import time
 
 from stack.layout import ROOT
-from workers.media import confined
-from workers.media.confined import Limits
+from workers.media import sandboxed
+from workers.media.sandboxed import Limits
 from workers.queues import QueueName
 
 # What payments, letters and printing are made with.
@@ -56,6 +56,6 @@ def test_what_it_starts_stands_back_within_the_session_of_all_others() -> None:
     """In a session of its own it would get as much of a processor as all others together (sched_autogroup)."""
     heard = bytearray()
     limits = Limits(cpu=10, clock=30, file=0)
-    ended = confined.run([sys.executable, "-I", "-c", STANDING], limits, Free(), heard.extend)
+    ended = sandboxed.run([sys.executable, "-I", "-c", STANDING], limits, Free(), heard.extend)
     assert ended.status == 0, ended.words
     assert heard.decode().split() == [str(os.getsid(0)), "True", "19", str(os.SCHED_IDLE)]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import ConnectionError as RedisAway
 
-from orders.outside.failures import NotNow, Refused, Transient
-from orders.outside.http import _seconds
+from orders.providers.failures import NotNow, Refused, Transient
+from orders.providers.http import _seconds
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.retry import HOUSE, POLICIES, GiveUp, Retry, Wait
 
@@ -31,7 +31,7 @@ def test_a_retry_waits_no_longer_than_its_ceiling(queue: QueueName, attempt: int
     policy = POLICIES[queue]
     before = timezone.now()
     decision = policy.decide(Transient("away"), attempt)
-    if attempt >= policy.attempts:
+    if attempt >= policy.failures:
         assert isinstance(decision, GiveUp)
     else:
         assert isinstance(decision, Retry)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.driving import LEASE
 from orders.facts import Facts
+from orders.scheduling import LEASE
 from orders.states import OrderStatus, PaymentMethod
-from workers.breakers import Standing
+from workers.breakers import BreakerStatus
 from workers.breakers.rules import State
 from workers.models import Provider
 from workers.queues import ORDER_QUEUES, QueueName
@@ -51,7 +51,7 @@ failures = st.builds(
     error=errors,
 )
 breakers = st.builds(
-    Standing,
+    BreakerStatus,
     provider=st.sampled_from(Provider),
     state=st.sampled_from(State),
     since=st.none() | moments,
@@ -73,7 +73,7 @@ places = st.builds(
     flags=st.tuples(*[st.booleans()] * 6),
     due_at=st.none() | moments,
     ended_at=st.none() | moments,
-    drives=st.integers(0, 5),
+    attempts=st.integers(0, 5),
     letters=st.lists(letters, max_size=3).map(tuple),
     failing=st.none() | failures,
     breaker=st.none() | breakers,
@@ -83,7 +83,7 @@ places = st.builds(
     now=moments,
 )
 def test_every_way_to_stand_has_a_sentence(  # type: ignore[no-untyped-def]
-    facts: Facts, flags: tuple[bool, ...], due_at: datetime | None, drives: int, now: datetime, **rest
+    facts: Facts, flags: tuple[bool, ...], due_at: datetime | None, attempts: int, now: datetime, **rest
 ) -> None:
     emailed, texted, invoiced, shipped, holds_stock, holds_money = flags
     plan = remaining(
@@ -99,7 +99,7 @@ def test_every_way_to_stand_has_a_sentence(  # type: ignore[no-untyped-def]
             holds_money,
         )
     )
-    why = explain(Seen("S-100017", facts.status, due_at=due_at, drives=drives, plan=plan, **rest), now)
+    why = explain(Seen("S-100017", facts.status, due_at=due_at, attempts=attempts, plan=plan, **rest), now)
     assert why.sentence.startswith("S-100017 ")
     assert why.sentence.endswith(".")
     assert "None" not in why.sentence.replace(str(rest), "")
@@ -117,7 +117,7 @@ def seen(status: OrderStatus = OrderStatus.RESERVED, **changes: Any) -> Seen:
     given: dict[str, Any] = {
         "due_at": SOON,
         "ended_at": None,
-        "drives": 0,
+        "attempts": 0,
         "plan": plan,
         "queued": Queued(),
     }
@@ -126,7 +126,7 @@ def seen(status: OrderStatus = OrderStatus.RESERVED, **changes: Any) -> Seen:
 
 LETTER = Letter(12, "payment.charge", "Refused: no such card", BEFORE, stops=True)
 FAILING = Failing("payment.charge", 3, BEFORE, "Transient: the payment provider answered 500")
-LEASED: dict[str, Any] = {"due_at": NOW + LEASE - timedelta(seconds=3), "drives": 1}
+LEASED: dict[str, Any] = {"due_at": NOW + LEASE - timedelta(seconds=3), "attempts": 1}
 
 SENTENCES = [
     (
@@ -170,7 +170,7 @@ SENTENCES = [
     ),
     (
         seen(
-            breaker=Standing(
+            breaker=BreakerStatus(
                 Provider.PAYMENTS, State.OPEN, BEFORE, 7, next_trial_at=SOON, last_error="it answered 503"
             ),
             due_at=LATER,
@@ -262,7 +262,7 @@ SENTENCES = [
         "can say where its message is: its lease runs out at 12:00:17 UTC (in 17 s).",
     ),
     (
-        seen(due_at=NOW - timedelta(seconds=2), drives=2),
+        seen(due_at=NOW - timedelta(seconds=2), attempts=2),
         Waiting.RELAY,
         "S-100017 has its stock reserved and was rung 22 s ago for charging it, but its lease ran "
         "out at 11:59:58 "

@@ -1,5 +1,7 @@
 """`remaining` names what is left, from any way an order can stand, and never anything that is done."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,7 +93,7 @@ def test_every_order_that_is_not_completed_has_something_that_ends_it(facts: Fac
 
 
 def test_the_canvas_hands_the_batch_from_step_to_step() -> None:
-    whole = canvas(remaining(fresh(PaymentMethod.CARD)), [1, 2, 3])
+    whole: Any = canvas(remaining(fresh(PaymentMethod.CARD)), [1, 2, 3])
     first, second, group = whole.tasks
     assert (first.task, first.args) == (Step.RESERVE.value, ([1, 2, 3],))
     assert (second.task, second.args) == (Step.CHARGE.value, ())

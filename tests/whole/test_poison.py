@@ -11,7 +11,7 @@ import uvloop
 import bench.house
 from bench import shoppers
 from bench.chaos import poison, poisonous
-from orders.driving import LEASE
+from orders.scheduling import LEASE
 from tests.conftest import House
 from tests.waiting import wait_for
 
@@ -61,16 +61,16 @@ def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_f
 
     def letter() -> tuple[Any, ...] | None:
         rows = house.sql(
-            "SELECT o.status, d.task, d.error_class, o.due_at, o.drives_total FROM workers_deadletter d"
+            "SELECT o.status, d.task, d.error_class, o.due_at, o.attempts_total FROM workers_deadletter d"
             " JOIN orders_order o ON o.id = d.order_id WHERE o.token = %s",
             token,
         )
         return rows[0] if rows else None
 
-    status, task, error, due_at, drives = wait_for(letter, "the dead letter")
+    status, task, error, due_at, attempts = wait_for(letter, "the dead letter")
     assert (status, task, due_at) == ("reserved", "payment.charge", None)
     assert error.endswith("Poison")
-    assert drives == 3
+    assert attempts == 3
     [(lost,)] = house.sql(
         "SELECT extract(epoch FROM max(at) - min(at))::float FROM orders_orderevent e"
         " JOIN orders_order o ON o.id = e.order_id WHERE o.token = %s",
@@ -98,13 +98,13 @@ def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it
         def all_parked() -> bool | None:
             [(parked,)] = house.sql(
                 "SELECT count(*) FROM orders_order o JOIN workers_breaker b ON b.parked_until = o.due_at"
-                " WHERE o.id = ANY(%s) AND b.provider = 'payments' AND o.drives = 0",
+                " WHERE o.id = ANY(%s) AND b.provider = 'payments' AND o.attempts = 0",
                 ids,
             )
             return parked >= len(ids) - 1 or None  # but for the one that is tried
 
         wait_for(all_parked, "all of them to be parked")
-        tried = house.sql("SELECT sum(attempts) FROM orders_payment WHERE order_id = ANY(%s)", ids)
+        tried = house.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids)
 
         def trials() -> bool | None:
             [(failed,)] = house.sql("SELECT failed_trials FROM workers_breaker WHERE provider = 'payments'")
@@ -112,7 +112,7 @@ def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it
 
         wait_for(trials, "two trials to fail")
         wait_for(all_parked, "the trial to be parked again")
-        assert house.sql("SELECT sum(attempts) FROM orders_payment WHERE order_id = ANY(%s)", ids) == tried
+        assert house.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids) == tried
     finally:
         faults(house, "payments", down=False)
     assert {state for state, _ in ended(house, ids)} == {"completed"}
@@ -125,4 +125,4 @@ def test_what_the_neighbours_feel_is_measured_beside_a_clean_round(house: House)
     found = uvloop.run(poison.rounds(outside(house), 1, 40))
     assert poison.problems(found, 40) == []
     [(clean, poisoned)] = found
-    assert (clean.drives, poisoned.drives) == (0, 3)
+    assert (clean.attempts, poisoned.attempts) == (0, 3)

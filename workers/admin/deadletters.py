@@ -1,7 +1,7 @@
 """Dead letters at the operator's desk: what was given up, why, and the buttons that take it up again or throw it away.
 
 Its first page shows the failures, not the letters: five hundred orders that one bug broke are one entry. What changes
-anything is a page that asks and a POST (workers.admin.deeds); what the pages show is in workers.admin.pages.
+anything is a page that asks and a POST (workers.admin.actions); what the pages show is in workers.admin.pages.
 """
 
 # ruff: noqa: ARG002 (the signatures are Django's)
@@ -24,8 +24,8 @@ from orders.admin.confirming import confirming_page
 from orders.admin.desk import ReadOnlyAdmin, briefly, link_to_order
 from orders.models.order import id_of
 from workers.admin import pages
-from workers.admin.deeds import DEEDS, ask_or_do, may_do
-from workers.deadletters import rolling
+from workers.admin.actions import DEEDS, ask_or_do, may_do
+from workers.deadletters import canary
 from workers.models import DeadLetter
 
 
@@ -194,7 +194,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 button="Stop it",
                 back=back,
             )
-        if rolling.stop(replay.pk, request.user.get_username()):
+        if canary.stop(replay.pk, request.user.get_username()):
             messages.success(request, f"Replay {replay.pk} is stopped.")
         return HttpResponseRedirect(back)
 

@@ -83,7 +83,7 @@ def prove(*, with_ledgers: bool = True, since: Mapping[str, int] | None = None) 
 def _open_books() -> None:
     """Take the one snapshot that all checks see."""
     sql.count("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
-    # Worker connections plan by key (workers.planning); the books are read whole.
+    # Worker connections plan by key (orders.database.planner_settings); the books are read whole.
     for way in ("seqscan", "hashjoin", "mergejoin", "material"):
         sql.count(f"SET LOCAL enable_{way} = on", {})
     # Compiling the plans takes longer than running them; the sorts of a year's events shall not go to disk.

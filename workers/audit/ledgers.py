@@ -14,8 +14,8 @@ from django.conf import settings
 
 from orders import sql
 from orders.models.order import NUMBER_OFFSET, NUMBER_PREFIX
-from orders.outside.failures import ProviderError
-from orders.outside.http import client, expect
+from orders.providers.failures import ProviderError
+from orders.providers.http import client, expect
 
 PAYMENTS, SMS, CARRIER, MAILBOX = "payments", "sms", "carrier", "mailbox"
 # Provider -> the setting that says where it is.

@@ -8,7 +8,7 @@ from workers.celery import app
 log = logging.getLogger(__name__)
 
 
-@app.task(name="audit.books")  # type: ignore[untyped-decorator] # Celery ships no types
+@app.task(name="audit.books")
 def look_through() -> None:
     """Prove what our own tables say; each problem is an error in the log."""
     for result in books.prove(with_ledgers=False).results:

@@ -6,10 +6,10 @@ what is wanted here is about rows: whole batches that are parked in PostgreSQL, 
 after the broker was wiped. So the rules are ours (`rules`), met at the step (`gate`) and at the relay (`trickle`).
 
 A provider is away when it does not connect, answer in time or answer better than 5xx or 429. What it says of one order
-(orders.outside.failures.NotNow, Refused, a declined card) is an answer.
+(orders.providers.failures.NotNow, Refused, a declined card) is an answer.
 """
 
-from workers.breakers.gate import (
+from workers.breakers.admission import (
     PROVIDER_OF,
     Admission,
     Report,
@@ -19,14 +19,14 @@ from workers.breakers.gate import (
     report,
     shut,
 )
-from workers.breakers.standing import Standing, parked_for, standing
-from workers.breakers.trickle import lose, turn
+from workers.breakers.recovery import lose, turn
+from workers.breakers.status import BreakerStatus, parked_for, statuses
 
 __all__ = [
     "PROVIDER_OF",
     "Admission",
+    "BreakerStatus",
     "Report",
-    "Standing",
     "admit",
     "is_away",
     "lose",
@@ -34,6 +34,6 @@ __all__ = [
     "parked_for",
     "report",
     "shut",
-    "standing",
+    "statuses",
     "turn",
 ]

@@ -63,7 +63,7 @@ def judge(breaker: Breaker, verdict: Verdict, now: datetime) -> bool:
 
 def _judge_trial(breaker: Breaker, verdict: Verdict, now: datetime) -> bool:
     if verdict.answered and verdict.answered >= verdict.away:
-        _turn(breaker)
+        _new_generation(breaker)
         if breaker.stage + 1 < len(TRICKLE):
             _begin_stage(breaker, breaker.stage + 1, now)
         else:
@@ -83,7 +83,7 @@ def try_again(breaker: Breaker, now: datetime) -> bool:
     """Let the first few through when their time has come; returns whether anything changed."""
     if breaker.state == State.CLOSED or breaker.next_trial_at is None or breaker.next_trial_at > now:
         return False
-    _turn(breaker)
+    _new_generation(breaker)
     # Begun again, it begins at the beginning: whatever held up the stage may hold up all of it.
     breaker.state = State.HALF_OPEN
     _begin_stage(breaker, 0, now)
@@ -91,7 +91,7 @@ def try_again(breaker: Breaker, now: datetime) -> bool:
 
 
 def _open(breaker: Breaker, verdict: Verdict, now: datetime) -> None:
-    _turn(breaker)
+    _new_generation(breaker)
     breaker.state = State.OPEN
     breaker.stage = breaker.permits = breaker.to_wake = 0
     wait = timedelta(seconds=TRIAL_WAITS[min(breaker.failed_trials, len(TRIAL_WAITS) - 1)])
@@ -115,5 +115,5 @@ def renew_parking(breaker: Breaker, now: datetime) -> bool:
     return True
 
 
-def _turn(breaker: Breaker) -> None:
-    breaker.turn += 1
+def _new_generation(breaker: Breaker) -> None:
+    breaker.generation += 1

@@ -1,4 +1,4 @@
-"""Burying what is given up, and what a person may do about it: replay, rehearse, discard.
+"""Burying what is given up, and what a person may do about it: replay, dry_run, discard.
 
 Everything that fails for good ends in one table (workers.models.DeadLetter). A letter is open until a person has
 resolved it; the same failure has the same fingerprint, so that a bug that broke five hundred orders is one line on

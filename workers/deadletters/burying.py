@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from orders import driving
+from orders import scheduling
 from orders.invoices import printing
 from orders.models import Notification, Printout
-from orders.notifications.telling import give_up
+from orders.notifications.messages import give_up
 from shop.version import CODE_VERSION
 from workers.deadletters.fingerprints import fingerprint, name_of
 from workers.models import DeadLetter, FailedAttempt
@@ -36,11 +36,11 @@ def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False
         )
         for order_id in sorted(errors):
             if channel is None:
-                driving.set_aside([order_id], f"{step.value}: {_words(errors[order_id])}")
+                scheduling.set_aside([order_id], f"{step.value}: {_words(errors[order_id])}")
             else:
                 give_up(order_id, channel)
         if channel is not None:
-            driving.make_due(errors)
+            scheduling.make_due(errors)
 
 
 def bury_documents(errors: Mapping[int, BaseException]) -> None:

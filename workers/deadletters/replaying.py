@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from orders import driving
+from orders import scheduling
 from orders.models import Document, Notification, OrderEvent
 from orders.states import EventKind
 from shop.videos.acting import retry
@@ -44,7 +44,7 @@ def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Repl
         OrderEvent.objects.bulk_create(
             OrderEvent(order_id=order_id, kind=EventKind.REPLAYED, detail=f"by {by}") for order_id in orders
         )
-        driving.make_due(orders)
+        scheduling.make_due(orders)
     return len(chosen) + len(videos)
 
 
@@ -85,9 +85,9 @@ def reopen(letters: Collection[DeadLetter]) -> None:
         if orders:
             Notification.objects.filter(
                 order_id__in=orders, channel=channel, status=Notification.Status.FAILED
-            ).update(status=Notification.Status.REQUESTED, attempts=0)
+            ).update(status=Notification.Status.REQUESTED, failures=0)
     if unprinted := _orders(letters, DOCUMENTS):
-        Document.objects.filter(order_id__in=unprinted, file="").update(due_at=timezone.now(), drives=0)
+        Document.objects.filter(order_id__in=unprinted, file="").update(due_at=timezone.now(), attempts=0)
 
 
 def _taken_up(letter: DeadLetter) -> bool:
@@ -97,7 +97,7 @@ def _taken_up(letter: DeadLetter) -> bool:
         return True  # with another letter of it
     if letter.task != CLEAR_VIDEO:
         return retry(video, "a replay")
-    return bool(Video.objects.filter(pk=video.pk, due_at=None).update(due_at=timezone.now(), drives=0))
+    return bool(Video.objects.filter(pk=video.pk, due_at=None).update(due_at=timezone.now(), attempts=0))
 
 
 def _orders(letters: Collection[DeadLetter], task: str = "") -> list[int]:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
-from orders.outside.failures import Transient
+from orders.providers.failures import Transient
 from shop.videos.models import Video
 from workers.media.leases import Lease
 from workers.media.storing import MASTER, Store, while_beating

@@ -10,9 +10,9 @@ from typing import Any
 from celery.signals import celeryd_init
 from django.conf import settings
 
-from orders.outside.failures import Transient
-from workers.media import confined
-from workers.media.confined import Lead, Limits
+from orders.providers.failures import Transient
+from workers.media import sandboxed
+from workers.media.sandboxed import Lead, Limits
 
 # Of what comes from outside: these containers, no protocol but files, no picture beyond what the prober lets through.
 FROM_OUTSIDE = (
@@ -57,13 +57,13 @@ def run(
     """Run it with these arguments; `progress` is told how many milliseconds of output there are.
 
     Raises Transient (the disk is full, its time was up, the system killed it), BadVideo, Failed, and what
-    confined.run raises.
+    sandboxed.run raises.
     """
     report = ("-progress", "pipe:1", "-stats_period", "0.5") if progress else ()
     heard = Progress(progress or (lambda _: None))
     try:
-        ended = confined.run([binary(), *_QUIETLY, *report, *arguments], limits, lead, heard)
-    except confined.TooLong as error:
+        ended = sandboxed.run([binary(), *_QUIETLY, *report, *arguments], limits, lead, heard)
+    except sandboxed.TooLong as error:
         raise Transient(f"ffmpeg: {error}") from error
     if ended.status == 0:
         return
@@ -98,7 +98,7 @@ def threads() -> int:
     return int(settings.MEDIA_THREADS) or max(1, len(os.sched_getaffinity(0)) // _processes)
 
 
-@celeryd_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+@celeryd_init.connect
 def share_processors(options: dict[str, Any], **_: Any) -> None:
     """A node begins, and says how many processes it will have: with `--autoscale=MOST,LEAST` the most."""
     global _processes

@@ -4,7 +4,7 @@ Taking is one conditional statement: it finds the row free, or its lease run out
 is conditional on the name, so whoever was late, doubled or frozen for a while changes nothing. A beat each second moves
 the end of the lease, writes down how far the work is, and learns that it is not wanted any more: no row was changed.
 
-A row that was taken MAX_DRIVES times and whose holder never came back with an answer kills its workers, and is set
+A row that was taken MAX_ATTEMPTS times and whose holder never came back with an answer kills its workers, and is set
 apart (workers.relay.media). Whoever does come back says how: finished, once more at a given time, or not counted.
 """
 
@@ -16,17 +16,17 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from orders import driving, sql
+from orders import scheduling, sql
 from shop.videos.models import Segment, Video
 
 LEASE = timedelta(seconds=15)
-MAX_DRIVES = 3
+MAX_ATTEMPTS = 3
 # Orders that nobody took up for so long are more than the pipeline carries: all processors are theirs.
 _ORDERS_WAIT = timedelta(seconds=1)
 
 _TAKE_SEGMENT: LiteralString = """
 UPDATE videos_segment s
-SET holder = %(holder)s, due_at = now() + %(lease)s, drives = s.drives + 1, drives_total = s.drives_total + 1,
+SET holder = %(holder)s, due_at = now() + %(lease)s, attempts = s.attempts + 1, attempts_total = s.attempts_total + 1,
     encoded_ms = 0
 FROM videos_video v
 WHERE s.id = %(id)s AND v.id = s.video_id AND v.state = ANY(%(states)s) AND s.done_at IS NULL
@@ -44,25 +44,25 @@ UPDATE videos_segment SET encodes = encodes + 1 WHERE id = %(id)s AND holder = %
 _LOCK_VIDEO: LiteralString = "SELECT id FROM videos_video WHERE id = %(video)s FOR NO KEY UPDATE"
 _FINISH_SEGMENT: LiteralString = """
 UPDATE videos_segment
-SET done_at = now(), due_at = NULL, holder = NULL, drives = 0, encoded_ms = end_ms - start_ms
+SET done_at = now(), due_at = NULL, holder = NULL, attempts = 0, encoded_ms = end_ms - start_ms
 WHERE id = %(id)s AND holder = %(holder)s AND done_at IS NULL
 """
 _JOIN_IF_ALL_DONE: LiteralString = """
-UPDATE videos_video SET state = 'joining', due_at = now(), drives = 0
+UPDATE videos_video SET state = 'joining', due_at = now(), attempts = 0
 WHERE id = %(video)s AND state = 'encoding'
   AND NOT EXISTS (SELECT FROM videos_segment WHERE video_id = %(video)s AND done_at IS NULL)
 """
 _GIVE_BACK_SEGMENT: LiteralString = """
 UPDATE videos_segment
 SET holder = NULL, due_at = coalesce(%(at)s, now()), encoded_ms = 0,
-    drives = CASE WHEN %(counted)s THEN 0 ELSE greatest(drives - 1, 0) END,
-    drives_total = drives_total - CASE WHEN %(counted)s THEN 0 ELSE 1 END
+    attempts = CASE WHEN %(counted)s THEN 0 ELSE greatest(attempts - 1, 0) END,
+    attempts_total = attempts_total - CASE WHEN %(counted)s THEN 0 ELSE 1 END
 WHERE id = %(id)s AND holder = %(holder)s
 """
 
 _TAKE_VIDEO: LiteralString = """
 UPDATE videos_video
-SET holder = %(holder)s, due_at = now() + %(lease)s, drives = drives + 1, drives_total = drives_total + 1,
+SET holder = %(holder)s, due_at = now() + %(lease)s, attempts = attempts + 1, attempts_total = attempts_total + 1,
     started_at = coalesce(started_at, now())
 WHERE id = %(id)s AND state = ANY(%(states)s) AND (holder IS NULL OR due_at <= now()) AND due_at IS NOT NULL
 """
@@ -73,8 +73,8 @@ WHERE id = %(id)s AND holder = %(holder)s AND state = ANY(%(states)s)
 _GIVE_BACK_VIDEO: LiteralString = """
 UPDATE videos_video
 SET holder = NULL, due_at = coalesce(%(at)s, now()),
-    drives = CASE WHEN %(counted)s THEN 0 ELSE greatest(drives - 1, 0) END,
-    drives_total = drives_total - CASE WHEN %(counted)s THEN 0 ELSE 1 END
+    attempts = CASE WHEN %(counted)s THEN 0 ELSE greatest(attempts - 1, 0) END,
+    attempts_total = attempts_total - CASE WHEN %(counted)s THEN 0 ELSE 1 END
 WHERE id = %(id)s AND holder = %(holder)s
 """
 
@@ -109,7 +109,7 @@ class Lease:
         """The lease begins anew; returns whether orders wait, for which its work is to stand still. Raises Lost."""
         if not self._hold(self._BEAT):
             raise Lost(f"row {self.id} has another holder, or is not wanted any more")
-        return driving.are_waiting(_ORDERS_WAIT)
+        return scheduling.are_waiting(_ORDERS_WAIT)
 
     def tick(self) -> None:
         """Beat if it is time to. Raises Lost."""

@@ -18,14 +18,14 @@ KEEP = timedelta(hours=1)
 # Who publishes for one product does so one after the other, and sees what the one before has done.
 _LOCK_PRODUCT: LiteralString = "SELECT id FROM catalogue_product WHERE id = %(product)s FOR NO KEY UPDATE"
 _STEP_BACK: LiteralString = """
-UPDATE videos_video SET state = 'replaced', ended_at = now(), due_at = now() + %(keep)s, drives = 0
+UPDATE videos_video SET state = 'replaced', ended_at = now(), due_at = now() + %(keep)s, attempts = 0
 WHERE product_id = %(product)s AND state = 'published' AND id < %(id)s
 """
 _PUBLISH: LiteralString = """
 UPDATE videos_video v
 SET state = CASE WHEN newer.there THEN 'replaced' ELSE 'published' END,
     published_at = CASE WHEN newer.there THEN NULL ELSE now() END,
-    ended_at = now(), due_at = now(), holder = NULL, drives = 0, problem = ''
+    ended_at = now(), due_at = now(), holder = NULL, attempts = 0, problem = ''
 FROM (SELECT EXISTS (SELECT FROM videos_video
                      WHERE product_id = %(product)s AND state = 'published' AND id > %(id)s) AS there) AS newer
 WHERE v.id = %(id)s AND v.holder = %(holder)s AND v.state = 'joining'

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.media import boxes
+from workers.media import mp4
 from workers.media.ladder import Rung
 
 # A player asks for so much at a time, at least.
@@ -63,7 +63,7 @@ class Track:
 def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Callable[[], None]) -> Track:
     """Write the parts of a track, in their order, as one file; `tick` is called every few megabytes.
 
-    `end` is where the last piece ends, in seconds. Raises DoesNotFit and boxes.NotWhole.
+    `end` is where the last piece ends, in seconds. Raises DoesNotFit and mp4.NotWhole.
     """
     track = Track(name)
     marks: list[tuple[int, float]] = []  # where each fragment begins, in bytes and seconds
@@ -72,7 +72,7 @@ def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Cal
     with target.open("wb") as out:
         for part in parts:
             with part.open("rb") as file:
-                read = boxes.read(file)
+                read = mp4.read(file)
                 if not head:
                     head = read.head
                     out.write(head)
@@ -97,7 +97,7 @@ def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Cal
         size = out.tell()
     if not marks:
         raise DoesNotFit(f"there is no segment of {name}")
-    track.codec, track.head = boxes.codec(head), len(head)
+    track.codec, track.head = mp4.codec(head), len(head)
     track.keys = [start for _, start in marks]
     track.pieces = _pieces(marks, size, max(end, last + 0.001))
     return track

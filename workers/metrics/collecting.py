@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from orders.database.patience import PatientConnection, patient
 from shop.version import CODE_VERSION
+from workers.broker import Broker
 from workers.metrics import figures
 from workers.metrics.figures import Figure
-from workers.relay.broker import Broker
 
 log = logging.getLogger(__name__)
 

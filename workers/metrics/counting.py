@@ -1,6 +1,6 @@
 """What is counted as it happens, in the process in which it happens, because to ask for it later would be dear.
 
-Each event is told by one relay (workers.relay.feed), so with several relays the sum of their counters is the truth.
+Each event is told by one relay (workers.relay.outbox), so with several relays the sum of their counters is the truth.
 They begin at 0 with their process, which whoever draws a rate from them allows for.
 """
 

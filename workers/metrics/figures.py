@@ -34,10 +34,10 @@ FROM unnest(%(statuses)s::text[]) AS wanted (status)
 _ORDERS_DRIVEN: LiteralString = """
 SELECT figure, label, number FROM (
     SELECT count(*) FILTER (WHERE due_at <= now()) AS due,
-           count(*) FILTER (WHERE due_at > now() AND drives > 0) AS under_way,
-           count(*) FILTER (WHERE due_at > now() AND drives = 0) AS waiting,
+           count(*) FILTER (WHERE due_at > now() AND attempts > 0) AS under_way,
+           count(*) FILTER (WHERE due_at > now() AND attempts = 0) AS waiting,
            greatest(extract(epoch FROM now() - min(due_at)), 0) AS age
-    FROM (SELECT due_at, drives FROM orders_order WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS driven
+    FROM (SELECT due_at, attempts FROM orders_order WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS driven
 ) AS counted CROSS JOIN LATERAL (VALUES
     ('stampede_orders_driven', 'due', due::float8), ('stampede_orders_driven', 'under_way', under_way),
     ('stampede_orders_driven', 'waiting', waiting), ('stampede_oldest_due_order_age_seconds', '', age)
@@ -81,10 +81,10 @@ CROSS JOIN LATERAL (VALUES
 _DOCUMENTS: LiteralString = """
 SELECT figure, label, number FROM (
     SELECT count(*) FILTER (WHERE due_at <= now()) AS due,
-           count(*) FILTER (WHERE due_at > now() AND drives > 0) AS under_way,
-           count(*) FILTER (WHERE due_at > now() AND drives = 0) AS waiting,
+           count(*) FILTER (WHERE due_at > now() AND attempts > 0) AS under_way,
+           count(*) FILTER (WHERE due_at > now() AND attempts = 0) AS waiting,
            greatest(extract(epoch FROM now() - min(due_at)), 0) AS age
-    FROM (SELECT due_at, drives FROM orders_document WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS driven
+    FROM (SELECT due_at, attempts FROM orders_document WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS few
 ) AS counted CROSS JOIN LATERAL (VALUES
     ('stampede_documents', 'due', due::float8), ('stampede_documents', 'under_way', under_way),
     ('stampede_documents', 'waiting', waiting), ('stampede_oldest_due_document_age_seconds', '', age)

@@ -26,7 +26,7 @@ class Breaker(models.Model):
 
     provider = models.CharField(max_length=10, choices=Provider.choices, primary_key=True)
     state = models.CharField(max_length=10, choices=State.choices, db_default=State.CLOSED)
-    turn = models.IntegerField(
+    generation = models.IntegerField(
         db_default=0, help_text="Counts changes of state: what was asked in an earlier turn decides nothing."
     )
     failures = models.IntegerField(db_default=0, help_text="Failures in a row.")

@@ -1,6 +1,6 @@
 """A replay of many dead letters: one first, the canary, then the rest at a chosen rate, until one fails again.
 
-A row with `due_at`, like all work (orders.driving): the relay takes it up, so that it survives whoever began it. Its
+A row with `due_at`, like all work (orders.scheduling): the relay takes it up, so that it survives whoever began it. Its
 letters are those that point at it; the ones still open are still to come.
 """
 

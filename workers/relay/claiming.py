@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import LiteralString
 
 from orders import sql
-from orders.driving import LEASE
+from orders.scheduling import LEASE
 
 # MATERIALIZED, here and below: looked up anew for each row of a nested loop, "the next so many that nobody has locked"
 # would be others each time, and far more than the limit would be claimed.
@@ -15,9 +15,9 @@ WITH due AS MATERIALIZED (
     SELECT id FROM orders_order WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE orders_order o
-    SET due_at = now() + %(lease)s, drives = o.drives + 1, drives_total = o.drives_total + 1
+    SET due_at = now() + %(lease)s, attempts = o.attempts + 1, attempts_total = o.attempts_total + 1
     FROM due WHERE o.id = due.id
-    RETURNING o.id, o.status, o.payment_method, o.drives, o.alone
+    RETURNING o.id, o.status, o.payment_method, o.attempts, o.alone
 ), noted AS (
     INSERT INTO workers_claim (order_ids, lease_until)
     SELECT array_agg(id), now() + %(lease)s FROM claimed HAVING count(*) > 0 RETURNING id
@@ -33,8 +33,8 @@ WITH unrung AS (
     SELECT o.id FROM orders_order o JOIN unrung ON o.id = ANY(unrung.order_ids) AND o.due_at = unrung.lease_until
     ORDER BY o.id FOR NO KEY UPDATE OF o
 )
-UPDATE orders_order o SET due_at = now(), drives = drives - 1, drives_total = drives_total - 1
-FROM held WHERE o.id = held.id AND o.drives > 0
+UPDATE orders_order o SET due_at = now(), attempts = attempts - 1, attempts_total = attempts_total - 1
+FROM held WHERE o.id = held.id AND o.attempts > 0
 """
 _ANY_DUE: LiteralString = "SELECT EXISTS (SELECT FROM orders_order WHERE due_at <= now())"
 # Whoever held it has not been heard of for longer than its lease. What counts as a drive is a renderer that begins.
@@ -43,7 +43,7 @@ WITH due AS MATERIALIZED (
     SELECT id FROM orders_document WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE orders_document d SET due_at = now() + %(lease)s, holder = NULL FROM due WHERE d.id = due.id
-RETURNING d.id, d.drives
+RETURNING d.id, d.attempts
 """
 _CLAIM_PRINTOUTS: LiteralString = """
 WITH due AS MATERIALIZED (
@@ -57,24 +57,24 @@ UNRUNG = timedelta(seconds=5)
 # Not rung after all: as if it had not been claimed.
 _TAKE_BACK: LiteralString = """
 UPDATE orders_order
-SET due_at = now() + %(wait)s, drives = greatest(drives - 1, 0), drives_total = drives_total - 1
-WHERE id = ANY(%(ids)s) AND drives > 0
+SET due_at = now() + %(wait)s, attempts = greatest(attempts - 1, 0), attempts_total = attempts_total - 1
+WHERE id = ANY(%(ids)s) AND attempts > 0
 """
 # Whatever was under way was known to the broker alone, and the broker forgot it.
 _TAKE_ALL_BACK: LiteralString = """
-UPDATE orders_order SET due_at = now(), drives = drives - 1 WHERE drives > 0 AND due_at IS NOT NULL
+UPDATE orders_order SET due_at = now(), attempts = attempts - 1 WHERE attempts > 0 AND due_at IS NOT NULL
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed order: `drives` counts this drive; `alone` says that it failed in company before; `claim` is the note
+    """A claimed order: `attempts` counts this drive; `alone` says that it failed in company before; `claim` is the note
     of all that were claimed with it."""
 
     order_id: int
     status: str
     payment_method: str
-    drives: int
+    attempts: int
     alone: bool
     claim: int
 
@@ -104,7 +104,7 @@ def take_back_unrung() -> int:
 
 
 def claim_documents(limit: int, lease: timedelta) -> list[tuple[int, int]]:
-    """Lease up to `limit` documents whose PDF is due; (id, drives) each."""
+    """Lease up to `limit` documents whose PDF is due; (id, attempts) each."""
     return [(row[0], row[1]) for row in sql.rows(_CLAIM_DOCUMENTS, {"limit": limit, "lease": lease})]
 
 

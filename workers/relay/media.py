@@ -19,10 +19,10 @@ from redis.exceptions import RedisError
 
 from orders import sql
 from shop.videos.models import Video
-from workers.media import performing, tasks
-from workers.media.leases import MAX_DRIVES
+from workers.broker import Broker
+from workers.media import runner, tasks
+from workers.media.leases import MAX_ATTEMPTS
 from workers.queues import QueueName
-from workers.relay.broker import Broker
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ WITH due AS MATERIALIZED (
     ORDER BY state, size, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE videos_video v SET due_at = now() + %(rung)s, holder = NULL FROM due WHERE v.id = due.id
-    RETURNING v.id, v.state, v.drives, v.size
+    RETURNING v.id, v.state, v.attempts, v.size
 )
-SELECT id, state, drives, id FROM claimed ORDER BY state, size, id
+SELECT id, state, attempts, id FROM claimed ORDER BY state, size, id
 """
 # Of the video with the least left to encode, the earliest first.
 _CLAIM_SEGMENTS: LiteralString = """
@@ -60,9 +60,9 @@ WITH unfinished AS (
     ORDER BY unfinished.ms, d.video_id, d.number LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED
 ), claimed AS (
     UPDATE videos_segment s SET due_at = now() + %(rung)s, holder = NULL FROM due WHERE s.id = due.id
-    RETURNING s.id, s.drives, s.video_id, s.number, due.ms
+    RETURNING s.id, s.attempts, s.video_id, s.number, due.ms
 )
-SELECT id, 'encoding', drives, video_id FROM claimed ORDER BY ms, video_id, number
+SELECT id, 'encoding', attempts, video_id FROM claimed ORDER BY ms, video_id, number
 """
 _TAKE_BACK_VIDEOS: LiteralString = """
 UPDATE videos_video SET due_at = now() WHERE id = ANY(%(ids)s) AND holder IS NULL AND due_at > now()
@@ -82,16 +82,16 @@ class Due:
 
     id: int
     state: str
-    drives: int
+    attempts: int
     video: int
 
     @property
     def task(self) -> str:
         return {
-            Video.State.WAITING.value: performing.PROBE,
-            Video.State.ENCODING.value: performing.ENCODE,
-            Video.State.JOINING.value: performing.JOIN,
-        }.get(self.state, performing.CLEAR)
+            Video.State.WAITING.value: runner.PROBE,
+            Video.State.ENCODING.value: runner.ENCODE,
+            Video.State.JOINING.value: runner.JOIN,
+        }.get(self.state, runner.CLEAR)
 
 
 class Media:
@@ -119,28 +119,28 @@ class Media:
 
     def _ring(self, due: list[Due]) -> int:
         """Ring for these, but for those that kill their workers; returns for how many."""
-        wanted = [one for one in due if one.drives < MAX_DRIVES]
+        wanted = [one for one in due if one.attempts < MAX_ATTEMPTS]
         for one in due:
-            if one.drives >= MAX_DRIVES:
-                log.warning("%s of V-%d was taken %d times in vain.", one.task, one.video, one.drives)
-                found = NeverBack(f"taken {MAX_DRIVES} times, and no worker came back with an answer")
-                performing.give_up(one.task, one.video, found)
+            if one.attempts >= MAX_ATTEMPTS:
+                log.warning("%s of V-%d was taken %d times in vain.", one.task, one.video, one.attempts)
+                found = NeverBack(f"taken {MAX_ATTEMPTS} times, and no worker came back with an answer")
+                runner.give_up(one.task, one.video, found)
         try:
             if wanted:
                 group(_RINGS[one.task].si(one.id) for one in wanted).apply_async()
         except (BrokerError, RedisError):
             for statement, is_segment in ((_TAKE_BACK_VIDEOS, False), (_TAKE_BACK_SEGMENTS, True)):
-                ids = [one.id for one in wanted if (one.task == performing.ENCODE) == is_segment]
+                ids = [one.id for one in wanted if (one.task == runner.ENCODE) == is_segment]
                 sql.count(statement, {"ids": ids})
             raise
         return len(wanted)
 
 
 _RINGS = {
-    performing.PROBE: tasks.probe,
-    performing.ENCODE: tasks.encode,
-    performing.JOIN: tasks.join,
-    performing.CLEAR: tasks.clear,
+    runner.PROBE: tasks.probe,
+    runner.ENCODE: tasks.encode,
+    runner.JOIN: tasks.join,
+    runner.CLEAR: tasks.clear,
 }
 
 

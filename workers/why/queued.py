@@ -8,8 +8,8 @@ import orjson
 import redis
 from django.conf import settings
 
+from workers.broker import orders_in
 from workers.queues import ORDER_QUEUES, TAKEN, QueueName
-from workers.relay.broker import orders_in
 
 # Whoever asks wants a sentence now; a broker that is away is something to say, too.
 _SECONDS = 1.0

@@ -7,9 +7,9 @@ from datetime import datetime
 from django.db.models import Max
 from redis.exceptions import RedisError
 
-from orders.driving import LEASE
 from orders.facts import facts_of
 from orders.models import Order, Payment
+from orders.scheduling import LEASE
 from orders.states import OrderStatus
 from workers import breakers
 from workers.deadletters.choosing import RUNNING, attempts
@@ -52,11 +52,11 @@ class Seen:
     status: OrderStatus
     due_at: datetime | None
     ended_at: datetime | None
-    drives: int
+    attempts: int
     plan: Plan
     letters: tuple[Letter, ...] = ()
     failing: Failing | None = None
-    breaker: breakers.Standing | None = None
+    breaker: breakers.BreakerStatus | None = None
     hold_until: datetime | None = None
     queued: Queued | None = None
     queue_since: datetime | None = None
@@ -78,7 +78,7 @@ def look(order: Order) -> Seen:
         status=OrderStatus(order.status),
         due_at=order.due_at,
         ended_at=order.ended_at,
-        drives=order.drives,
+        attempts=order.attempts,
         plan=plan,
         letters=tuple(_letter(letter) for letter in _open_letters(order)),
         failing=_failing(order, steps_of(plan[:1])),
@@ -98,7 +98,7 @@ def _find(order: Order) -> Queued | None:
 
 def _rung_at(ids: Collection[int]) -> datetime | None:
     """When the first of these orders was rung, or has last moved on."""
-    due = Order.objects.filter(pk__in=ids, drives__gt=0).order_by("due_at").values_list("due_at", flat=True)
+    due = Order.objects.filter(pk__in=ids, attempts__gt=0).order_by("due_at").values_list("due_at", flat=True)
     first = due.first()
     return first - LEASE if first else None
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from orders.driving import LEASE
+from orders.scheduling import LEASE
 from orders.states import OrderStatus
 from workers.breakers.rules import State
-from workers.relay.ringing import BATCHES_WAITING, MAX_DRIVES
+from workers.relay.dispatcher import BATCHES_WAITING, MAX_ATTEMPTS
 from workers.why.seen import Failing, Letter, Seen
 from workers.workflow import Step
 
@@ -105,7 +105,7 @@ _Explained = tuple[Waiting, str, datetime | None]
 def _explained(seen: Seen, now: datetime) -> _Explained:
     if seen.due_at is None:
         return _at_rest(seen, now)
-    if seen.drives:
+    if seen.attempts:
         return _under_way(seen, seen.due_at, now)
     if seen.due_at <= now:
         return _due(seen, seen.due_at, now)
@@ -196,7 +196,11 @@ def _due(seen: Seen, due_at: datetime, now: datetime) -> _Explained:
 
 def _under_way(seen: Seen, lease_ends: datetime, now: datetime) -> _Explained:
     since = f"rung {_ago(lease_ends - LEASE, now)} ago"
-    drive = f"drive {seen.drives} of {MAX_DRIVES} without progress" if seen.drives > 1 else "its first drive"
+    drive = (
+        f"drive {seen.attempts} of {MAX_ATTEMPTS} without progress"
+        if seen.attempts > 1
+        else "its first drive"
+    )
     if lease_ends <= now:
         return (
             Waiting.RELAY,

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from orders.models import Finding
-from orders.outside.failures import ProviderError
 from orders.payments.reconciling import Report, reconcile
+from orders.providers.failures import ProviderError
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

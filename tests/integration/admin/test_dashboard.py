@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from orders import driving
+from orders import scheduling
 from tests.making import place_order
 from workers import deadletters
 from workers.dashboard import show
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def test_it_counts_what_there_is(rf: object, admin_user: User) -> None:
     request = type("Request", (), {"user": admin_user})()
-    driving.close([place_order().pk])
+    scheduling.close([place_order().pk])
     place_order()
     deadletters.bury(Step.SHIP, {place_order().pk: ConnectionError("carrier is away")})
     shown = show(request, {})

@@ -8,7 +8,7 @@ from django.urls import reverse
 from orders.models import Order
 from tests.making import kinds, place_order
 from workers import deadletters
-from workers.deadletters import rolling
+from workers.deadletters import canary
 from workers.models import DeadLetter, DeadLetterAction, Replay
 from workers.workflow import Step
 
@@ -207,7 +207,7 @@ def test_many_are_dealt_with_after_a_page_that_asks(desk: Client, deed: str) -> 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_who_may_only_look_does_nothing(onlooker: Client, deed: str) -> None:
     letter = bury(Step.SMS)
-    begun = rolling.begin(DeadLetter.objects.all(), chosen="all", by="ada")
+    begun = canary.begin(DeadLetter.objects.all(), chosen="all", by="ada")
     assert begun
     stop = reverse("admin:workers_deadletter_stop", args=[begun.pk])
     page = reverse("admin:workers_deadletter_change", args=[letter.pk])

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from orders import driving
+from orders import scheduling
 from orders.admin.desk import CappedPaginator
 from orders.admin.order import OrderAdmin
 from orders.invoices import issuing
@@ -37,8 +37,8 @@ def found(desk: Client, **query: str) -> set[str]:
 
 def paid_order() -> Order:
     order = place_order((("KETTLE", 2), ("BOOK", 1)))
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
-    driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
     order.refresh_from_db()
     return order
 
@@ -69,10 +69,10 @@ def test_an_order_is_found_by(desk: Client, term: str) -> None:
 def test_the_list_can_be_narrowed_to_where_orders_stand(desk: Client) -> None:
     due, under_way, waiting, set_aside, ended = (place_order() for _ in range(5))
     later = timezone.now() + timedelta(hours=1)
-    Order.objects.filter(pk=under_way.pk).update(due_at=later, drives=1)
+    Order.objects.filter(pk=under_way.pk).update(due_at=later, attempts=1)
     Order.objects.filter(pk=waiting.pk).update(due_at=later)
     deadletters.bury(Step.SHIP, {set_aside.pk: ConnectionError("carrier is away")})
-    driving.close([ended.pk])
+    scheduling.close([ended.pk])
     assert found(desk, stands="due") == {due.number}
     assert found(desk, stands="under_way") == {under_way.number}
     assert found(desk, stands="waiting") == {waiting.number}
@@ -166,14 +166,14 @@ def test_an_order_with_the_carrier_is_not_cancelled_and_says_why(desk: Client) -
 
 def test_driving_again_makes_the_order_due(desk: Client) -> None:
     order = place_order()
-    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), drives=2)
+    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), attempts=2)
     desk.get(page_of(order, "drive"))
-    assert Order.objects.get(pk=order.pk).drives == 2
+    assert Order.objects.get(pk=order.pk).attempts == 2
     desk.post(page_of(order, "drive"))
     order.refresh_from_db()
     assert order.due_at is not None
     assert order.due_at <= timezone.now()
-    assert order.drives == 0
+    assert order.attempts == 0
     assert kinds(order) == ["order.placed"]
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from orders import driving
+from orders import scheduling
 from orders.models import Order, Payment, Refund, StockItem
 from orders.states import OrderStatus
 from tests.making import place_order, stock
@@ -26,7 +26,7 @@ def order() -> Order:
         (OrderStatus.RESERVED, OrderStatus.PAID),
         (OrderStatus.PAID, OrderStatus.COMPLETED),
     ):
-        driving.advance([order.pk], [source], target, then="end")
+        scheduling.advance([order.pk], [source], target, then="end")
     Payment.objects.update(status="captured", captured_minor=6_250, reference="pi_1")
     order.refresh_from_db()
     return order

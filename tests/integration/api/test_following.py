@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from orders import driving
+from orders import scheduling
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.states import EventKind, OrderStatus
 from tests.integration.api.conftest import KETTLE, MUG, Api, problem
@@ -77,7 +77,7 @@ def test_an_order_that_went_all_the_way(api: Api, order: Order) -> None:
         booked_at=timezone.now(),
     )
     Document.objects.create(order=order, kind="invoice", serial=17, seller="Stampede")
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
     found = _follow(api, order)
     assert found["payment"] == {
         "method": "card",

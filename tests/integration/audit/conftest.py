@@ -14,8 +14,8 @@ from orders.invoices import issuing
 from orders.models import InvoiceCounter, Order
 from orders.models.order import number_of
 from orders.notifications import email, sms
-from orders.outside.http import client, expect
 from orders.payments import charging, refunding
+from orders.providers.http import client, expect
 from orders.shipping import booking
 from tests.integration.audit.lying import Lying, front
 from tests.making import place_order, stock

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from orders.models import Order
-from orders.outside.http import close_client
+from orders.providers.http import close_client
 from orders.states import OrderStatus
 from tests.integration.audit.conftest import Shop, carry, clear_up
 from workers.audit.books import prove

@@ -1,6 +1,6 @@
 """An order that failed or was cancelled holds nothing."""
 
-from orders import closing, driving, inventory
+from orders import closing, inventory, scheduling
 from orders.cancelling import cancel
 from orders.inventory import reserve
 from orders.payments import charging
@@ -24,7 +24,7 @@ def test_money_that_was_not_given_back(shop: Shop) -> None:
     inventory.release(ids)
     tell(ids)
     assert closing.close(ids) == []
-    driving.close(ids)
+    scheduling.close(ids)
     number = shop.number("hasty")
     assert shop.problems_of("failed_orders") == [
         f"Order {number} is cancelled, but its payment is captured: £37.50 captured, £0.00 refunded.",

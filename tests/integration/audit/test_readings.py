@@ -3,7 +3,7 @@
 from django.db import connection
 from pytest_django import Settings
 
-from orders.outside.http import close_client
+from orders.providers.http import close_client
 from orders.states import OrderStatus
 from stack.servers import Servers
 from tests.integration.audit.conftest import Shop, carry

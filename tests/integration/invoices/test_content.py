@@ -5,7 +5,7 @@ import re
 import pytest
 from pytest_django import Settings
 
-from orders import driving
+from orders import scheduling
 from orders.invoices import issuing
 from orders.invoices.content import Content, content_of
 from orders.invoices.figures import invoiced
@@ -36,9 +36,9 @@ def invoice(*, currency: str = "GBP", method: str = "cod") -> Content:
         payment_token="pm_card_visa" if method == "card" else "",
     )
     order = Order.objects.get(pk=place(draft, wait=False).id)
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
     if method == "card":
-        driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
+        scheduling.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
     issuing.issue([order.pk])
     document = Document.objects.select_related("order").get(order=order)
     return content_of(document, invoiced(document, list(order.lines.all())))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django import Settings
 
-from orders import driving
+from orders import scheduling
 from orders.cancelling import cancel
 from orders.invoices import issuing, printing
 from orders.invoices.content import content_of
@@ -57,9 +57,9 @@ def paid(lines: Collection[LineDraft] = LINES, *, card: bool = True, invoiced: b
         **{**{name: getattr(wanted, name) for name in wanted.__slots__}, "lines": list(lines)}
     )
     order = Order.objects.get(pk=place(wanted, wait=False).id)
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
     if card:
-        driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
+        scheduling.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.PAID)
         Payment.objects.filter(order=order).update(
             status="captured", captured_minor=order.total_minor, reference="pi_1"
         )
@@ -71,7 +71,7 @@ def paid(lines: Collection[LineDraft] = LINES, *, card: bool = True, invoiced: b
 
 def completed(lines: Collection[LineDraft] = LINES) -> Order:
     order = paid(lines)
-    driving.advance([order.pk], [OrderStatus.PAID], OrderStatus.COMPLETED, then="end")
+    scheduling.advance([order.pk], [OrderStatus.PAID], OrderStatus.COMPLETED, then="end")
     return order
 
 
@@ -285,7 +285,7 @@ def test_what_was_refunded_before_there_were_credit_notes_is_credited_by_the_mig
         reason="",
         requested_by="ada",
     )
-    driving.advance([cancelled.pk], [OrderStatus.PAID], OrderStatus.CANCELLED, then="end")
+    scheduling.advance([cancelled.pk], [OrderStatus.PAID], OrderStatus.CANCELLED, then="end")
     with connection.schema_editor() as editor:
         for _ in range(2):
             earlier.credit(None, editor)

@@ -46,7 +46,7 @@ def test_an_issued_document_is_not_deleted() -> None:
 
 def test_its_pdf_may_be_made_and_lost() -> None:
     invoices()
-    assert not refused("UPDATE orders_document SET file = 'x', due_at = NULL, drives = 0")
+    assert not refused("UPDATE orders_document SET file = 'x', due_at = NULL, attempts = 0")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_it_says_of_its_order_stays_as_it_is(statement: LiteralString) -> N
 def test_the_order_itself_goes_on() -> None:
     invoices()
     order = Order.objects.get()
-    order.status, order.drives = "completed", 1
+    order.status, order.attempts = "completed", 1
     order.save()
     assert not refused("UPDATE orders_order SET phone = '+44', name = name")
 

@@ -14,7 +14,7 @@ from orders.invoices import printing
 from orders.models import Document
 from tests.integration.invoices.test_printing import invoices
 from workers.relay.claiming import claim_documents
-from workers.relay.ringing import DOCUMENT_LEASE
+from workers.relay.dispatcher import DOCUMENT_LEASE
 from workers.tasks import render_documents
 
 pytestmark = pytest.mark.django_db
@@ -60,18 +60,18 @@ def test_what_a_dead_renderer_held_is_claimed_and_made_when_its_lease_ran_out(me
     assert sorted(claim_documents(10, DOCUMENT_LEASE)) == [(ids[0], 1), (ids[1], 1)]
     render_documents(ids)
     assert len(list(media.rglob("*.pdf"))) == 2
-    assert set(Document.objects.values_list("due_at", "drives", "holder")) == {(None, 0, None)}
+    assert set(Document.objects.values_list("due_at", "attempts", "holder")) == {(None, 0, None)}
 
 
 def test_a_message_that_waits_long_counts_as_no_drive(media: Path) -> None:
     [document] = invoices()
-    for _ in range(2 * printing.MAX_DRIVES):
+    for _ in range(2 * printing.MAX_ATTEMPTS):
         later(60)
         assert claim_documents(10, DOCUMENT_LEASE) == [(document.pk, 0)]
     render_documents([document.pk])
     render_documents([document.pk])  # the same message again
     document.refresh_from_db()
-    assert (document.file != "", document.drives_total) == (True, 1)
+    assert (document.file != "", document.attempts_total) == (True, 1)
 
 
 def test_while_it_works_the_renderer_moves_its_lease_on(monkeypatch: pytest.MonkeyPatch) -> None:

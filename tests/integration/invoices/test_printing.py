@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from orders import driving
+from orders import scheduling
 from orders.invoices import issuing, pdf, printing
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
@@ -47,7 +47,7 @@ def invoices(count: int = 1, *, name: str = "Ada Lovelace", lines: int = 1) -> l
         ).id
         for number in range(count)
     ]
-    driving.advance(placed, [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance(placed, [OrderStatus.PLACED], OrderStatus.RESERVED)
     issuing.issue(placed)
     documents = Document.objects.filter(order__in=placed)
     documents.update(due_at=timezone.now() + timedelta(seconds=20))
@@ -70,7 +70,7 @@ def test_a_batch_is_printed_and_no_longer_due(media: Path) -> None:
         assert content.rstrip().endswith(b"%%EOF")
         assert is_archival(content)
         assert document.number.encode() in content
-        assert (document.due_at, document.drives, document.drives_total) == (None, 0, 1)
+        assert (document.due_at, document.attempts, document.attempts_total) == (None, 0, 1)
     assert {path.suffix for path in media.rglob("*") if path.is_file()} == {".pdf"}
 
 
@@ -150,13 +150,13 @@ def test_one_that_fails_is_tried_again_later_and_leaves_the_others_alone(blocked
     assert not second.file
     assert second.due_at is not None
     assert second.due_at > timezone.now() + timedelta(seconds=50)
-    assert (second.drives, second.holder) == (1, None)
+    assert (second.attempts, second.holder) == (1, None)
     with pytest.raises(OSError, match="directory"):
         pdf(second)
 
 
 def test_after_three_drives_it_is_left_to_a_person(blocked: list[Document]) -> None:
-    Document.objects.filter(pk=blocked[1].pk).update(drives=printing.MAX_DRIVES - 1)
+    Document.objects.filter(pk=blocked[1].pk).update(attempts=printing.MAX_ATTEMPTS - 1)
     render_documents([document.pk for document in blocked])
     left = Document.objects.get(pk=blocked[1].pk)
     assert left.due_at is None
@@ -168,7 +168,7 @@ def test_after_three_drives_it_is_left_to_a_person(blocked: list[Document]) -> N
 
 def test_one_that_no_worker_ever_came_back_from_is_not_tried_again() -> None:
     [document] = invoices()
-    Document.objects.filter(pk=document.pk).update(drives=printing.MAX_DRIVES)
+    Document.objects.filter(pk=document.pk).update(attempts=printing.MAX_ATTEMPTS)
     render_documents([document.pk])
     document.refresh_from_db()
     assert (document.due_at, document.file) == (None, "")

@@ -9,7 +9,7 @@ import pytest
 import redis
 from django.db import connection
 
-from orders import driving
+from orders import scheduling
 from orders.models import Order
 from orders.states import OrderStatus
 from shop.live.standings import TIMEOUT
@@ -29,7 +29,7 @@ def order(transactional_db: None) -> Order:
 
 
 def reserve(order: Order) -> None:
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
 
 
 def test_a_stream_begins_with_how_the_order_stands(live: Live, order: Order) -> None:
@@ -50,7 +50,7 @@ def test_changes_are_told_as_they_happen_and_then_the_end(live: Live, order: Ord
         assert stream.event() == ("changed", "order.reserved")
         tell((order.token, "order.shipped"))
         assert stream.event() == ("changed", "order.shipped")
-        driving.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.COMPLETED, then="end")
+        scheduling.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.COMPLETED, then="end")
         tell((order.token, "order.completed"))
         assert stream.event() == ("changed", "order.completed")
         assert stream.event() == ("ended", "completed")
@@ -62,19 +62,19 @@ def test_an_event_is_no_proof_of_the_end(live: Live, order: Order, tell: Tell) -
     """While something is left to do, a refund or an e-mail, the stream stays."""
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
-        driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.CANCELLED, then="now")
+        scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.CANCELLED, then="now")
         tell((order.token, "order.cancelled"))
         assert stream.event() == ("changed", "order.cancelled")
         tell((order.token, "order.replayed"))
         assert stream.event() == ("changed", "order.replayed")
-        driving.close([order.pk])
+        scheduling.close([order.pk])
         tell((order.token, "order.cancelled"))
         assert stream.event() == ("changed", "order.cancelled")
         assert stream.event() == ("ended", "cancelled")
 
 
 def test_an_order_that_has_ended_is_told_in_one_go(live: Live, order: Order) -> None:
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="end")
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="end")
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.out_of_stock")
         assert stream.event() == ("ended", "out_of_stock")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from shop.videos.models import Segment, Video
-from workers.media import performing
+from workers.media import runner
 
 
 @pytest.fixture(autouse=True)
@@ -51,11 +51,9 @@ def drive(video: Video, until: Callable[[Video], bool] = lambda _: False) -> Vid
         now = timezone.now()
         segment = Segment.objects.filter(video=video, due_at__lte=now, video__state="encoding").first()
         if segment:
-            performing.encode(segment.pk)
+            runner.encode(segment.pk)
         elif video.due_at and video.due_at <= now:
-            {"waiting": performing.probe, "joining": performing.join}.get(video.state, performing.clear)(
-                video.pk
-            )
+            {"waiting": runner.probe, "joining": runner.join}.get(video.state, runner.clear)(video.pk)
         else:
             return video
     pytest.fail(f"{video} is {video.state} still")

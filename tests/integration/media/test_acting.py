@@ -16,7 +16,7 @@ from tests.integration.media.conftest import drive, files_under, published_folde
 from tests.making import at_once
 from tests.waiting import wait_for
 from workers.deadletters import replay
-from workers.media import performing
+from workers.media import runner
 from workers.media.leases import SegmentLease, VideoLease
 from workers.models import DeadLetter
 
@@ -66,7 +66,7 @@ def test_a_cancel_stops_what_is_being_encoded(tmp_path: Path, media_root: Path) 
 
     def work(number: int) -> None:
         if number == 0:
-            performing.encode(segment.pk)
+            runner.encode(segment.pk)
             ended.append(monotonic())
         else:
             wait_for(lambda: Segment.objects.get(pk=segment.pk).encodes or None, "the encoder to begin")
@@ -87,7 +87,7 @@ def test_it_is_not_cleared_while_somebody_is_at_it(film: Path, media_root: Path)
     lease = SegmentLease(Segment.objects.filter(video=video).latest("number").pk)
     assert lease.take()
     acting.cancel(video, "ada")
-    performing.clear(video.pk)
+    runner.clear(video.pk)
     video.refresh_from_db()
     assert video.source
     assert video.due_at
@@ -102,7 +102,7 @@ def test_a_holder_of_the_video_itself_lets_go_first(film: Path) -> None:
     lease = VideoLease(video.pk, [Video.State.WAITING])
     assert lease.take()
     acting.cancel(video, "ada")
-    performing.clear(video.pk)
+    runner.clear(video.pk)
     video.refresh_from_db()
     assert video.source
     lease.give_back()
@@ -149,7 +149,7 @@ def test_the_one_sent_later_wins(film: Path, media_root: Path) -> None:
 def test_of_two_at_once_one_is_published(film: Path) -> None:
     of = product()
     both = [drive(uploaded(film, of), until=STATES["joining"]) for _ in range(2)]
-    assert at_once(lambda number: performing.join(both[number].pk), 2) == [None, None]
+    assert at_once(lambda number: runner.join(both[number].pk), 2) == [None, None]
     for video in both:
         video.refresh_from_db()
     assert [video.state for video in both] == [Video.State.REPLACED, Video.State.PUBLISHED]
@@ -176,7 +176,7 @@ def test_a_video_that_fails_has_a_letter_and_is_replayed(film: Path, media_root:
 
 def test_a_retry_that_succeeds_settles_the_letter(film: Path) -> None:
     video = drive(uploaded(film), until=STATES["encoding"])
-    performing.give_up("media.encode", video.pk, RuntimeError("boom"))
+    runner.give_up("media.encode", video.pk, RuntimeError("boom"))
     assert acting.retry(video, "ada")
     drive(video)
     assert video.state == Video.State.PUBLISHED
@@ -185,7 +185,7 @@ def test_a_retry_that_succeeds_settles_the_letter(film: Path) -> None:
 
 def test_a_video_that_failed_may_be_given_up(film: Path, media_root: Path) -> None:
     video = drive(uploaded(film), until=STATES["half encoded"])
-    performing.give_up("media.encode", video.pk, RuntimeError("boom"))
+    runner.give_up("media.encode", video.pk, RuntimeError("boom"))
     drive(video)
     assert files_under(media_root)  # kept, for it may be tried again
     assert acting.cancel(video, "ada")
@@ -201,7 +201,7 @@ def test_a_full_disk_is_waited_for(film: Path, media_root: Path) -> None:
     work.write_text("")
     drive(video)
     segment = Segment.objects.filter(video=video).latest("number")
-    assert (video.state, segment.drives, segment.holder) == (Video.State.ENCODING, 0, None)
+    assert (video.state, segment.attempts, segment.holder) == (Video.State.ENCODING, 0, None)
     assert segment.due_at is not None
     assert segment.due_at > timezone.now()
     work.unlink()

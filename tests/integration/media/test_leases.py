@@ -11,7 +11,7 @@ from shop.videos.models import Segment, Video
 from tests.filming import clip, uploaded
 from tests.integration.media.conftest import drive
 from tests.making import at_once, place_order
-from workers.media import leases, performing
+from workers.media import leases, runner
 from workers.media.leases import Lost, SegmentLease, VideoLease
 from workers.media.storing import store_of
 
@@ -38,9 +38,9 @@ def test_of_many_who_take_it_one_has_it(segments: list[Segment]) -> None:
 def test_a_second_message_finds_it_held(segments: list[Segment]) -> None:
     first = SegmentLease(segments[1].pk)
     assert first.take()
-    performing.encode(segments[1].pk)
+    runner.encode(segments[1].pk)
     segments[1].refresh_from_db()
-    assert (segments[1].encodes, segments[1].done_at, segments[1].drives) == (0, None, 1)
+    assert (segments[1].encodes, segments[1].done_at, segments[1].attempts) == (0, None, 1)
     assert segments[1].holder == first.holder
 
 
@@ -90,7 +90,7 @@ def test_what_is_whole_is_only_marked(segments: list[Segment]) -> None:
         (desk / "96p.mp4").write_bytes(b"whole")
         store.keep(segment.number, desk)
     run_out(segment)
-    performing.encode(segment.pk)
+    runner.encode(segment.pk)
     segment.refresh_from_db()
     assert segment.done_at
     assert segment.encodes == 1
@@ -98,9 +98,9 @@ def test_what_is_whole_is_only_marked(segments: list[Segment]) -> None:
 
 
 def test_a_done_segment_is_not_taken(segments: list[Segment]) -> None:
-    performing.encode(segments[1].pk)
+    runner.encode(segments[1].pk)
     assert not SegmentLease(segments[1].pk).take()
-    performing.encode(segments[1].pk)
+    runner.encode(segments[1].pk)
     segments[1].refresh_from_db()
     assert segments[1].encodes == 1
 
@@ -110,7 +110,7 @@ def test_what_is_given_back_is_not_counted(segments: list[Segment]) -> None:
     assert lease.take()
     lease.give_back()
     segments[1].refresh_from_db()
-    assert (segments[1].drives, segments[1].drives_total, segments[1].holder) == (0, 0, None)
+    assert (segments[1].attempts, segments[1].attempts_total, segments[1].holder) == (0, 0, None)
 
 
 def finish_the_last_two(segments: list[Segment]) -> str:

@@ -10,8 +10,8 @@ from django.utils import timezone
 from orders import inventory
 from orders.cancelling import cancel
 from orders.models import Order, Payment
-from orders.outside.failures import Refused, Transient
 from orders.payments import charging, refunding
+from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
 from stack.servers import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock

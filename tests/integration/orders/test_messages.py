@@ -10,9 +10,9 @@ from orders import inventory
 from orders.cancelling import cancel
 from orders.models import Notification, Order
 from orders.notifications import email, sms
-from orders.notifications.telling import KIND_OF
-from orders.outside.failures import Refused, Transient
+from orders.notifications.messages import KIND_OF
 from orders.payments import charging
+from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
 from stack.servers import Servers
 from tests.making import ledger, place_order, stock
@@ -103,7 +103,7 @@ def test_a_slow_mail_server_ends_the_batch_in_time(monkeypatch: pytest.MonkeyPat
     assert len(outcome.untried) == 3
     assert not outcome.done
     assert not outcome.failed
-    assert Notification.objects.filter(attempts__gt=0).count() == 0
+    assert Notification.objects.filter(failures__gt=0).count() == 0
 
 
 def test_a_refused_number_leaves_the_others_alone() -> None:

@@ -15,8 +15,8 @@ from orders.facts import facts_of
 from orders.invoices import issuing
 from orders.models import Order, Payment, Refund, RefundLine, StockItem
 from orders.notifications import email, sms
-from orders.outside.failures import Refused, Transient
 from orders.payments import charging, refunding
+from orders.providers.failures import Refused, Transient
 from orders.refunds import NotRefundable, refund, refundable
 from orders.shipping import booking
 from orders.states import OrderStatus

@@ -79,7 +79,7 @@ def test_it_is_looked_at_when_the_hold_ends_at_the_latest(order: Order) -> None:
     charging.charge([order.pk])
     order.refresh_from_db()
     assert order.due_at == soon
-    assert order.drives == 0
+    assert order.attempts == 0
 
 
 def test_a_hold_that_ran_out_gives_everything_back(order: Order) -> None:

@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from orders import closing
 from orders.models import Finding, Order, Payment, Refund
-from orders.outside.failures import Transient
-from orders.outside.http import client
 from orders.payments import comparing, reconciling, refunding
 from orders.payments.comparing import Charge
 from orders.payments.gateway import Listed
 from orders.payments.reconciling import Report, reconcile
 from orders.payments.sandbox import SandboxGateway
+from orders.providers.failures import Transient
+from orders.providers.http import client
 from orders.refunds import refund
 from orders.states import OrderStatus
 from stack.servers import Servers

@@ -16,7 +16,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from orders import driving, files, sql
+from orders import files, scheduling, sql
 from orders.models import Order, Printout, Shipment
 from orders.placing import LineDraft, place
 from orders.printouts import asking, making, recipes
@@ -46,8 +46,8 @@ def packed(*orders: tuple[tuple[str, int], ...]) -> list[Order]:
     """Orders that are paid and whose parcels were asked for today."""
     placed = [place_order(lines) for lines in orders]
     ids = [order.pk for order in placed]
-    driving.advance(ids, [OrderStatus.PLACED], OrderStatus.RESERVED)
-    driving.advance(ids, [OrderStatus.RESERVED], OrderStatus.PAID)
+    scheduling.advance(ids, [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance(ids, [OrderStatus.RESERVED], OrderStatus.PAID)
     for order in placed:
         Shipment.objects.create(order=order)
     return placed
@@ -196,7 +196,7 @@ def test_one_that_fails_is_tried_again_and_then_left_to_a_person(monkeypatch: py
         "SELECT 1", "SELECT 1/0", lambda _, rows: iter([recipes.Piece({}, len(list(rows)))])
     )
     monkeypatch.setitem(RECIPES, Kind.PICK_LIST, broken)
-    for _ in range(making.MAX_DRIVES):
+    for _ in range(making.MAX_ATTEMPTS):
         printouts.make(wanted.pk)
     wanted.refresh_from_db()
     assert (wanted.state, wanted.due_at) == (Printout.State.FAILED, None)

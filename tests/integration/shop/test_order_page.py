@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from orders.driving import advance
 from orders.links import invoice_url, order_path
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
+from orders.scheduling import advance
 from orders.states import EventKind, OrderStatus
 from shop.cart import cookie
 

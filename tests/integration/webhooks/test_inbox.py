@@ -41,9 +41,9 @@ def deliver(body: bytes, *, secret: str = "", age: float = 0) -> int:
     return response.status_code
 
 
-def quiet(order: Order, drives: int = 0) -> None:
+def quiet(order: Order, attempts: int = 0) -> None:
     """Nobody is to look at the order for an hour."""
-    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), drives=drives)
+    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), attempts=attempts)
 
 
 def is_due(order: Order) -> bool:
@@ -96,7 +96,7 @@ def test_a_report_that_comes_while_the_charge_is_in_the_air_waits_for_its_answer
     order = place_order()
     inventory.reserve([order.pk])
     Payment.objects.filter(order=order).update(status="requested", requested_at=timezone.now())
-    quiet(order, drives=1)
+    quiet(order, attempts=1)
     deliver(report("evt_1", id="pi_early", metadata={"order": order.number}))
     event = ProviderEvent.objects.get()
     assert event.order == order
@@ -169,7 +169,7 @@ def test_a_report_from_which_nothing_is_left_to_learn_rings_for_nobody() -> None
     order = place_order()
     inventory.reserve([order.pk])
     charging.charge([order.pk])
-    quiet(order, drives=1)
+    quiet(order, attempts=1)
     deliver(report("evt_1", id=Payment.objects.get().reference))
     assert ProviderEvent.objects.get().applied_at
     assert not is_due(order)

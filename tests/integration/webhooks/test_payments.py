@@ -30,7 +30,7 @@ def order(db: None) -> Order:
 
 def _waiting_order() -> Order:
     order = place_order(card="pm_card_threeDSecure2Required")
-    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), drives=3)
+    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), attempts=3)
     Payment.objects.filter(order=order).update(reference="pi_1", status="requires_action")
     return order
 

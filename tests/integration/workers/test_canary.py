@@ -13,7 +13,7 @@ from orders import inventory
 from orders.models import Order, OrderEvent, StockItem
 from tests.making import at_once, kinds, place_order, stock
 from workers import deadletters
-from workers.deadletters import replaying, rolling
+from workers.deadletters import canary, replaying
 from workers.deadletters.choosing import groups, open_letters
 from workers.models import DeadLetter, DeadLetterAction, Replay
 from workers.steps import perform
@@ -35,7 +35,7 @@ def drive() -> int:
 def turn(replay: Replay) -> Replay:
     """One turn of the relay, now and not when it is due."""
     Replay.objects.filter(pk=replay.pk, due_at__isnull=False).update(due_at=timezone.now())
-    rolling.advance_one()
+    canary.advance_one()
     replay.refresh_from_db()
     return replay
 
@@ -81,7 +81,7 @@ def broken(count: int, sku: str = "KETTLE") -> list[Order]:
 
 
 def begin(letters: QuerySet[DeadLetter] | None = None, rate: float = 1_000) -> Replay:
-    begun = rolling.begin(letters or open_letters(), chosen="all", by="ada", rate=rate)
+    begun = canary.begin(letters or open_letters(), chosen="all", by="ada", rate=rate)
     assert begun
     return begun
 
@@ -117,7 +117,7 @@ def test_two_bugs_are_two_groups_and_once_mended_all_of_them_go_on() -> None:
     before = books()
     everything = DeadLetter.objects.filter(fingerprint=many.fingerprint)
     assert deadletters.replay(everything, "ada") == 0
-    assert rolling.begin(everything, chosen="again", by="ada") is None
+    assert canary.begin(everything, chosen="again", by="ada") is None
     assert drive() == 0
     assert books() == before
 
@@ -159,7 +159,7 @@ def test_the_rate_is_kept() -> None:
     assert turn(replay).replayed == 11  # ten letters in the half second of a turn
     assert replay.due_at
     assert replay.due_at >= before + timedelta(seconds=0.5)
-    slow = rolling.begin(broken_again(), chosen="slow", by="ada", rate=0.1)
+    slow = canary.begin(broken_again(), chosen="slow", by="ada", rate=0.1)
     assert slow
     before = timezone.now()
     turn(slow)
@@ -179,10 +179,10 @@ def test_a_replay_can_be_stopped_and_the_rest_stays_open() -> None:
     mend()
     replay = begin()
     turn(replay)
-    assert rolling.stop(replay.pk, "grace")
-    assert not rolling.stop(replay.pk, "grace")
+    assert canary.stop(replay.pk, "grace")
+    assert not canary.stop(replay.pk, "grace")
     drive()
-    assert not rolling.advance_one()
+    assert not canary.advance_one()
     replay.refresh_from_db()
     assert (replay.state, replay.said) == ("stopped", "stopped by grace")
     assert open_letters().count() == 4
@@ -192,7 +192,7 @@ def test_a_replay_can_be_stopped_and_the_rest_stays_open() -> None:
 @pytest.mark.parametrize("rate", [0, -1, 1_001, float("nan"), float("inf")])
 def test_a_rate_that_makes_no_sense_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="letters a second"):
-        rolling.begin(open_letters(), chosen="all", by="ada", rate=rate)
+        canary.begin(open_letters(), chosen="all", by="ada", rate=rate)
 
 
 def replay_all(_: int) -> int:
@@ -200,7 +200,7 @@ def replay_all(_: int) -> int:
 
 
 def begin_all(_: int) -> int:
-    begun = rolling.begin(DeadLetter.objects.all(), chosen="all", by="ada")
+    begun = canary.begin(DeadLetter.objects.all(), chosen="all", by="ada")
     return begun.total if begun else 0
 
 
@@ -241,7 +241,7 @@ def buried(count: int) -> list[Order]:
 def test_two_relays_never_advance_the_same_replay() -> None:
     buried(10)
     replay = begin()
-    assert set(at_once(lambda _: rolling.advance_one(), 2)) == {False, True}
+    assert set(at_once(lambda _: canary.advance_one(), 2)) == {False, True}
     replay.refresh_from_db()
     assert replay.replayed == 1
 
@@ -251,11 +251,11 @@ def test_without_the_lock_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         QuerySet, "select_for_update", lambda self, **how: self if self.model is Replay else real(self, **how)
     )
-    monkeypatch.setattr(rolling, "_advance", after_all_have_read(2, rolling._advance))
+    monkeypatch.setattr(canary, "_advance", after_all_have_read(2, canary._advance))
     buried(10)
     begin()
     # Both take the canary's turn; which of them writes last, and so what is known of the canary then, is chance.
-    assert at_once(lambda _: rolling.advance_one(), 2) == [True, True]
+    assert at_once(lambda _: canary.advance_one(), 2) == [True, True]
 
 
 def test_a_letter_resolved_meanwhile_is_left_out() -> None:

@@ -5,7 +5,7 @@ from django.core.management import call_command
 
 from orders import inventory
 from orders.models import Document, Order, Shipment
-from orders.outside.failures import Failure, Outcome, Refused, Transient
+from orders.providers.failures import Failure, Outcome, Refused, Transient
 from orders.states import OrderStatus
 from tests.making import at_once, place_order, stock
 from workers import deadletters

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from orders.models import Order
 from tests.making import kinds, place_order, stock
 from workers import deadletters
-from workers.deadletters import rolling
+from workers.deadletters import canary
 from workers.deadletters.choosing import open_letters
 from workers.models import DeadLetter, DeadLetterAction, Replay
 from workers.workflow import Step
@@ -101,7 +101,7 @@ def test_a_canary_is_begun_followed_and_stopped() -> None:
     replay = Replay.objects.get()
     assert (replay.rate, replay.fingerprint, replay.by) == (5, letters[0].fingerprint, "ada")
     assert "running replay" in run("canary", "--all")
-    rolling.advance_one()
+    canary.advance_one()
     assert [(one["state"], one["replayed"], one["total"]) for one in told("replays")] == [("canary", 1, 3)]
     assert "Stopped" in run("stop", replay.pk)
     assert "ended already" in run("stop", replay.pk)
@@ -111,12 +111,12 @@ def test_a_canary_is_begun_followed_and_stopped() -> None:
 
 def test_a_canary_that_fails_is_waited_for_and_told() -> None:
     letter = bury()
-    replay = rolling.begin(open_letters(), chosen="all", by="ada")
+    replay = canary.begin(open_letters(), chosen="all", by="ada")
     assert replay
-    rolling.advance_one()
+    canary.advance_one()
     bury_again(letter)
     Replay.objects.update(due_at="2020-01-01T00:00Z")
-    rolling.advance_one()
+    canary.advance_one()
     shown = run("replays")
     assert "Halted" in shown
     assert f"{letter.about} failed again" in shown

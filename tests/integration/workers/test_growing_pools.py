@@ -65,7 +65,7 @@ def node(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def stats() -> dict[str, Any] | None:
-    answered = app.control.inspect(destination=[NAME], timeout=2).stats()
+    answered: Any = app.control.inspect(destination=[NAME], timeout=2).stats()
     return answered[NAME] if answered else None
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from orders import driving
+from orders import scheduling
 from orders.models import Document, Order
 from shop.catalogue.models import Category, Product
 from shop.version import CODE_VERSION
@@ -77,8 +77,8 @@ def test_how_the_orders_stand(broker: redis.Redis) -> None:
     now = timezone.now()
     Order.objects.filter(pk=orders[0].pk).update(due_at=now - timedelta(seconds=90))
     assert len(claim_orders(2)) == 2
-    driving.look_at({orders[2].pk: now + timedelta(hours=1)})
-    driving.set_aside([orders[3].pk], "for a person")
+    scheduling.look_at({orders[2].pk: now + timedelta(hours=1)})
+    scheduling.set_aside([orders[3].pk], "for a person")
     Order.objects.filter(pk=orders[4].pk).update(status="completed", due_at=None, ended_at=now)
 
     found = shown()
@@ -173,7 +173,7 @@ def test_documents_videos_and_uploads(product: Product) -> None:
     spans = [(0, 60_000), (0, 8_000), (8_000, 16_000), (16_000, 20_000)]
     for number, (start, end) in enumerate(spans):
         Segment.objects.create(video=encoding, number=number, start_ms=start, end_ms=end)
-    Segment.objects.filter(number=1).update(holder=uuid4(), due_at=later, drives=1, encoded_ms=3_000)
+    Segment.objects.filter(number=1).update(holder=uuid4(), due_at=later, attempts=1, encoded_ms=3_000)
     Segment.objects.filter(number=2).update(due_at=later)
     for size, offset in ((100, 30), (1_000, 500)):
         Upload.objects.create(

@@ -15,24 +15,24 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders import driving, inventory
+from orders import inventory, scheduling
 from orders.models import Notification, Order, Payment, Shipment
 from orders.notifications import email, sms
-from orders.outside.failures import Failure, NotNow, Outcome, Transient
 from orders.payments import charging
+from orders.providers.failures import Failure, NotNow, Outcome, Transient
 from orders.shipping import booking
 from orders.states import OrderStatus
 from tests.emptying import believe_empty
 from tests.making import at_once, ledger, place_order, stock
 from tests.waiting import wait_for
 from workers import breakers
-from workers.breakers import gate
+from workers.breakers import admission
+from workers.breakers.parking import park
 from workers.breakers.rules import FAILURES_IN_A_ROW, TRICKLE, State
 from workers.models import Breaker, DeadLetter, Provider
-from workers.parking import park
 from workers.queues import QueueName
 from workers.relay.claiming import claim_orders
-from workers.relay.ringing import Relay
+from workers.relay.dispatcher import Relay
 from workers.retry import POLICIES
 from workers.steps import perform
 from workers.tasks import charge, send_email, send_sms
@@ -81,15 +81,15 @@ def opened(provider: Provider = Provider.PAYMENTS) -> Breaker:
     return Breaker.objects.create(
         provider=provider,
         state=State.OPEN,
-        turn=1,
+        generation=1,
         failures=FAILURES_IN_A_ROW,
         next_trial_at=now + timedelta(seconds=10),
         parked_until=now + timedelta(minutes=15),
     )
 
 
-def attempts() -> set[int]:
-    return set(Payment.objects.values_list("attempts", flat=True))
+def failures() -> set[int]:
+    return set(Payment.objects.values_list("failures", flat=True))
 
 
 def claimed() -> list[int]:
@@ -107,7 +107,7 @@ def away(ids: Collection[int]) -> Outcome:
     with transaction.atomic():
         charging.note_failures(dict.fromkeys(ids, Transient("connection refused")))
     return Outcome(
-        [], [Failure(one.order_id, Transient("connection refused"), one.attempts) for one in counted]
+        [], [Failure(one.order_id, Transient("connection refused"), one.failures) for one in counted]
     )
 
 
@@ -119,18 +119,18 @@ def test_a_provider_that_is_away_parks_its_orders_and_burns_no_further_attempt(
     breaker = Breaker.objects.get()
     assert breaker.state == State.OPEN
     assert "no connection" in breaker.last_error
-    parked = Order.objects.filter(due_at=breaker.parked_until, drives=0, alone=False)
+    parked = Order.objects.filter(due_at=breaker.parked_until, attempts=0, alone=False)
     assert parked.count() == 20
-    assert attempts() == {1}
+    assert failures() == {1}
 
     late = reserved(5)
     run_charge([*ids, *late])
-    driving.make_due(ids)
+    scheduling.make_due(ids)
     Relay().turn()
     assert broker.llen(QueueName.PAYMENT.value) == 0
     assert parked.count() == 25
-    assert attempts() == {0, 1}
-    [standing] = [one for one in breakers.standing() if one.state != State.CLOSED]
+    assert failures() == {0, 1}
+    [standing] = [one for one in breakers.statuses() if one.state != State.CLOSED]
     assert (standing.name, standing.parked) == ("Payment provider", 25)
 
 
@@ -146,7 +146,7 @@ def test_its_return_lets_a_few_through_and_then_everybody() -> None:
     finally:
         set_down(settings.PAYMENTS_URL, False)
     assert due() == []
-    assert attempts() == {1}  # the trial that failed was not counted
+    assert failures() == {1}  # the trial that failed was not counted
 
     Breaker.objects.update(next_trial_at=timezone.now())
     let_through = []
@@ -172,7 +172,7 @@ def test_one_is_let_through_first_whatever_the_planner_believes() -> None:
     believe_empty("orders_order")
     ids = reserved(6)
     breaker = opened()
-    Order.objects.filter(pk__in=ids).update(due_at=breaker.parked_until, drives=0)
+    Order.objects.filter(pk__in=ids).update(due_at=breaker.parked_until, attempts=0)
     Breaker.objects.update(next_trial_at=timezone.now())
     breakers.turn()
     assert len(claimed()) == 1
@@ -186,7 +186,7 @@ def test_who_was_asking_when_the_door_was_shut_burns_no_attempt() -> None:
         return away(batch)
 
     run_charge(ids, shut_meanwhile)
-    assert attempts() == {0}
+    assert failures() == {0}
     assert Order.objects.filter(due_at=Breaker.objects.get().parked_until).count() == 10
 
 
@@ -195,7 +195,7 @@ def test_an_answer_to_an_earlier_question_opens_no_door() -> None:
     Breaker.objects.create(provider=Provider.PAYMENTS, failures=1)
 
     def half_open_meanwhile(batch: Collection[int]) -> Outcome:
-        Breaker.objects.update(state=State.HALF_OPEN, turn=2, permits=1, next_trial_at=timezone.now())
+        Breaker.objects.update(state=State.HALF_OPEN, generation=2, permits=1, next_trial_at=timezone.now())
         return Outcome(list(batch), [])
 
     run_charge([order_id], half_open_meanwhile)
@@ -212,7 +212,7 @@ def test_what_is_said_of_one_order_shuts_no_door() -> None:
 
 def overlapping_permits() -> int:
     """How many pass of two who ask for the one permit, the second while the first has not committed."""
-    Breaker.objects.create(provider=Provider.PAYMENTS, state=State.HALF_OPEN, turn=2, permits=1)
+    Breaker.objects.create(provider=Provider.PAYMENTS, state=State.HALF_OPEN, generation=2, permits=1)
     taken = threading.Event()
 
     def ask(number: int) -> int:
@@ -243,7 +243,7 @@ def test_one_permit_lets_one_through() -> None:
 
 
 def test_without_its_lock_it_lets_two_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_TAKE_PERMITS", gate._TAKE_PERMITS.replace("FOR NO KEY UPDATE", ""))
+    monkeypatch.setattr(admission, "_TAKE_PERMITS", admission._TAKE_PERMITS.replace("FOR NO KEY UPDATE", ""))
     assert overlapping_permits() == 2
 
 
@@ -260,7 +260,7 @@ def parked_while_the_door_opens() -> bool:
             release.wait(30)
 
     def open_door() -> None:
-        Breaker.objects.filter(pk=breaker.pk).update(state=State.CLOSED, turn=2)
+        Breaker.objects.filter(pk=breaker.pk).update(state=State.CLOSED, generation=2)
         breakers.turn()
 
     def in_thread(work: Callable[[], None]) -> None:
@@ -287,7 +287,7 @@ def test_nobody_is_parked_at_a_door_that_has_just_opened() -> None:
 
 
 def test_without_the_share_lock_somebody_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_PARK", gate._PARK.replace("FOR SHARE", ""))
+    monkeypatch.setattr(admission, "_PARK", admission._PARK.replace("FOR SHARE", ""))
     assert not parked_while_the_door_opens()
 
 
@@ -295,8 +295,8 @@ def test_a_side_dish_that_waits_holds_up_neither_a_retry_nor_a_cancellation() ->
     retried, cancelled = reserved(2)
     opened(Provider.SMS)
     soon = timezone.now() + timedelta(seconds=3)
-    driving.look_at({retried: soon})
-    driving.make_due([cancelled])
+    scheduling.look_at({retried: soon})
+    scheduling.make_due([cancelled])
     perform(send_sms, Step.SMS, lambda _: Outcome([], []), [retried, cancelled])
     assert Order.objects.get(pk=retried).due_at == soon
     assert due() == [cancelled]
@@ -340,7 +340,7 @@ def test_every_provider_has_a_door(step: Step) -> None:
 
     def count() -> int:
         row = Shipment.objects.get() if step == Step.SHIP else Notification.objects.get()
-        return row.attempts
+        return row.failures
 
     [order_id] = reserved(1)
     Order.objects.update(status=OrderStatus.PAID)
@@ -356,7 +356,7 @@ def test_every_provider_has_a_door(step: Step) -> None:
         assert (Breaker.objects.get().state, count()) == (State.OPEN, 3)
         perform(charge, step, work, [order_id])
         Breaker.objects.update(state=State.HALF_OPEN, permits=1)
-        Order.objects.update(drives=1)
+        Order.objects.update(attempts=1)
         perform(charge, step, work, [order_id])
         assert (Breaker.objects.get().failed_trials, count()) == (1, 3)
     finally:

@@ -3,6 +3,7 @@
 import base64
 import threading
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -10,7 +11,7 @@ import redis
 from django.db import transaction
 from django.utils import timezone
 
-from orders import driving, inventory
+from orders import inventory, scheduling
 from orders.facts import facts_of
 from orders.models import Order
 from orders.placing import place
@@ -23,7 +24,7 @@ from workers.models import DeadLetter
 from workers.queues import QueueName
 from workers.relay import claiming
 from workers.relay.claiming import claim_orders
-from workers.relay.ringing import MAX_DRIVES, QUIET_TURNS, Relay
+from workers.relay.dispatcher import MAX_ATTEMPTS, QUIET_TURNS, Relay
 from workers.steps import perform
 from workers.tasks import reserve
 from workers.workflow import Step, canvas, remaining
@@ -111,7 +112,7 @@ def test_while_enough_waits_the_crowd_gathers(broker: redis.Redis) -> None:
     order = place_order()
     Relay().turn()
     order.refresh_from_db()
-    assert order.drives == 0
+    assert order.attempts == 0
 
 
 def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers, broker: redis.Redis) -> None:
@@ -121,12 +122,12 @@ def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers,
     try:
         assert relay.turn() > 0
         order.refresh_from_db()
-        assert (order.drives, order.drives_total) == (0, 0)
+        assert (order.attempts, order.attempts_total) == (0, 0)
     finally:
         house["valkey"].start()
     relay.turn()
     order.refresh_from_db()
-    assert order.drives == 1
+    assert order.attempts == 1
 
 
 def test_a_wiped_broker_is_noticed_and_everything_rung_again(broker: redis.Redis) -> None:
@@ -139,12 +140,12 @@ def test_a_wiped_broker_is_noticed_and_everything_rung_again(broker: redis.Redis
     assert lengths(broker) == {"inventory": 1}
     for order in orders:
         order.refresh_from_db()
-        assert (order.drives, order.drives_total) == (1, 2)
+        assert (order.attempts, order.attempts_total) == (1, 2)
 
 
 def test_a_wipe_leaves_those_alone_that_wait_for_their_time(broker: redis.Redis) -> None:
     order = place_order()
-    driving.look_at({order.pk: timezone.now() + timedelta(hours=1)}, alone=True)
+    scheduling.look_at({order.pk: timezone.now() + timedelta(hours=1)}, alone=True)
     relay = Relay()
     broker.flushall()
     for _ in range(QUIET_TURNS):
@@ -168,7 +169,7 @@ def test_whoever_breaks_its_batch_is_found_in_two_steps_and_set_apart(broker: re
     assert DeadLetter.objects.count() == 25
     orders[0].refresh_from_db()
     assert orders[0].due_at is None
-    assert orders[0].drives_total == MAX_DRIVES
+    assert orders[0].attempts_total == MAX_ATTEMPTS
     assert kinds(orders[0])[-1] == "order.dead_lettered"
 
 
@@ -176,12 +177,12 @@ def test_who_only_waits_for_a_worker_is_no_poison(broker: redis.Redis) -> None:
     """Nobody serves the queue: the message of the first drive still waits, so the order is not driven again."""
     order = place_order()
     relay = Relay()
-    for _ in range(MAX_DRIVES + 2):
+    for _ in range(MAX_ATTEMPTS + 2):
         relay.turn()
         due_again(order)
     order.refresh_from_db()
     assert lengths(broker) == {"inventory": 1}
-    assert order.drives == 1
+    assert order.attempts == 1
     assert not DeadLetter.objects.exists()
 
 
@@ -209,7 +210,7 @@ def test_who_was_beside_poison_goes_one_step_alone_and_then_in_company(broker: r
     for order in orders:
         order.refresh_from_db()
         assert order.status == OrderStatus.RESERVED
-        assert order.drives == 0
+        assert order.attempts == 0
     broker.delete(QueueName.INVENTORY.value)
     Relay().turn()
     assert lengths(broker) == {"payment": 1}
@@ -237,4 +238,5 @@ def test_the_relay_remembers_nothing_of_what_it_rang(broker: redis.Redis) -> Non
         relay.turn()
     assert broker.llen(QueueName.INVENTORY.value) == 5
     assert [client["sub"] for client in broker.client_list() if int(client["sub"])] == []
-    assert not app.backend._pending_results.concrete
+    backend: Any = app.backend
+    assert not backend._pending_results.concrete

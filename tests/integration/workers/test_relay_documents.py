@@ -13,7 +13,7 @@ from django.utils import timezone
 from orders.models import Document, Printout
 from orders.printouts.asking import ask
 from tests.making import place_order
-from workers.relay.ringing import QUIET_TURNS, Relay
+from workers.relay.dispatcher import QUIET_TURNS, Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +42,7 @@ def quiet_turns(relay: Relay) -> None:
 
 def test_fresh_documents_are_rung_together_and_suspects_alone(broker: redis.Redis) -> None:
     first, second, third, fourth = documents(4)
-    Document.objects.filter(pk__in=[second.pk, fourth.pk]).update(drives=1)
+    Document.objects.filter(pk__in=[second.pk, fourth.pk]).update(attempts=1)
     quiet_turns(Relay())
     assert sorted(rung(broker), key=lambda one: -len(one[1])) == [
         ("documents.render", [first.pk, third.pk]),
@@ -68,6 +68,6 @@ def test_a_printout_is_rung_for_though_orders_are_due(broker: redis.Redis) -> No
     Relay().turn()
     assert list(rung(broker)) == [("documents.printout", wanted.pk)]
     wanted.refresh_from_db()
-    assert (wanted.drives, wanted.holder) == (0, None)
+    assert (wanted.attempts, wanted.holder) == (0, None)
     assert wanted.due_at
     assert timezone.now() < wanted.due_at < timezone.now() + timedelta(seconds=30)

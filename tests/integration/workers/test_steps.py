@@ -1,12 +1,14 @@
 """Around each step: who goes on, who comes back later, who is given up; and one bad order never fails the others."""
 
+from typing import Any
+
 import pytest
 from celery import Task
 from django.db import OperationalError
 from django.utils import timezone
 
 from orders.models import Notification, Order
-from orders.outside.failures import Failure, Outcome, Refused, Transient
+from orders.providers.failures import Failure, Outcome, Refused, Transient
 from tests.making import kinds, place_order
 from workers import deadletters
 from workers.models import DeadLetter
@@ -22,11 +24,11 @@ class Bug(Exception):
 
 
 @pytest.fixture
-def task() -> Task:
+def task() -> Task[Any, Any]:
     return reserve
 
 
-def test_who_is_done_goes_on_and_who_failed_comes_back_alone(task: Task) -> None:
+def test_who_is_done_goes_on_and_who_failed_comes_back_alone(task: Task[Any, Any]) -> None:
     good, later = place_order(), place_order()
     outcome = Outcome([good.pk], [Failure(later.pk, Transient("busy", retry_after=5), 1)])
     assert perform(task, Step.CHARGE, lambda _: outcome, [good.pk, later.pk]) == [good.pk]
@@ -36,7 +38,7 @@ def test_who_is_done_goes_on_and_who_failed_comes_back_alone(task: Task) -> None
     assert later.due_at > timezone.now()
 
 
-def test_what_is_refused_becomes_a_dead_letter_and_the_order_stops(task: Task) -> None:
+def test_what_is_refused_becomes_a_dead_letter_and_the_order_stops(task: Task[Any, Any]) -> None:
     order = place_order()
     refused = Outcome([], [Failure(order.pk, Refused("carrier: 400 no such street"), 1)])
     perform(task, Step.SHIP, lambda _: refused, [order.pk])
@@ -51,7 +53,7 @@ def test_what_is_refused_becomes_a_dead_letter_and_the_order_stops(task: Task) -
     assert kinds(order)[-1] == "order.dead_lettered"
 
 
-def test_a_side_dish_never_spoils_the_meal(task: Task) -> None:
+def test_a_side_dish_never_spoils_the_meal(task: Task[Any, Any]) -> None:
     order = place_order()
     order.notifications.create(channel="email", kind="confirmation")
     perform(
@@ -70,14 +72,14 @@ def broken(ids: object) -> list[int]:
     raise Bug("boom")
 
 
-def test_a_batch_that_breaks_is_taken_apart(task: Task) -> None:
+def test_a_batch_that_breaks_is_taken_apart(task: Task[Any, Any]) -> None:
     orders = [place_order(), place_order()]
     assert perform(task, Step.RESERVE, broken, [order.pk for order in orders]) == []
     assert Order.objects.filter(alone=True).count() == 2
     assert not DeadLetter.objects.exists()
 
 
-def test_one_that_breaks_by_itself_is_a_dead_letter_with_its_traceback(task: Task) -> None:
+def test_one_that_breaks_by_itself_is_a_dead_letter_with_its_traceback(task: Task[Any, Any]) -> None:
     order = place_order()
     perform(task, Step.RESERVE, broken, [order.pk])
     letter = DeadLetter.objects.get()
@@ -85,7 +87,7 @@ def test_one_that_breaks_by_itself_is_a_dead_letter_with_its_traceback(task: Tas
     assert "in broken" in letter.traceback
 
 
-def test_our_own_house_down_burns_nothing(task: Task) -> None:
+def test_our_own_house_down_burns_nothing(task: Task[Any, Any]) -> None:
     order = place_order()
 
     def away(ids: object) -> list[int]:
@@ -96,13 +98,13 @@ def test_our_own_house_down_burns_nothing(task: Task) -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_the_same_failure_has_the_same_fingerprint(task: Task) -> None:
+def test_the_same_failure_has_the_same_fingerprint(task: Task[Any, Any]) -> None:
     for _ in range(2):
         perform(task, Step.RESERVE, broken, [place_order().pk])
     assert DeadLetter.objects.values("fingerprint").distinct().count() == 1
 
 
-def test_replaying_drives_the_order_again_and_twice_is_once(task: Task) -> None:
+def test_replaying_drives_the_order_again_and_twice_is_once(task: Task[Any, Any]) -> None:
     order = place_order()
     perform(task, Step.RESERVE, broken, [order.pk])
     assert deadletters.replay(DeadLetter.objects.all(), "ada") == 1

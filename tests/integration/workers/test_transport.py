@@ -19,7 +19,7 @@ from bench.chaos.proxy import Fault, Proxy
 from stack.servers import Servers
 from tests.freezing import frozen
 from tests.sandbox.peers import free_port
-from workers.transport import Transport
+from workers.adapters.transport import Transport
 
 SOON = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3}  # seconds
 QUEUE = Queue("test.transport", routing_key="test.transport", durable=False)

@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from orders import driving
+from orders import scheduling
 from orders.models import Order
-from orders.outside.failures import Transient
+from orders.providers.failures import Transient
 from orders.states import OrderStatus
 from stack.ports import Ports
 from stack.servers import Servers
@@ -29,7 +29,7 @@ from workers.celery import app
 from workers.deadletters.replaying import replay
 from workers.models import Breaker, DeadLetter, Provider
 from workers.queues import TAKEN
-from workers.relay.ringing import Relay
+from workers.relay.dispatcher import Relay
 from workers.why import queued, why
 from workers.why.words import Waiting
 from workers.workflow import Step
@@ -55,7 +55,7 @@ def asked(order: Order) -> tuple[Waiting, str]:
 
 def reserved() -> Order:
     order = place_order()
-    driving.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
+    scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
     return order
 
 
@@ -80,7 +80,8 @@ def test_one_whose_message_a_worker_took(broker: redis.Redis) -> None:
     order = place_order()
     Relay().turn()
     options = {"unacked_key": TAKEN.format(node="inventory@here")}
-    with app.connection_for_read(transport_options=options) as link, link.channel() as channel:
+    with app.connection_for_read(transport_options=options) as link, link.channel() as opened:
+        channel: Any = opened
         message = channel.basic_get("inventory")
         assert message is not None
         assert asked(order)[0] is Waiting.WORKER
@@ -90,7 +91,7 @@ def test_one_whose_message_a_worker_took(broker: redis.Redis) -> None:
 
 def test_one_whose_lease_ran_out() -> None:
     order = reserved()
-    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() - timedelta(seconds=1), drives=2)
+    Order.objects.filter(pk=order.pk).update(due_at=timezone.now() - timedelta(seconds=1), attempts=2)
     waiting, sentence = asked(order)
     assert waiting is Waiting.RELAY
     assert "drive 2 of 3" in sentence
@@ -100,7 +101,7 @@ def test_one_that_failed_and_is_tried_again() -> None:
     order = reserved()
     for number in range(3):
         deadletters.note_attempts(Step.CHARGE, {order.pk: Transient(f"the provider answered 50{number}")})
-    driving.look_at({order.pk: timezone.now() + timedelta(minutes=5)})
+    scheduling.look_at({order.pk: timezone.now() + timedelta(minutes=5)})
     waiting, sentence = asked(order)
     assert waiting is Waiting.RETRY
     assert "its next try of charging it" in sentence
@@ -114,7 +115,7 @@ def test_failures_before_it_was_given_up_are_past() -> None:
     deadletters.bury(Step.CHARGE, {order.pk: Transient("for the last time")})
     assert "after 2 tries" in asked(order)[1]
     replay(DeadLetter.objects.all(), by="ada")
-    driving.look_at({order.pk: timezone.now() + timedelta(minutes=5)})
+    scheduling.look_at({order.pk: timezone.now() + timedelta(minutes=5)})
     assert asked(order)[0] is Waiting.TIME
 
 
@@ -129,7 +130,7 @@ def test_one_that_is_parked_until_its_provider_is_back() -> None:
         next_trial_at=timezone.now() + timedelta(seconds=8),
         parked_until=until,
     )
-    driving.look_at({order.pk: until})
+    scheduling.look_at({order.pk: until})
     waiting, sentence = asked(order)
     assert waiting is Waiting.PROVIDER
     assert "until the payment provider is back" in sentence
@@ -141,7 +142,7 @@ def test_one_whose_buyer_is_asked_by_the_bank() -> None:
     order.payment.hold_until = timezone.now() + timedelta(minutes=20)
     order.payment.save(update_fields=["hold_until"])
     soon = timezone.now() + timedelta(seconds=60)
-    driving.advance(
+    scheduling.advance(
         [order.pk], [OrderStatus.RESERVED], OrderStatus.AWAITING_PAYMENT, then="later", later=soon
     )
     assert asked(order)[0] is Waiting.BUYER
@@ -159,16 +160,16 @@ def test_one_that_a_person_must_look_at() -> None:
 
 def test_one_that_has_ended() -> None:
     order = reserved()
-    driving.close([order.pk])
+    scheduling.close([order.pk])
     assert asked(order)[0] is Waiting.NOTHING
 
 
-@pytest.mark.parametrize("drives", [0, 1])
+@pytest.mark.parametrize("attempts", [0, 1])
 @pytest.mark.parametrize("away", ["stopped", "hangs"])
-def test_the_broker_may_be_away(house: Servers, drives: int, away: str) -> None:
+def test_the_broker_may_be_away(house: Servers, attempts: int, away: str) -> None:
     order = reserved()
-    past = timezone.now() + timedelta(seconds=-1 if not drives else 10)
-    Order.objects.filter(pk=order.pk).update(due_at=past, drives=drives)
+    past = timezone.now() + timedelta(seconds=-1 if not attempts else 10)
+    Order.objects.filter(pk=order.pk).update(due_at=past, attempts=attempts)
     queued._client().close()
     if away == "hangs":
         with frozen(house["valkey"].pid):

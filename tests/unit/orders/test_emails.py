@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from django.template import engines
 
-from orders.notifications.telling import Kind, Message
+from orders.notifications.messages import Kind, Message
 
 LINES = [(2, "Round mug <speckled>", 2_500), (1, "Tea towel & birds", 999)]
 

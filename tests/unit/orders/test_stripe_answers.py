@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import stripe
 
-from orders.outside.failures import Transient
 from orders.payments.stripe import _declined, _intent
+from orders.providers.failures import Transient
 
 
 def answer(status: str, **changes: Any) -> stripe.PaymentIntent:

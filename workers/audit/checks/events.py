@@ -61,7 +61,7 @@ CHECK = Check(
     noun="events",
     counts="SELECT count(*) FROM orders_orderevent",
     rules=(Rule(_ILLEGAL), Rule(_ELSEWHERE), Rule(_SHIPPED)),
-    remedy="Something has changed these orders behind the back of orders.driving.advance. Find out what it was.",
+    remedy="Something has changed these orders behind the back of orders.scheduling.advance. Find out what it was.",
     params={
         "known": [kind.value for kind in EventKind],
         "event_kinds": [kind.value for kind in STATE_AFTER],

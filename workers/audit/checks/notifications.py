@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-from orders.notifications.telling import KIND_OF
+from orders.notifications.messages import KIND_OF
 from orders.states import END_STATES
 from workers.audit.ledgers import MAILBOX, SMS
 from workers.audit.rules import SETTLED, Check, Rule

@@ -8,7 +8,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
-from workers.breakers import Standing, standing
+from workers.breakers import BreakerStatus, statuses
 from workers.breakers.rules import State
 
 _STATES = {State.CLOSED: "closed", State.OPEN: "open", State.HALF_OPEN: "half open"}
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = standing()
+            found = statuses()
         except (OperationalError, InterfaceError) as error:
             raise CommandError(
                 f"The database could not be read: {str(error).strip()}\n"
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{'provider':<18}{'breaker':<11}{'parked':>8}  {'opened':>6}  ")
             self.stdout.write("\n".join(map(self._line, found)))
 
-    def _line(self, one: Standing) -> str:
+    def _line(self, one: BreakerStatus) -> str:
         line = f"{one.name:<18}{_STATES[one.state]:<11}{one.parked:>8,}  {one.times_opened:>6,}× "
         if one.state == State.CLOSED:
             return line + (f"{one.failures} failures in a row" if one.failures else "")

@@ -1,4 +1,4 @@
-"""`manage.py deadletters`: look at what was given up, and take it up again, rehearse it or throw it away."""
+"""`manage.py deadletters`: look at what was given up, and take it up again, dry_run it or throw it away."""
 
 import getpass
 import json
@@ -19,10 +19,10 @@ from rich.console import RenderableType
 
 from orders.models import Order
 from orders.models.order import id_of
-from workers.deadletters import note, replay, rolling, wording
+from workers.deadletters import canary, console, note, replay
 from workers.deadletters.choosing import RUNNING, Choice, groups, open_letters
 from workers.deadletters.discarding import discard
-from workers.deadletters.rehearsing import NotNow, rehearse
+from workers.deadletters.dry_run import NotNow, dry_run
 from workers.models import DeadLetter, Replay
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         _filters(one)
         _person(one)
         one.add_argument(
-            "--rate", type=float, default=rolling.DEFAULT_RATE, help="letters a second after the canary (10)"
+            "--rate", type=float, default=canary.DEFAULT_RATE, help="letters a second after the canary (10)"
         )
         one.add_argument("--wait", action="store_true", help="until it has ended; exit 1 if it halted")
         command("replays", self._replays, "The canary replays, newest first.").add_argument(
@@ -89,28 +89,28 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         letters = DeadLetter.objects.all() if options["resolved"] else open_letters()
         found = list(_choice(options).among(letters).select_related("order")[: options["limit"]])
-        self._say(options, [wording.as_dict(letter) for letter in found], wording.letters_table(found))
+        self._say(options, [console.as_dict(letter) for letter in found], console.letters_table(found))
 
     def _groups(self, options: dict[str, Any]) -> None:
         found = groups(_choice(options).among(open_letters()))
-        self._say(options, [asdict(group) for group in found], wording.groups_table(found))
+        self._say(options, [asdict(group) for group in found], console.groups_table(found))
 
     def _show(self, options: dict[str, Any]) -> None:
         letter = _one(options["letter"])
-        self._say(options, wording.whole(letter), wording.letter_page(letter))
+        self._say(options, console.whole(letter), console.letter_page(letter))
 
     def _dry_run(self, options: dict[str, Any]) -> None:
         try:
-            rehearsal = rehearse(_one(options["letter"]))
+            result = dry_run(_one(options["letter"]))
         except NotNow as reason:
             raise CommandError(str(reason)) from reason
         told = {
-            **asdict(rehearsal),
-            "verdict": rehearsal.verdict,
-            "changes": list(map(str, rehearsal.changes)),
+            **asdict(result),
+            "verdict": result.verdict,
+            "changes": list(map(str, result.changes)),
         }
-        self._say(options, told, wording.rehearsal_page(rehearsal))
-        if rehearsal.failed:
+        self._say(options, told, console.dry_run_page(result))
+        if result.failed:
             sys.exit(1)
 
     def _replay(self, options: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ class Command(BaseCommand):
     def _canary(self, options: dict[str, Any]) -> None:
         choice = _choice(options)
         try:
-            begun = rolling.begin(
+            begun = canary.begin(
                 _chosen(options),
                 chosen=f"{choice}: {options['why']}" if options["why"] else str(choice),
                 by=options["by"],
@@ -136,19 +136,19 @@ class Command(BaseCommand):
         while options["wait"] and begun.state in RUNNING:
             time.sleep(_POLL)
             begun.refresh_from_db()
-        self._say(options, wording.replay_dict(begun), wording.replays_table([begun]))
+        self._say(options, console.replay_dict(begun), console.replays_table([begun]))
         if begun.state == Replay.State.HALTED:
             sys.exit(1)
         return None
 
     def _replays(self, options: dict[str, Any]) -> None:
         found = list(Replay.objects.all()[: options["limit"]])
-        self._say(options, [wording.replay_dict(one) for one in found], wording.replays_table(found))
+        self._say(options, [console.replay_dict(one) for one in found], console.replays_table(found))
 
     def _stop(self, options: dict[str, Any]) -> None:
         if not Replay.objects.filter(pk=options["replay"]).exists():
             raise CommandError(f"There is no replay {options['replay']}. `deadletters replays` shows them.")
-        stopped = rolling.stop(options["replay"], options["by"])
+        stopped = canary.stop(options["replay"], options["by"])
         said = "Stopped; what it has not come to stays open." if stopped else "It had ended already."
         self._say(options, {"stopped": stopped}, said)
 
@@ -177,7 +177,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder, indent=2))
         elif shown:
-            wording.console(self.stdout).print(shown)
+            console.console(self.stdout).print(shown)
 
 
 _NOTHING = "There is nothing to replay: no open letter of an order fits."

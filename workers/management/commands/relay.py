@@ -12,11 +12,11 @@ from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from orders.database.planner_settings import plan_by_key
 from shop import collector
 from workers.metrics.serving import serve
-from workers.planning import plan_by_key
-from workers.relay.feed import BATCH, Feed
-from workers.relay.ringing import POLL, Relay
+from workers.relay.dispatcher import POLL, Relay
+from workers.relay.outbox import BATCH, Feed
 
 log = logging.getLogger("workers.relay")
 

@@ -1,0 +1,28 @@
+"""How PostgreSQL plans for workers and the relay: by key, whatever it believes about the size of a table.
+
+They reach every row by a key, a batch at a time, and keep their statements prepared. A plan made while a shop is new
+and its tables are small reads them whole; when the crowd comes a moment later, that plan makes a batch a hundred times
+slower until the statistics catch up. So these connections are told not to consider such plans.
+"""
+
+from typing import Any
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+_BY_KEY = """
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off;
+SET plan_cache_mode = force_generic_plan
+"""
+
+
+def plan_by_key() -> None:
+    """From now on every connection of this process plans by key."""
+    connection_created.connect(_tell, dispatch_uid="orders.database.planner_settings")
+    connection.close()
+
+
+def _tell(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_KEY)

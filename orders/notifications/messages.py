@@ -1,0 +1,120 @@
+"""What each channel shares: which message an order's state calls for, its row, and the writing down of how it went.
+
+The row is committed before anything is sent and its key goes with the message, so that a repeated step finds the row
+and the provider finds the key.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from django.db import transaction
+
+from orders import sql
+from orders.links import invoice_url, order_url
+from orders.models import Notification
+from orders.models.order import number_of
+from orders.providers.failures import Failure, ProviderError
+from orders.states import OrderStatus
+
+Kind = Notification.Kind
+KIND_OF: dict[OrderStatus, Kind] = {
+    OrderStatus.RESERVED: Kind.CONFIRMATION,  # cash on delivery
+    OrderStatus.PAID: Kind.CONFIRMATION,
+    OrderStatus.COMPLETED: Kind.CONFIRMATION,
+    OrderStatus.OUT_OF_STOCK: Kind.OUT_OF_STOCK,
+    OrderStatus.PAYMENT_DECLINED: Kind.PAYMENT_DECLINED,
+    OrderStatus.CANCELLED: Kind.CANCELLED,
+    OrderStatus.REFUNDED: Kind.REFUNDED,
+}
+
+_BEGIN: LiteralString = """
+WITH wanted AS (
+    SELECT o.id, call.kind FROM orders_order o
+    JOIN unnest(%(statuses)s::text[], %(kinds)s::text[]) AS call (status, kind) ON call.status = o.status
+    WHERE o.id = ANY(%(ids)s) AND (o.status <> 'reserved' OR o.payment_method = 'cod')
+)
+INSERT INTO orders_notification (order_id, channel, kind) SELECT id, %(channel)s, kind FROM wanted ORDER BY id
+ON CONFLICT (order_id, channel, kind) DO NOTHING
+"""
+_OPEN: LiteralString = """
+SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.name, o.currency, o.total_minor
+FROM orders_notification n JOIN orders_order o ON o.id = n.order_id
+WHERE n.order_id = ANY(%(ids)s) AND n.channel = %(channel)s AND n.status = 'requested' ORDER BY n.id
+"""
+_SENT: LiteralString = """
+UPDATE orders_notification n SET status = 'sent', sent_at = clock_timestamp(), reference = step.reference, reason = ''
+FROM unnest(%(ids)s::bigint[], %(references)s::text[]) AS step (id, reference)
+WHERE n.id = step.id AND n.status = 'requested'
+"""
+_FAILED: LiteralString = """
+UPDATE orders_notification n SET failures = failures + 1, reason = step.reason
+FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (id, reason)
+WHERE n.id = step.id AND n.status = 'requested' RETURNING n.id, n.failures
+"""
+_GIVE_UP: LiteralString = """
+UPDATE orders_notification SET status = 'failed'
+WHERE order_id = %(order_id)s AND channel = %(channel)s AND status = 'requested'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to send, with what its text needs of the order. Amounts in minor units."""
+
+    id: int
+    order_id: int
+    kind: Kind
+    key: UUID
+    token: str
+    email: str
+    phone: str
+    name: str
+    currency: str
+    total_minor: int
+
+    @property
+    def order_number(self) -> str:
+        return number_of(self.order_id)
+
+    @property
+    def order_url(self) -> str:
+        return order_url(self.token)
+
+    @property
+    def invoice_url(self) -> str:
+        return invoice_url(self.token)
+
+
+def begin(ids: Collection[int], channel: Notification.Channel) -> list[Message]:
+    """Write the rows of the messages that the orders' states call for; returns all that are still to be sent."""
+    with transaction.atomic():
+        sql.count(
+            _BEGIN,
+            {
+                "ids": list(ids),
+                "channel": channel.value,
+                "statuses": [status.value for status in KIND_OF],
+                "kinds": [kind.value for kind in KIND_OF.values()],
+            },
+        )
+        found = sql.rows(_OPEN, {"ids": list(ids), "channel": channel.value})
+    return [Message(row[0], row[1], Kind(row[2]), *row[3:]) for row in found]
+
+
+def finish(sent: dict[int, str], errors: dict[int, ProviderError], order_of: dict[int, int]) -> list[Failure]:
+    """Write what became of the messages, by their ids: the provider's reference, or the error."""
+    with transaction.atomic():
+        if sent:
+            sql.count(_SENT, {"ids": list(sent), "references": list(sent.values())})
+        if not errors:
+            return []
+        reasons = [str(error)[:300] for error in errors.values()]
+        counted = sql.rows(_FAILED, {"ids": list(errors), "reasons": reasons})
+    return [Failure(order_of[message], errors[message], failures) for message, failures in counted]
+
+
+def give_up(order_id: int, channel: Notification.Channel) -> int:
+    """A message that cannot be sent must not hold up its order: mark it failed. Returns how many were open."""
+    return sql.count(_GIVE_UP, {"order_id": order_id, "channel": channel.value})

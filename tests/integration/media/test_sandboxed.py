@@ -1,0 +1,153 @@
+"""What reads files from outside is locked up, and never outlives whoever began it."""
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pytest_django import Settings
+
+from tests.waiting import wait_for, wait_until
+from workers.media import ffmpeg, sandboxed
+from workers.media.leases import Lost
+from workers.media.sandboxed import Limits
+
+LIMITS = Limits(cpu=30, clock=60, file=1 << 20)
+
+
+class Lead:
+    """A row that is held until `lost`."""
+
+    def __init__(self, valid: float = 60) -> None:
+        self.valid_until = time.monotonic() + valid
+        self.lost = False
+        self.beats = 0
+
+    def beat(self) -> bool:
+        self.beats += 1
+        if self.lost:
+            raise Lost("cancelled")
+        return False
+
+
+def running() -> list[psutil.Process]:
+    """The programs of this test that live."""
+    return [one for one in psutil.Process().children() if _lives(one)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "-I" in process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie by now, or reaped
+        return False
+
+
+def python(script: str, limits: Limits = LIMITS, lead: Lead | None = None) -> tuple[sandboxed.Ended, str]:
+    heard = bytearray()
+    ended = sandboxed.run([sys.executable, "-I", "-c", script], limits, lead or Lead(), heard.extend)
+    return ended, heard.decode()
+
+
+def test_it_stands_back_and_knows_nothing() -> None:
+    _, said = python(
+        "import os, resource; print(os.sched_getscheduler(0), os.nice(0), sorted(os.environ),"
+        " os.getpgid(0) == os.getpid(), *(resource.getrlimit(one)[0] for one in"
+        " (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)))"
+    )
+    assert said.strip() == f"{os.SCHED_IDLE} 19 ['LANG', 'PATH'] True 30 {1 << 20}"
+
+
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"])
+def test_it_has_no_network(family: str) -> None:
+    ended, _ = python(f"import socket; socket.socket(socket.{family})")
+    assert "PermissionError" in ended.said[-1]
+
+
+def test_it_may_not_use_more_than_it_is_given(tmp_path: Path) -> None:
+    assert (
+        python("bytearray(5 << 30)", Limits(cpu=9, clock=9, file=9, memory=1 << 30))[0].said[-1]
+        == "MemoryError"
+    )
+    assert python("while True: pass", Limits(cpu=1, clock=30, file=9))[0].status in (-24, -9)
+    ended, _ = python(f"open({str(tmp_path / 'a')!r}, 'wb').write(bytes(3 << 20))")
+    assert ended.status != 0
+    assert (tmp_path / "a").stat().st_size <= 1 << 20
+    with pytest.raises(sandboxed.TooLong):
+        python("import time; time.sleep(60)", Limits(cpu=9, clock=0.5, file=9))
+    assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY  # of this process
+
+
+def test_what_is_lost_is_killed() -> None:
+    lead = Lead()
+    lead.lost = True
+    with pytest.raises(Lost):
+        python("import time; time.sleep(60)", lead=lead)
+    assert lead.beats == 1
+    assert not running()
+
+
+def test_what_nobody_can_ask_about_is_killed() -> None:
+    """The database hangs: no beat comes back, and the lease runs out."""
+
+    class Hanging(Lead):
+        def beat(self) -> bool:
+            return wait_for(lambda: None if running() else True, "the program to be killed meanwhile", 10)
+
+    ended, _ = python("import time; time.sleep(60)", lead=Hanging(valid=1.5))
+    assert ended.status == -9
+
+
+def test_it_stands_still_while_it_is_told_to(tmp_path: Path) -> None:
+    may_end = tmp_path / "may end"
+
+    class Busy(Lead):
+        def beat(self) -> bool:
+            super().beat()
+            if 1 < self.beats <= 3:
+                stopped = [psutil.STATUS_STOPPED]
+                wait_until(
+                    lambda: [one.status() for one in running()] == stopped, "the program to stand still"
+                )
+            if self.beats == 3:
+                may_end.touch()
+            return self.beats < 3
+
+    wait = f"import os, time\nwhile not os.path.exists({str(may_end)!r}): time.sleep(0.01)\nprint('done')"
+    lead = Busy()
+    ended, said = python(wait, lead=lead)
+    assert (ended.status, said) == (0, "done\n")
+    assert lead.beats >= 3
+
+
+def test_to_stand_still_takes_no_time_of_its_own() -> None:
+    class Busy(Lead):
+        def beat(self) -> bool:
+            super().beat()
+            return self.beats < 4
+
+    lead = Busy()
+    with pytest.raises(sandboxed.TooLong):
+        python("import time; time.sleep(60)", Limits(cpu=9, clock=1, file=9), lead)
+    assert lead.beats >= 4
+
+
+def test_it_talks_as_much_as_it_likes() -> None:
+    ended, said = python("import sys; print('a' * 3_000_000); print('b\\n' * 100_000, file=sys.stderr)")
+    assert (ended.status, len(said)) == (0, 3_000_001)
+    assert len(ended.said) <= 60
+
+
+@pytest.mark.parametrize(
+    "options", [{"concurrency": 2}, {"autoscale": "2,1"}, {"autoscale": (2, 1), "concurrency": 1}]
+)
+def test_the_processors_are_shared(
+    options: dict[str, object], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "_processes", 1)
+    ffmpeg.share_processors(options=options)
+    assert ffmpeg.threads() == max(1, len(os.sched_getaffinity(0)) // 2)
+    settings.MEDIA_THREADS = 3
+    assert ffmpeg.threads() == 3

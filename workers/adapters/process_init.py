@@ -1,0 +1,26 @@
+"""What every process of a node does when it begins, and before each task, whatever tasks it serves."""
+
+from typing import Any
+
+from celery.signals import task_prerun, worker_process_init, worker_ready
+from django.db import close_old_connections
+
+from orders.database.planner_settings import plan_by_key
+from shop import collector
+
+
+@worker_process_init.connect
+def begin_process(**_: Any) -> None:
+    plan_by_key()
+    collector.relieve()
+
+
+@worker_ready.connect
+def begin_node(**_: Any) -> None:
+    collector.relieve()
+
+
+@task_prerun.connect
+def drop_dead_connection(**_: Any) -> None:
+    """A kept connection may have died with its server since the last task: look, which asks nobody."""
+    close_old_connections()

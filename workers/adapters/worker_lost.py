@@ -1,0 +1,71 @@
+"""A worker process that dies is missed at once, by its own main process: its orders are driven again in milliseconds.
+
+Without this they would wait for their lease to run out (orders.scheduling.LEASE), and so would all others of a batch
+with an order that kills its worker. The drive counts, so the guilty one is found and set apart (workers.relay). When
+the main process dies too, or the database is away at this moment, the lease is what is left.
+"""
+
+import logging
+from typing import Any
+
+from celery import bootsteps
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import task_failure
+from celery.worker.components import Pool
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from orders import scheduling
+from workers import breakers, deadletters
+from workers.celery import app
+from workers.steps import StepTask, describe
+from workers.workflow import Step
+
+log = logging.getLogger(__name__)
+
+# Seconds between looks at the children.
+_LOOK = 0.1
+# The dead process's transaction may hold the rows for a moment more; the main process must not stand still for long.
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '3s'"
+
+
+class LookAfterChildren(bootsteps.StartStopStep):
+    """Have a main process look after its children all the time.
+
+    Celery is woken when a child's pipe closes, which is a moment before the child can be buried. Who looks in that
+    moment finds it alive, and Celery looks again only five seconds later.
+    """
+
+    requires = (Pool,)
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+        hub.call_repeatedly(_LOOK, worker.pool.maintain_pool)
+
+
+app.steps["worker"].add(LookAfterChildren)
+
+
+@task_failure.connect
+def miss(sender: Any = None, exception: BaseException | None = None, args: Any = (), **_: Any) -> None:
+    """Celery says, in the main process, that a child was killed: by the system, a crash, or for taking too long."""
+    if not isinstance(sender, StepTask) or not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    ids: list[int] = args[0]
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(_LOCK_TIMEOUT)
+            deadletters.note_attempts(Step(sender.name), dict.fromkeys(ids, exception))
+            # Who hung until its time was up has been driven again already: its lease is shorter.
+            again = 0 if isinstance(exception, TimeLimitExceeded) else scheduling.drive_again(ids)
+            breakers.lose([Step(sender.name)])
+    except (DatabaseError, InterfaceError) as error:
+        log.warning(
+            "%s lost its process with %s; they wait for their leases: %s", sender.name, describe(ids), error
+        )
+    else:
+        log.warning(
+            "%s lost its process with %s; %d of them are due at once.", sender.name, describe(ids), again
+        )
+    finally:
+        # Children are forked from this process, and must not inherit a connection.
+        connection.close()

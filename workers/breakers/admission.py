@@ -1,0 +1,140 @@
+"""The door of a provider as a worker meets it: who may pass, what came of it, and parking those who may not.
+
+A step asks `admit` before its work and tells `report` after it. While the door is open for all, that is one row read
+a batch and nothing written.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+
+from django.db import transaction
+from django.utils import timezone
+
+from orders import sql
+from orders.providers.failures import Failure, NotNow, Outcome, Transient
+from workers.breakers.rules import COUNTED_ATTEMPTS, State, Verdict, judge
+from workers.models import Breaker, Provider
+from workers.workflow import Step
+
+PROVIDER_OF = {
+    Step.CHARGE: Provider.PAYMENTS,
+    Step.GIVE_BACK: Provider.PAYMENTS,
+    Step.SHIP: Provider.CARRIER,
+    Step.EMAIL: Provider.MAIL,
+    Step.SMS: Provider.SMS,
+}
+
+_LOOK: LiteralString = "SELECT state, generation, failures FROM workers_breaker WHERE provider = %(provider)s"
+_TAKE_PERMITS: LiteralString = """
+WITH held AS (
+    SELECT provider, least(permits, %(wanted)s) AS taken FROM workers_breaker
+    WHERE provider = %(provider)s AND state = 'half_open' AND permits > 0 FOR NO KEY UPDATE
+)
+UPDATE workers_breaker b SET permits = b.permits - held.taken FROM held WHERE b.provider = held.provider
+RETURNING held.taken, b.generation
+"""
+# The share lock keeps the door as it is until the orders are parked: whoever opens it wakes them all (trickle.wake).
+# Somebody else may have set an earlier time for the order (a step at its side, a cancellation): that stays.
+# They come back in company, and are many: that some failed by themselves while the provider was going is no reason.
+_PARK: LiteralString = """
+WITH breaker AS MATERIALIZED (
+    SELECT state, parked_until FROM workers_breaker WHERE provider = %(provider)s FOR SHARE
+), held AS MATERIALIZED (
+    SELECT id, due_at, attempts FROM orders_order
+    WHERE id = ANY(%(ids)s) AND due_at IS NOT NULL AND EXISTS (SELECT FROM breaker) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE orders_order o
+SET attempts = 0, alone = false,
+    due_at = CASE WHEN breaker.state = 'closed' THEN now()
+                  WHEN held.attempts = 0 THEN least(held.due_at, breaker.parked_until)
+                  ELSE breaker.parked_until END
+FROM held, breaker WHERE o.id = held.id
+"""
+_SHUT: LiteralString = "SELECT provider FROM workers_breaker WHERE state = 'open'"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may pass, who may not, and in which turn of the breaker that was said."""
+
+    passing: list[int]
+    barred: list[int]
+    provider: Provider | None = None
+    state: State = State.CLOSED
+    generation: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """After the work: whether the provider's door is shut now, and whether it was before our calls failed, so that
+    they must not count."""
+
+    shut: bool = False
+    forgiven: bool = False
+
+
+def admit(step: Step, ids: Sequence[int]) -> Admission:
+    """Who of the batch may pass; a step that needs nobody outside lets all pass."""
+    provider = PROVIDER_OF.get(step)
+    if provider is None:
+        return Admission(list(ids), [])
+    found = sql.rows(_LOOK, {"provider": provider.value})
+    if not found:
+        return Admission(list(ids), [], provider)
+    [(state, generation, failures)] = found
+    if state == State.CLOSED:
+        return Admission(list(ids), [], provider, State.CLOSED, generation, failures)
+    taken = 0
+    if state == State.HALF_OPEN:
+        permits = sql.rows(_TAKE_PERMITS, {"provider": provider.value, "wanted": len(ids)})
+        taken, generation = permits[0] if permits else (0, generation)
+    return Admission(list(ids[:taken]), list(ids[taken:]), provider, State(state), generation, failures)
+
+
+def is_away(failure: Failure) -> bool:
+    """Whether the failure speaks of the provider, and not of the order."""
+    return isinstance(failure.error, Transient) and not isinstance(failure.error, NotNow)
+
+
+def report(admission: Admission, outcome: Outcome) -> Report:
+    """Tell the breaker what came of the calls of those who passed."""
+    away = [failure for failure in outcome.failed if is_away(failure)]
+    answered = len(admission.passing) - len(away) - len(outcome.untried)
+    calm = admission.state == State.CLOSED and not admission.failures
+    if admission.provider is None or not admission.passing or (calm and not away):
+        return Report()
+    verdict = Verdict(
+        answered=answered,
+        away=len(away),
+        counted=sum(failure.attempt <= COUNTED_ATTEMPTS for failure in away),
+        error=str(away[-1].error) if away else "",
+        named=max((_named(failure) for failure in away), default=0.0),
+    )
+    now = timezone.now()
+    with transaction.atomic():
+        breaker = _locked(admission.provider)
+        was_open = breaker.state != State.CLOSED
+        if breaker.generation == admission.generation and judge(breaker, verdict, now):
+            breaker.save()
+        return Report(shut=breaker.state != State.CLOSED, forgiven=was_open)
+
+
+def park(provider: Provider, ids: Collection[int]) -> None:
+    """Have the orders wait until the provider is back; they are due at once if it is by now."""
+    sql.count(_PARK, {"provider": provider.value, "ids": list(ids)})
+
+
+def shut() -> set[Provider]:
+    """The providers whose doors are shut for everybody at this moment."""
+    return {Provider(provider) for (provider,) in sql.rows(_SHUT, {})}
+
+
+def _locked(provider: Provider) -> Breaker:
+    Breaker.objects.bulk_create([Breaker(provider=provider)], ignore_conflicts=True)
+    return Breaker.objects.select_for_update(no_key=True).get(pk=provider)
+
+
+def _named(failure: Failure) -> float:
+    return failure.error.retry_after or 0.0 if isinstance(failure.error, Transient) else 0.0

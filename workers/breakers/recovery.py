@@ -1,0 +1,88 @@
+"""Opening the doors again, which the relay does: a trial, a few, and then everybody who is parked.
+
+A parked order has its breaker's `parked_until` as its `due_at`: no table of who is parked, no order that is touched
+while it waits, and those who are to be woken are found by the index that finds all work.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import LiteralString
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from orders import sql
+from workers.breakers.admission import PROVIDER_OF
+from workers.breakers.rules import State, renew_parking, try_again
+from workers.models import Breaker
+from workers.workflow import Step
+
+log = logging.getLogger(__name__)
+
+# Woken in one statement; more follow at the next look.
+_AT_ONCE = 5_000
+
+# Any of them, not the eldest: an order with a trouble of its own must not be the trial every time. MATERIALIZED, for no
+# plan may draw twice (workers.relay.claiming).
+_WAKE: LiteralString = """
+WITH drawn AS MATERIALIZED (
+    SELECT id FROM orders_order WHERE due_at = %(parked_until)s ORDER BY random() LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE orders_order o SET due_at = now(), attempts = 0 FROM drawn WHERE o.id = drawn.id
+"""
+_CLEARED: LiteralString = """
+UPDATE workers_breaker b SET parked_until = NULL
+WHERE b.provider = %(provider)s AND b.state = 'closed'
+  AND NOT EXISTS (SELECT FROM orders_order o WHERE o.due_at = b.parked_until)
+"""
+_BEGIN_AGAIN: LiteralString = """
+UPDATE workers_breaker SET next_trial_at = now() WHERE provider = ANY(%(providers)s) AND state = 'half_open'
+"""
+_ANY: LiteralString = (
+    "SELECT EXISTS (SELECT FROM workers_breaker WHERE state <> 'closed' OR parked_until IS NOT NULL)"
+)
+
+
+def turn() -> None:
+    """One look: begin the trials whose time has come, and wake whom the open doors let through."""
+    if not sql.rows(_ANY, {})[0][0]:
+        return
+    for breaker in Breaker.objects.filter(~Q(state=State.CLOSED) | Q(parked_until__isnull=False)):
+        if breaker.state == State.CLOSED:
+            _wake_all(breaker)
+        else:
+            _try(breaker)
+
+
+def lose(steps: Iterable[Step]) -> None:
+    """A process died over these steps, and a trial may have died with it: whoever is being tried is tried again now.
+
+    Otherwise the orders behind that door would stand still for as long as a trial may take (rules.PATIENCE).
+    """
+    providers = {PROVIDER_OF[step].value for step in steps if step in PROVIDER_OF}
+    if providers:
+        sql.count(_BEGIN_AGAIN, {"providers": sorted(providers)})
+
+
+def _try(seen: Breaker) -> None:
+    with transaction.atomic():
+        breaker = Breaker.objects.select_for_update(no_key=True).get(pk=seen.pk)
+        if breaker.state == State.CLOSED:
+            return
+        now = timezone.now()
+        changed = [try_again(breaker, now), renew_parking(breaker, now), breaker.to_wake > 0]
+        wake, breaker.to_wake = breaker.to_wake, 0
+        if any(changed):
+            breaker.save()
+    if wake and breaker.parked_until:
+        sql.count(_WAKE, {"parked_until": breaker.parked_until, "limit": wake})
+
+
+def _wake_all(breaker: Breaker) -> None:
+    woken = sql.count(_WAKE, {"parked_until": breaker.parked_until, "limit": _AT_ONCE})
+    if woken:
+        log.warning("%s is back: %d parked orders go on.", breaker.get_provider_display(), woken)
+    if woken < _AT_ONCE:
+        sql.count(_CLEARED, {"provider": breaker.provider})

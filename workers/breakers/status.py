@@ -1,0 +1,68 @@
+"""How the breakers stand, for people and figures."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from orders.models import Order
+from workers.breakers.rules import State
+from workers.models import Breaker, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerStatus:
+    """One provider's. `parked` counts the orders that wait for it alone; `parked_until` is their `due_at`, and only
+    when they look for themselves: they are woken when the provider is back."""
+
+    provider: Provider
+    state: State
+    since: datetime | None = None
+    failures: int = 0
+    failed_trials: int = 0
+    next_trial_at: datetime | None = None
+    parked: int = 0
+    parked_until: datetime | None = None
+    times_opened: int = 0
+    last_error: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.provider.label)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: plain values, times in ISO 8601."""
+        plain = {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in asdict(self).items()
+        }
+        return {**plain, "provider": self.provider.value, "state": self.state.value}
+
+
+def statuses() -> list[BreakerStatus]:
+    """All providers, those that never failed included."""
+    known = {breaker.provider: breaker for breaker in Breaker.objects.all()}
+    return [_of(provider, known.get(provider)) for provider in Provider]
+
+
+def parked_for(due_at: datetime | None) -> BreakerStatus | None:
+    """The breaker that an order with this `due_at` is parked at, if any."""
+    breaker = Breaker.objects.filter(parked_until=due_at).first() if due_at else None
+    return _of(Provider(breaker.provider), breaker) if breaker else None
+
+
+def _of(provider: Provider, breaker: Breaker | None) -> BreakerStatus:
+    if breaker is None:
+        return BreakerStatus(provider, State.CLOSED)
+    until = breaker.parked_until
+    return BreakerStatus(
+        provider,
+        State(breaker.state),
+        breaker.since,
+        breaker.failures,
+        breaker.failed_trials,
+        breaker.next_trial_at,
+        Order.objects.filter(due_at=until).count() if until else 0,
+        until,
+        breaker.times_opened,
+        breaker.last_error,
+    )

@@ -1,0 +1,179 @@
+"""A dry run of a dead letter against the present code: what would a replay do, or how would it fail again?
+
+The failed step runs for its order as a worker would run it, within one transaction that is rolled back, with recorders
+in the place of the providers (recorders.py). Nothing leaves the house and nothing stays in it: no row, no event, no
+lock. Only numbers that PostgreSQL deals out by itself have a gap afterwards, as after any rollback.
+
+The providers are replaced in the whole process, so this is for a command line and not for a server's threads.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model, QuerySet
+
+from orders import closing, inventory, scheduling
+from orders.facts import facts_of
+from orders.invoices import issuing
+from orders.models import Order, Payment, StockItem
+from orders.notifications import email, sms
+from orders.payments import charging, refunding
+from orders.providers.failures import Outcome
+from orders.shipping import booking
+from workers.deadletters.fake_providers import recording
+from workers.deadletters.fingerprints import fingerprint, name_of
+from workers.deadletters.replaying import reopen
+from workers.models import DeadLetter
+from workers.workflow import Step, remaining, steps
+
+WORK: dict[Step, Callable[[Collection[int]], Outcome | list[int]]] = {
+    Step.RESERVE: lambda ids: inventory.reserve(ids).reserved,
+    Step.CHARGE: charging.charge,
+    Step.EMAIL: email.mail,
+    Step.SMS: sms.text,
+    Step.INVOICE: issuing.issue,
+    Step.SHIP: booking.book,
+    Step.COMPLETE: closing.complete,
+    Step.RELEASE: inventory.release,
+    Step.GIVE_BACK: refunding.give_back,
+    Step.CLOSE: closing.close,
+}
+
+# A result must not stand in the way of the work: it waits for nobody's lock for long, and holds its own briefly.
+_BRIEFLY = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'"
+_CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
+
+
+class NotNow(Exception):
+    """It cannot be rehearsed; the message says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that would be added, or changed from each first value to the second."""
+
+    row: str
+    added: bool
+    columns: dict[str, tuple[str, str]]
+
+    def __str__(self) -> str:
+        if self.added:
+            return f"{self.row} added: " + ", ".join(
+                f"{name} {new}" for name, (_, new) in self.columns.items()
+            )
+        told = (
+            f"{name} from {old or 'nothing'} to {new or 'nothing'}"
+            for name, (old, new) in self.columns.items()
+        )
+        return f"{self.row} changed: {', '.join(told)}"
+
+
+@dataclass(slots=True)
+class DryRun:
+    """What came of it. `failed` is the error, "" if there was none; `same` says that it is the letter's own."""
+
+    letter: int
+    about: str
+    task: str
+    done_already: bool = False
+    calls: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    failed: str = ""
+    same: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if self.same:
+            return f"It would fail again in the same way: {self.failed}"
+        if self.failed:
+            return f"It would fail, in another way than before: {self.failed}"
+        if self.done_already:
+            return "The step is done by now: a replay would go on behind it."
+        return "It would succeed, if the providers say yes."
+
+
+def dry_run(letter: DeadLetter) -> DryRun:
+    """Run the letter's step for its order and take everything back. Raises NotNow, or Django's OperationalError."""
+    if letter.order is None:
+        raise NotNow(f"Letter {letter.pk} is about no order: there is nothing to run. {letter.subject}.")
+    try:
+        step = Step(letter.task)
+    except ValueError:
+        raise NotNow(
+            f"Letter {letter.pk} is about {letter.task}, which writes files and is not rehearsed."
+        ) from None
+    order_id = letter.order.pk
+    result = DryRun(letter.pk, letter.about, letter.task)
+    with recording(Payment.objects.filter(order=order_id).first()) as record:
+        try:
+            with transaction.atomic(durable=True):
+                _run(step, letter, order_id, result)
+                transaction.set_rollback(True)
+        except OperationalError as error:
+            raise NotNow(
+                f"{letter.about} is being worked on at this moment, or the database is away: {str(error).strip()}. "
+                "Try again in a moment."
+            ) from error
+        except Exception as error:
+            result.failed = f"{name_of(error)}: {error}"
+            result.same = fingerprint(letter.task, error) == letter.fingerprint
+    result.calls = record.calls
+    return result
+
+
+def _run(step: Step, letter: DeadLetter, order_id: int, result: DryRun) -> None:
+    """All that a replay and a worker would do, and what it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BRIEFLY)
+        scheduling.make_due([order_id])
+        reopen([letter])
+        [facts] = facts_of([order_id])
+        result.done_already = step not in steps(remaining(facts))
+        before = _rows(order_id)
+        outcome = WORK[step]([order_id])
+        cursor.execute(_CHECK_NOW)
+        result.changes = _changes(before, _rows(order_id))
+    for failure in () if isinstance(outcome, list) else outcome.failed:
+        raise failure.error
+
+
+_Rows = dict[tuple[str, Any], dict[str, str]]
+
+
+def _rows(order_id: int) -> _Rows:
+    """Every row of the order, and the stock of what it wants, as words."""
+    found: _Rows = {}
+    for rows in _tables(order_id):
+        for row in rows.values():
+            key = (str(rows.model._meta.verbose_name), row.pop("id", None) or row["sku"])
+            found[key] = {name: "" if value is None else str(value) for name, value in row.items()}
+    return found
+
+
+def _tables(order_id: int) -> list[QuerySet[Any]]:
+    order = Order.objects.filter(pk=order_id)
+    with_order = [model for model in apps.get_app_config("orders").get_models() if _is_of_an_order(model)]
+    wanted = StockItem.objects.filter(sku__in=order.values("lines__sku"))
+    return [order, wanted, *(model._default_manager.filter(order=order_id) for model in with_order)]
+
+
+def _is_of_an_order(model: type[Model]) -> bool:
+    return any(one.name == "order" and one.related_model is Order for one in model._meta.get_fields())
+
+
+def _changes(before: _Rows, after: _Rows) -> list[Change]:
+    changes = []
+    for (table, key), row in after.items():
+        was = before.get((table, key))
+        columns = {
+            name: ("" if was is None else was[name], value)
+            for name, value in row.items()
+            if (value and name != "order_id" if was is None else value != was[name])
+        }
+        if columns:
+            changes.append(Change(f"{table} {key}" if was is not None else table, was is None, columns))
+    return changes

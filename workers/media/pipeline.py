@@ -1,0 +1,282 @@
+"""What the tasks of the pool do: probe, encode, join and clear, each for whoever holds the row.
+
+Each may be begun by any worker at any time, and again after any death: what is done already is found, not done twice.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, LiteralString
+
+from django.conf import settings
+from django.db import transaction
+
+from orders import sql
+from orders.providers.failures import Transient
+from shop.videos import verifying
+from shop.videos.models import Segment, Video
+from workers.media import ffmpeg, ladder, probing, publishing, sandboxed, stitching, thumbnails
+from workers.media.ffmpeg import BadVideo
+from workers.media.leases import Lost, SegmentLease, VideoLease, join_if_all_done
+from workers.media.sandboxed import Limits
+from workers.media.stitching import Track
+from workers.media.storing import MASTER, Store, store_of
+
+log = logging.getLogger(__name__)
+
+SOUND = "sound"
+_PROBER = str(Path(probing.__file__))
+_ANSWER = 64 << 20  # bytes; a prober that says more is not ours any more
+# By the clock it may take long: whoever stands back for everybody else may not have the processor for a while.
+_CLOCK = 1_500.0
+_SPARE = 64 << 20
+
+_PROBED: LiteralString = """
+UPDATE videos_video
+SET state = 'encoding', duration_ms = %(duration_ms)s, width = %(width)s, height = %(height)s,
+    frame_rate = %(frame_rate)s, has_audio = %(has_audio)s, holder = NULL, due_at = NULL, attempts = 0
+WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
+"""
+_RESUMED: LiteralString = """
+UPDATE videos_video SET state = 'encoding', started_at = now(), holder = NULL, due_at = NULL, attempts = 0
+WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
+"""
+_DUE_AGAIN: LiteralString = """
+UPDATE videos_segment SET due_at = now(), attempts = 0 WHERE video_id = %(id)s AND done_at IS NULL AND holder IS NULL
+"""
+_CLEARED: LiteralString = """
+UPDATE videos_video SET source = '', holder = NULL, due_at = NULL, attempts = 0
+WHERE id = %(id)s AND holder = %(holder)s
+"""
+_STILL_AT_IT: LiteralString = """
+SELECT EXISTS (SELECT FROM videos_segment WHERE video_id = %(id)s AND holder IS NOT NULL AND due_at > now())
+"""
+_FORGET_SEGMENTS: LiteralString = "DELETE FROM videos_segment WHERE video_id = %(id)s"
+
+
+def probe(video: Video, lease: VideoLease) -> None:
+    """Look into the file and cut it into segments; or go on with those there are. Raises BadVideo."""
+    if not video.segments.exists():
+        source = store_of(video, lease).source()
+        if wrong := verifying.fault(video, source, lease.tick):
+            raise BadVideo(wrong)
+        found = _look_into(source, lease)
+        _cut(video, lease, found)
+        return
+    with transaction.atomic():
+        if not sql.count(_RESUMED, lease.mine):
+            raise Lost(f"{video} has another holder")
+        sql.count(_DUE_AGAIN, {"id": video.pk})
+        join_if_all_done(video.pk)  # what failed may have been the joining
+
+
+def _look_into(file: Path, lease: VideoLease) -> dict[str, Any]:
+    heard = bytearray()
+
+    def hear(content: bytes) -> None:
+        heard.extend(content)
+        if len(heard) > _ANSWER:
+            raise BadVideo("The video is of more frames than can be counted.")
+
+    command = [sys.executable, "-I", _PROBER, str(file), str(settings.MEDIA_SEGMENT_SECONDS)]
+    try:
+        ended = sandboxed.run(command, Limits(cpu=600, clock=_CLOCK, file=0, memory=2 << 30), lease, hear)
+    except sandboxed.TooLong as error:
+        raise Transient(f"the prober: {error}") from error
+    lease.beat()
+    if ended.status == -9:
+        raise BadVideo("The video needs more time or memory to be looked at than any may have.")
+    if ended.status:
+        log.warning("The prober ended with %s", ended.words)
+        raise BadVideo("The video is damaged: the program that looks into it broke over it.")
+    found: dict[str, Any] = json.loads(heard)
+    if "refused" in found:
+        raise BadVideo(found["refused"])
+    return found
+
+
+def _cut(video: Video, lease: VideoLease, found: dict[str, Any]) -> None:
+    bounds = [0, *found["cuts"], found["duration_ms"]]
+    segments = [
+        Segment(video=video, number=number, start_ms=start, end_ms=end)
+        for number, (start, end) in enumerate(pairwise(bounds), 1)
+    ]
+    if found["has_audio"]:
+        segments.insert(0, Segment(video=video, number=0, start_ms=0, end_ms=found["duration_ms"]))
+    with transaction.atomic():
+        if not sql.count(_PROBED, {**found, **lease.mine}):
+            raise Lost(f"{video} has another holder, or was cancelled")
+        Segment.objects.bulk_create(segments)
+
+
+def encode(segment: Segment, lease: SegmentLease) -> None:
+    """Encode a segment in all its sizes, or the sound of the whole; or find that this was done. Raises BadVideo."""
+    store = store_of(segment.video, lease)
+    if not store.has(segment.number):
+        lease.begin_encoding()
+        source = store.source()
+        with store.desk(f"{segment.number:05d}") as desk:
+            if segment.number:
+                _encode_pictures(segment, source, desk, lease)
+            else:
+                _encode_sound(segment, source, desk, lease)
+            lease.beat()
+            store.keep(segment.number, desk)
+    lease.finish(segment)
+
+
+def _encode_pictures(segment: Segment, source: Path, desk: Path, lease: SegmentLease) -> None:
+    video, start = segment.video, segment.start_ms
+    width, height, whole = _measures(video)
+    is_last = segment.end_ms >= whole
+    rungs = ladder.rungs(width, height)
+    seconds = (segment.end_ms - start) / 1000
+    arguments = [
+        # A cut stands less than 2 ms before its frame: the key frame there is found, and none before it decoded.
+        *(
+            "-copyts",
+            "-start_at_zero",
+            "-noaccurate_seek",
+            "-ss",
+            f"{(start + 2) / 1000 if start else 0:.3f}",
+        ),
+        *ffmpeg.source(source, "-threads", str(ffmpeg.threads())),
+        *("-filter_complex", ladder.picture_graph(rungs, start, None if is_last else segment.end_ms)),
+    ]
+    for number, rung in enumerate(rungs):
+        arguments += ladder.picture_output(
+            number,
+            rung,
+            desk / f"{rung.name}.mp4",
+            ticks=ladder.timescale(video.frame_rate),
+            start_ms=start,
+            index=segment.number * 1_000,
+            threads=ffmpeg.threads(),
+        )
+    limits = Limits(
+        cpu=300 + 120 * seconds, clock=_CLOCK, file=_SPARE + int(rungs[0].kbits * 1_000 / 8 * seconds * 4)
+    )
+    ffmpeg.run(arguments, limits, lease, progress=_telling(lease, segment, start))
+    for rung in rungs:
+        if not (desk / f"{rung.name}.mp4").stat().st_size:
+            raise BadVideo(f"There is no picture from {start / 1000:.0f} s on that can be decoded.")
+
+
+def _encode_sound(segment: Segment, source: Path, desk: Path, lease: SegmentLease) -> None:
+    seconds = segment.end_ms / 1000
+    arguments = [
+        *ffmpeg.source(source, "-threads", "1"),
+        *ladder.sound_output(desk / f"{SOUND}.mp4", segment.end_ms),
+    ]
+    limits = Limits(cpu=120 + seconds, clock=_CLOCK, file=_SPARE + int(seconds * 64_000))
+    ffmpeg.run(arguments, limits, lease, progress=_telling(lease, segment, 0))
+
+
+def _telling(lease: SegmentLease, segment: Segment, start: int) -> Any:
+    """Notes for the next beat how much of the segment is encoded."""
+
+    def tell(ms: int) -> None:
+        lease.done_ms = max(lease.done_ms, min(ms, segment.end_ms) - start)
+
+    return tell
+
+
+def join(video: Video, lease: VideoLease) -> None:
+    """Put the segments end to end, add what a player needs besides, and publish it all in one moment."""
+    store = store_of(video, lease)
+    if not store.is_published():
+        with store.desk("join") as desk, store.desk("parts") as parts:
+            _make(video, store, desk, parts, lease)
+            lease.beat()
+            store.publish(desk)
+    publishing.publish(video, lease)
+
+
+def _make(video: Video, store: Store, desk: Path, parts: Path, lease: VideoLease) -> None:
+    width, height, whole = _measures(video)
+    numbers = list(video.segments.filter(number__gt=0).order_by("number").values_list("number", flat=True))
+    rungs, end = ladder.rungs(width, height), whole / 1000
+
+    def files(name: str, of: list[int]) -> Iterator[Path]:
+        return (store.part(number, f"{name}.mp4", parts) for number in of)
+
+    pictures = [
+        (
+            rung,
+            stitching.stitch(
+                rung.name, files(rung.name, numbers), desk / f"{rung.name}.m4s", end, lease.tick
+            ),
+        )
+        for rung in rungs
+    ]
+    sound: Track | None = None
+    if video.has_audio:
+        sound = stitching.stitch(SOUND, files(SOUND, [0]), desk / f"{SOUND}.m4s", end, lease.tick)
+    for track in (*(track for _, track in pictures), *([sound] if sound else [])):
+        (desk / f"{track.name}.m3u8").write_text(stitching.playlist(track))
+    (desk / MASTER).write_text(stitching.master(pictures, sound, float(Fraction(video.frame_rate))))
+    _fallback(rungs, desk, sound, lease)
+    _stills(pictures, desk, end, lease)
+
+
+def _fallback(rungs: list[ladder.Rung], desk: Path, sound: Track | None, lease: VideoLease) -> None:
+    """The one file for players that know no HLS: a rung and the sound, copied."""
+    picture = desk / f"{ladder.fallback(rungs).name}.m4s"
+    arguments = ["-i", f"file:{picture}"]
+    if sound:
+        arguments += ["-i", f"file:{desk / SOUND}.m4s", "-map", "0:v", "-map", "1:a"]
+    arguments += ["-c", "copy", "-movflags", "+faststart", str(desk / "fallback.mp4")]
+    ffmpeg.run(arguments, _limits(desk), lease)
+
+
+def _stills(pictures: list[tuple[ladder.Rung, Track]], desk: Path, end: float, lease: VideoLease) -> None:
+    """The poster, the one among the first key frames that looks most like all of them; and the thumbnails."""
+    top, smallest = pictures[0][1], pictures[-1]
+    arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / top.name}.m4s"]
+    arguments += [
+        "-vf",
+        f"thumbnail={min(max(len(top.keys), 2), 8)}",
+        "-frames:v",
+        "1",
+        "-q:v",
+        "3",
+        "-update",
+        "1",
+    ]
+    ffmpeg.run([*arguments, str(desk / "poster.jpg")], _limits(desk), lease)
+    rung, track = smallest
+    sheets = thumbnails.layout(rung, len(track.keys))
+    arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / track.name}.m4s"]
+    ffmpeg.run([*arguments, *thumbnails.sheets_output(sheets, desk)], _limits(desk), lease)
+    (desk / "thumbnails.vtt").write_text(thumbnails.vtt(sheets, track.keys, end))
+
+
+def _limits(desk: Path) -> Limits:
+    """For what reads our own files: none of what it writes is larger than all of them."""
+    size = sum(file.stat().st_size for file in desk.iterdir())
+    return Limits(cpu=_CLOCK, clock=_CLOCK, file=_SPARE + 2 * size)
+
+
+def _measures(video: Video) -> tuple[int, int, int]:
+    """(width, height, milliseconds) of a video that was probed."""
+    if not (video.width and video.height and video.duration_ms):
+        raise ValueError(f"{video} is {video.state} and was never probed")
+    return video.width, video.height, video.duration_ms
+
+
+def clear(video: Video, lease: VideoLease) -> bool:
+    """Throw away what is not needed any more; whether there was nobody at it still."""
+    if sql.rows(_STILL_AT_IT, {"id": video.pk})[0][0]:
+        return False
+    is_public = video.state == Video.State.PUBLISHED
+    store_of(video, lease).clear(public=not is_public)
+    with transaction.atomic():
+        if not sql.count(_CLEARED, lease.mine):
+            raise Lost(f"{video} has another holder")
+        if not is_public:
+            sql.count(_FORGET_SEGMENTS, {"id": video.pk})
+    return True
