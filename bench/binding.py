@@ -10,13 +10,13 @@ django.setup()
 
 from orders.models import Printout  # noqa: E402 (Django must be ready first)
 from orders.printouts.asking import ask  # noqa: E402
-from workers import printouts  # noqa: E402
+from workers import documents  # noqa: E402
 
 
 def main() -> None:
     wanted = ask(Printout.Kind.CATALOGUE, by="bench")
     wall, cpu = time.perf_counter(), time.process_time()
-    printouts.make(wanted.pk)
+    documents.make_printout(wanted.pk)
     seconds, core_seconds = time.perf_counter() - wall, time.process_time() - cpu
     wanted.refresh_from_db()
     print(

@@ -25,8 +25,7 @@ from django.conf import settings  # noqa: E402 (Django must be ready first)
 from orders import sql  # noqa: E402
 from orders.invoices import issuing, printing  # noqa: E402
 from orders.models import Document, Order  # noqa: E402
-from workers.relay.claiming import claim_documents  # noqa: E402
-from workers.relay.dispatcher import DOCUMENT_LEASE, DOCUMENTS_A_BATCH  # noqa: E402
+from workers.relay.leased import DOCUMENTS_A_BATCH  # noqa: E402
 
 ORDERS_A_BATCH = 100  # as the workers issue them
 
@@ -92,8 +91,8 @@ def _issue_and_print(orders: list[int], watch: Stopwatch) -> None:
         for start in range(0, len(orders), ORDERS_A_BATCH):
             issuing.issue(orders[start : start + ORDERS_A_BATCH])
     with watch.on("ours", "printing"):
-        while claimed := claim_documents(DOCUMENTS_A_BATCH, DOCUMENT_LEASE):
-            if failed := printing.print_documents([document_id for document_id, _ in claimed]):
+        while claimed := printing.DOCUMENTS.claim(DOCUMENTS_A_BATCH):
+            if failed := printing.print_documents(claimed):
                 raise next(iter(failed.values()))
 
 

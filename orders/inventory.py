@@ -7,7 +7,7 @@ transaction, each at most once for an order, which the audit adds up.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import LiteralString
 
 from django.db import IntegrityError, transaction
@@ -16,6 +16,7 @@ from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders, lock_stock
 from orders.models import StockMovement
+from orders.providers.failures import Outcome
 from orders.states import FAILED_STATES, OrderStatus
 
 _LINES: LiteralString = """
@@ -30,7 +31,8 @@ UPDATE orders_stockitem s SET on_hand = on_hand - taken.quantity, reserved = res
 FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS taken (sku, quantity)
 WHERE s.sku = taken.sku
 """
-_HELD: LiteralString = """
+# What these orders hold: reserved, and neither released nor sold since.
+HELD: LiteralString = """
 SELECT order_id, sku, quantity FROM orders_stockmovement m
 WHERE order_id = ANY(%(ids)s) AND kind = 'reserved' AND NOT EXISTS (
     SELECT FROM orders_stockmovement later
@@ -78,11 +80,10 @@ _GONE: LiteralString = "SELECT sku, reserved + sold FROM orders_stockitem WHERE 
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """What became of a batch: ids of orders whose stock is held now, and of those for which there was too little."""
+class Reservation(Outcome):
+    """`done` are the orders whose stock is held now, `out_of_stock` those for which there was too little."""
 
-    reserved: list[int]
-    out_of_stock: list[int]
+    out_of_stock: list[int] = field(default_factory=list)
 
 
 class StockTooLow(Exception):
@@ -127,7 +128,7 @@ def reserve(ids: Collection[int]) -> Reservation:
         scheduling.advance(short, [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="now")
         reached(Point.RESERVE_BEFORE_COMMIT, ids)
     reached(Point.RESERVE_AFTER_COMMIT, ids)
-    return Reservation(reserved=enough, out_of_stock=list(short))
+    return Reservation(done=enough, failed=[], out_of_stock=list(short))
 
 
 def release(ids: Collection[int]) -> list[int]:
@@ -146,7 +147,7 @@ def let_go_with_shipment(ids: Collection[int]) -> None:
 
 
 def _let_go(ids: Collection[int], kind: StockMovement.Kind) -> None:
-    held = sql.rows(_HELD, {"ids": list(ids)})
+    held = sql.rows(HELD, {"ids": list(ids)})
     if not held:
         return
     totals: dict[str, int] = defaultdict(int)

@@ -1,15 +1,23 @@
 """Runs the statements that matter as they are written: parameters go to the server, plans are kept per connection.
 
 Django's own cursor interpolates parameters in the client, so that every call is parsed and planned anew; for a click,
-and for a batch of a hundred orders, that costs as much as the work. orders.database.planner_settings tells
-the server how to plan what is kept. Transactions are Django's: inside `transaction.atomic` they are part of it.
+and for a batch of a hundred orders, that costs as much as the work. orders.database.planner_settings tells the server
+how to plan what is kept. Transactions are Django's: inside `transaction.atomic` the statements are part of it.
 """
 
 from collections.abc import Mapping
+from functools import cache
+from string import Template
 from typing import Any, LiteralString
 
 import psycopg
 from django.db import connection
+
+
+@cache
+def compose(template: LiteralString, **parts: LiteralString) -> LiteralString:
+    """A statement of which some parts ($name) stand elsewhere. For constants of ours; values are parameters."""
+    return Template(template).substitute(parts)
 
 
 def rows(statement: LiteralString, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:

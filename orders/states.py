@@ -40,6 +40,22 @@ class PaymentMethod(TextChoices):
     COD = "cod", "Cash on delivery"
 
 
+class Channel(TextChoices):
+    """How the customer is told something."""
+
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+
+
+class Provider(TextChoices):
+    """Whom a step calls."""
+
+    PAYMENTS = "payments", "Payment provider"
+    CARRIER = "carrier", "Carrier"
+    MAIL = "mail", "Mail server"
+    SMS = "sms", "SMS gateway"
+
+
 # State an order may be left in -> states it may go to. Cash on delivery goes from reserved to completed.
 STEPS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.PLACED: frozenset({OrderStatus.RESERVED, OrderStatus.OUT_OF_STOCK, OrderStatus.CANCELLED}),

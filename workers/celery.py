@@ -90,14 +90,7 @@ app.conf.update(
     # Logging is Django's.
     worker_hijack_root_logger=False,
     timezone="UTC",
-    imports=[
-        *COMMON,
-        "workers.tasks",
-        "workers.audit.task",
-        "workers.media.tasks",
-        "workers.reconciling",
-        "workers.sweeping",
-    ],
+    imports=[*COMMON, "workers.tasks", "workers.media.tasks", "workers.periodic"],
     # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
     beat_schedule={
         "look through the books": {

@@ -23,7 +23,8 @@ class QueueName(StrEnum):
 
 QUEUES = [Queue(name.value) for name in QueueName]
 
-# Those that an order passes through: while much waits in them, the relay lets orders gather (workers.relay).
+# Those that an order passes through: while so many batches wait in them, the relay lets orders gather.
 ORDER_QUEUES = (QueueName.INVENTORY, QueueName.PAYMENT, QueueName.EMAIL, QueueName.SMS, QueueName.SHIPPING)
+BATCHES_WAITING = 8
 # Kombu's hash of the messages that a node has taken and not acknowledged (workers.adapters.unacked).
 TAKEN = "unacked.{node}"

@@ -1,47 +1,36 @@
-"""What every task does around its one function of `orders`: hand on who goes on, and deal with who does not.
+"""What every task of a step does around its one function of `orders`: hand on who goes on, deal with who does not.
 
 One bad order never fails the others. What failed leaves its batch with a time for its next try, or with a dead
-letter; a batch that fails as a whole is taken apart, and each of its orders driven by itself. Whose provider is away is
-parked (workers.breakers), and while our own house is down nothing counts.
+letter. A batch that fails as a whole is taken apart, and each of its orders is dispatched alone. Orders whose provider
+is away are parked (workers.breakers), and while our own database or broker is down nothing counts.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from time import monotonic, sleep
 from typing import Any
 
 from celery import Task
-from django.db import close_old_connections
 from django.utils import timezone
 
 from orders import scheduling
 from orders.crashpoints import Point, reached
 from orders.models.order import number_of
-from orders.providers import forgiving
-from orders.providers.failures import Failure, Outcome
-from workers import breakers, deadletters
+from orders.providers.counting import uncount
+from orders.providers.failures import Failure
+from orders.retry import GiveUp
+from orders.workflow import STEPS, Step, Work
+from workers import deadletters
+from workers.breakers import admission
 from workers.breakers.parking import park
-from workers.retry import HOUSE, OUR_HOUSE, GiveUp, policy_of
-from workers.workflow import Step
+from workers.leased import released_when_down
+from workers.retry import INFRASTRUCTURE, INFRASTRUCTURE_DOWN, decide
 
 log = logging.getLogger(__name__)
 
-# Longer than any batch may take (a refund is three calls in a row), and than the lease: what hangs for longer has been
-# rung for again, and is killed with its process, which must not stand in the way.
+# Longer than any batch may take (a refund is three calls in a row), and than the lease: what hangs for longer was
+# dispatched again, and is killed with its process, which must not stand in the way.
 TIME_LIMIT = 30
-# How long a worker waits for its database, in seconds. It could do nothing else; afterwards the leases run out.
-HOUSE_PATIENCE = 15.0
-
-# After these an order stands elsewhere and has more to do: who was rung for one of them alone is looked at again.
-LEADING_ON = (Step.RESERVE, Step.CHARGE)
-_FORGIVE = {
-    Step.CHARGE: forgiving.forgive_payments,
-    Step.GIVE_BACK: forgiving.forgive_payments,
-    Step.SHIP: forgiving.forgive_shipments,
-    Step.EMAIL: forgiving.forgive_emails,
-    Step.SMS: forgiving.forgive_texts,
-}
 
 
 class StepTask(Task[Any, Any]):
@@ -57,7 +46,7 @@ class StepTask(Task[Any, Any]):
         return super().apply_async(args, kwargs, *more, **options)
 
     def after_return(self, _status: str, _result: Any, _task_id: str, args: Any, *_: Any) -> None:
-        # What follows in the chain is rung by now, and the message not acknowledged yet.
+        # What follows in the chain is published by now, and the message not acknowledged yet.
         reached(Point.TASK_AFTER_PUBLISH, args[0] if args else ())
 
 
@@ -67,66 +56,65 @@ def describe(ids: Sequence[int]) -> str:
     return shown if len(ids) <= 5 else f"{shown} … ({len(ids)} orders)"
 
 
-def perform(
-    task: Task[Any, Any], step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]
-) -> list[int]:
+def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> list[int]:
     """Do the step for the batch; returns the orders that go on. Ends the chain when there are none."""
     reached(Point.TASK_BEGINS, ids)
-    try:
+
+    def release() -> None:
+        scheduling.release(ids, timezone.now() + INFRASTRUCTURE.draw(1))
+
+    with released_when_down(release, describe(ids)):
         done = _work(step, work, ids)
-        if done and step in LEADING_ON and not task.request.chain:
+        # Who was dispatched for this step alone, as a suspect, is looked at again and goes on in company.
+        if done and STEPS[step].leads_on and not task.request.chain:
             scheduling.make_due(done)
-    except OUR_HOUSE:
-        _hand_back(ids)
-        raise
     if not done:
         task.request.chain = None
     reached(Point.TASK_BEFORE_PUBLISH, done)
     return done
 
 
-def _work(step: Step, work: Callable[[Collection[int]], Outcome | list[int]], ids: list[int]) -> list[int]:
-    admission = breakers.admit(step, ids)
-    park(step, admission.barred)
-    if not admission.passing:
+def _work(step: Step, work: Work, ids: list[int]) -> list[int]:
+    admitted = admission.admit(step, ids)
+    park(step, admitted.barred)
+    if not admitted.passing:
         return []
     try:
-        outcome = work(admission.passing)
-    except OUR_HOUSE:
+        outcome = work(admitted.passing)
+    except INFRASTRUCTURE_DOWN:
         raise
     except Exception as error:
         log.exception("%s failed for %s", step.value, describe(ids))
-        if len(admission.passing) > 1:
-            deadletters.note_attempts(step, dict.fromkeys(admission.passing, error))
-            scheduling.look_at(dict.fromkeys(admission.passing, timezone.now()), alone=True)
+        if len(admitted.passing) > 1:
+            deadletters.note_attempts(step, dict.fromkeys(admitted.passing, error))
+            scheduling.schedule(dict.fromkeys(admitted.passing, timezone.now()), alone=True)
         else:
-            deadletters.bury(step, dict.fromkeys(admission.passing, error))
+            deadletters.bury(step, dict.fromkeys(admitted.passing, error))
         return []
     if isinstance(outcome, list):
         return outcome
-    _leave_batch(step, _without_parked(step, breakers.report(admission, outcome), outcome.failed))
-    scheduling.look_at(dict.fromkeys(outcome.untried, timezone.now()))
+    _leave_batch(step, _without_parked(step, admission.report(admitted, outcome), outcome.failed))
+    scheduling.schedule(dict.fromkeys(outcome.untried, timezone.now()))
     return outcome.done
 
 
-def _without_parked(step: Step, report: breakers.Report, failed: list[Failure]) -> list[Failure]:
-    """Park those who failed at a door that is shut; returns the others."""
+def _without_parked(step: Step, report: admission.Report, failed: list[Failure]) -> list[Failure]:
+    """Park those who failed because their provider is away; returns the others."""
     if not report.shut:
         return failed
-    parked = [failure.order_id for failure in failed if breakers.is_away(failure)]
-    if report.forgiven and parked:
-        _FORGIVE[step](parked)
+    parked = [failure.order_id for failure in failed if admission.is_away(failure)]
+    if report.forgiven and parked and (record := STEPS[step].record):
+        uncount(record, parked)
     park(step, parked)
-    return [failure for failure in failed if not breakers.is_away(failure)]
+    return [failure for failure in failed if not admission.is_away(failure)]
 
 
 def _leave_batch(step: Step, failed: Collection[Failure]) -> None:
-    policy = policy_of(step.value)
-    since = scheduling.standing_since([failure.order_id for failure in failed])
+    since = scheduling.at_step_since([failure.order_id for failure in failed])
     retries: dict[int, datetime] = {}
     given_up: dict[int, BaseException] = {}
     for failure in failed:
-        decision = policy.decide(failure.error, failure.attempt, since.get(failure.order_id))
+        decision = decide(STEPS[step].retry, failure.error, failure.attempt, since.get(failure.order_id))
         if isinstance(decision, GiveUp):
             given_up[failure.order_id] = failure.error
         else:
@@ -134,23 +122,6 @@ def _leave_batch(step: Step, failed: Collection[Failure]) -> None:
     deadletters.note_attempts(
         step, {failure.order_id: failure.error for failure in failed if failure.order_id in retries}
     )
-    scheduling.look_at(retries, alone=True)
+    scheduling.schedule(retries, alone=True)
     if given_up:
         deadletters.bury(step, given_up)
-
-
-def _hand_back(ids: list[int]) -> None:
-    """Our own house is down: nobody's attempt is burnt. Give the orders back as soon as there is somebody to give
-    them to; when that takes too long the leases run out."""
-    until, attempt = monotonic() + HOUSE_PATIENCE, 1
-    while True:
-        close_old_connections()
-        try:
-            scheduling.hand_back(ids, HOUSE.wait(attempt).at)
-            return
-        except OUR_HOUSE as error:
-            if monotonic() > until:
-                log.warning("Could not give back %s: %s", describe(ids), error)
-                return
-        sleep(HOUSE.longest(attempt))
-        attempt += 1

@@ -5,19 +5,16 @@ The files are archival: PDF/A-3b with the same document as XML inside (Factur-X)
 have a hole in it: where no font has a letter, the document is made as an ordinary PDF with a box in its place, and the
 log says which letter it was.
 
-Whoever makes a batch takes it under a name of its own with a short lease, and moves that on while it works. So a
-message may come twice, and what a dead renderer held is due again LEASE after it was last heard of.
+Whoever makes a batch holds it under a lease (orders.lease): a message may come twice, and what a dead renderer held is
+due again some seconds after it was last heard of.
 """
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import LiteralString
-from uuid import UUID, uuid4
 
 import orjson
 import typst
@@ -28,65 +25,35 @@ from orders.invoices.content import content_of
 from orders.invoices.embedding import finish
 from orders.invoices.facturx import xml_of
 from orders.invoices.figures import Figures, credited, invoiced
+from orders.lease import ENDED, Table
 from orders.models import Document, OrderLine, RefundLine
 from orders.typesetting import lacks_a_letter, typeset
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
-# Drives after which a document is left to a person: more will not help one that failed so often.
-MAX_ATTEMPTS = 3
-# Without a sign of life for so long its renderer is taken for dead.
-LEASE = timedelta(seconds=20)
-_SIGN_OF_LIFE = 5.0  # seconds
+DOCUMENTS = Table("orders_document")
 
-_TAKE: LiteralString = """
-UPDATE orders_document
-SET holder = %(holder)s, due_at = now() + %(lease)s, attempts = attempts + 1, attempts_total = attempts_total + 1
-WHERE id = ANY(%(ids)s) AND holder IS NULL AND due_at IS NOT NULL RETURNING id
-"""
-_HOLD: LiteralString = """
-UPDATE orders_document SET due_at = now() + %(lease)s WHERE id = ANY(%(ids)s) AND holder = %(holder)s
-"""
 # Whoever made it: the same document is the same file, so one that comes late does no harm.
-_PRINTED: LiteralString = """
-UPDATE orders_document d SET file = step.file, due_at = NULL, attempts = 0, holder = NULL
+_PRINTED: LiteralString = sql.compose(
+    """
+UPDATE orders_document d SET file = step.file, $ended
 FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id = step.id
-"""
-_FAILED: LiteralString = """
-UPDATE orders_document SET holder = NULL, due_at = now() + attempts * interval '1 minute'
-WHERE id = ANY(%(ids)s) AND holder = %(holder)s
-"""
+""",
+    ended=ENDED,
+)
+# Given up: nobody makes these before a person asks for one, or replays its dead letter.
 _LEAVE: LiteralString = """
 UPDATE orders_document SET due_at = NULL, holder = NULL WHERE order_id = ANY(%(orders)s) AND file = ''
 """
 
 
-class NeverBack(Exception):
-    """Whoever was to make the PDF never came back with an answer."""
+def print_documents(ids: Collection[int], alive: Callable[[], None] = lambda: None) -> dict[int, Exception]:
+    """Make the PDFs of these documents; returns what hindered those that could not be made, by their ids.
 
-
-def print_documents(ids: Collection[int]) -> dict[int, Exception]:
-    """Make the PDFs of these documents, but for those that somebody else has in hand. One that fails is tried again.
-
-    Returns those that were tried MAX_ATTEMPTS times, also when no worker ever came back from it, as order ids with
-    what hindered them: they are to be left to a person, and `leave` sees to it that they are no longer due.
+    `alive` is called before each, for whoever renews a lease. Raises what the database raises, when nothing is known.
     """
-    holder = uuid4()
-    taken = sql.rows(_TAKE, {"ids": list(ids), "holder": holder, "lease": LEASE})
-    documents = _documents([document_id for (document_id,) in taken])
-    given_up: dict[int, Exception] = {
-        one.order_id: NeverBack(f"driven {one.attempts - 1} times, and no worker came back with its PDF")
-        for one in documents
-        if one.attempts > MAX_ATTEMPTS
-    }
-    errors = _print([one for one in documents if one.attempts <= MAX_ATTEMPTS], _Lease(holder).hold)
-    if errors:
-        sql.count(_FAILED, {"ids": list(errors), "holder": holder})
-    given_up |= {
-        one.order_id: errors[one.pk] for one in documents if one.pk in errors and one.attempts == MAX_ATTEMPTS
-    }
-    return given_up
+    return _print(_documents(ids), alive)
 
 
 def leave(orders: Collection[int]) -> None:
@@ -99,7 +66,7 @@ def pdf(document: Document) -> Path:
     path = files.path_of(document.file)
     if document.file and path.is_file():
         return path
-    errors = _print(_documents([document.pk]), lambda _: None)
+    errors = print_documents([document.pk])
     if errors:
         raise errors[document.pk]
     return files.path_of(file_of(document))
@@ -111,26 +78,11 @@ def file_of(document: Document) -> str:
     return f"{folder}/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
 
 
-@dataclass(slots=True)
-class _Lease:
-    """The renderer's hold on its batch, which it renews now and then for what is left of it."""
-
-    holder: UUID
-    _renewed: float = field(default_factory=monotonic)
-
-    def hold(self, ids: Collection[int]) -> None:
-        if monotonic() >= self._renewed + _SIGN_OF_LIFE:
-            sql.count(_HOLD, {"ids": list(ids), "holder": self.holder, "lease": LEASE})
-            self._renewed = monotonic()
-
-
 def _documents(ids: Collection[int]) -> list[Document]:
     return list(Document.objects.filter(pk__in=ids).select_related("order", "refund")) if ids else []
 
 
-def _print(documents: Collection[Document], alive: Callable[[Collection[int]], None]) -> dict[int, Exception]:
-    """Make each document's file and write down those that were made; returns the others' errors by id. `alive` is
-    called before each with the ids that are left."""
+def _print(documents: Collection[Document], alive: Callable[[], None]) -> dict[int, Exception]:
     if not documents:
         return {}
     owners = [document.order_id for document in documents]
@@ -138,9 +90,8 @@ def _print(documents: Collection[Document], alive: Callable[[Collection[int]], N
     reached(Point.DOCUMENTS_BEFORE_FILE, owners)
     made: dict[int, str] = {}
     errors: dict[int, Exception] = {}
-    left = {document.pk: document for document in documents}
     for document in documents:
-        alive(left)
+        alive()
         try:
             file = file_of(document)
             files.put(file, render(document, rows.figures(document), rows.credited_by(document)))
@@ -148,7 +99,6 @@ def _print(documents: Collection[Document], alive: Callable[[Collection[int]], N
         except Exception as error:  # one bad document never fails the others
             log.exception("The PDF of %s could not be made", document.number)
             errors[document.pk] = error
-        del left[document.pk]
     reached(Point.DOCUMENTS_AFTER_FILE, owners)
     if made:
         sql.count(_PRINTED, {"ids": list(made), "files": list(made.values())})

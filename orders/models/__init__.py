@@ -1,5 +1,6 @@
 """The tables of an order: itself, its lines and log, and one row of its domain for each step that leaves the house."""
 
+from orders.models.claim import Claim
 from orders.models.document import Document, InvoiceCounter
 from orders.models.finding import Finding
 from orders.models.notification import Notification
@@ -12,6 +13,7 @@ from orders.models.shipment import Shipment
 from orders.models.stock import StockItem, StockMovement
 
 __all__ = [
+    "Claim",
     "Document",
     "Finding",
     "InvoiceCounter",

@@ -4,13 +4,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orders.models.order import Order
+from orders.states import Channel
 
 
 class Notification(models.Model):
-    class Channel(models.TextChoices):
-        EMAIL = "email", "E-mail"
-        SMS = "sms", "SMS"
-
     class Kind(models.TextChoices):
         CONFIRMATION = "confirmation", "Order confirmation"
         OUT_OF_STOCK = "out_of_stock", "Out of stock"

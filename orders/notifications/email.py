@@ -16,10 +16,10 @@ from django.template import engines
 
 from orders import sql
 from orders.crashpoints import Point, reached
-from orders.models import Notification
 from orders.notifications.messages import Kind, Message, begin, finish
-from orders.notifications.outgoing_email import Letter
+from orders.notifications.outgoing_email import OutgoingEmail
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused, Transient
+from orders.states import Channel
 
 # A batch is dealt to so many connections at once, each getting at least so many messages: opening one costs as much
 # as sending several.
@@ -44,23 +44,23 @@ WHERE order_id = ANY(%(ids)s) ORDER BY order_id, position
 def mail(ids: Collection[int]) -> Outcome:
     """Send each order the e-mail that its state calls for, once."""
     reached(Point.EMAIL_BEFORE_ROW, ids)
-    messages = begin(ids, Notification.Channel.EMAIL)
+    messages = begin(ids, Channel.EMAIL)
     reached(Point.EMAIL_AFTER_ROW, ids)
     lines: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
     for order_id, quantity, name, amount in sql.rows(
         _LINES, {"ids": [message.order_id for message in messages]}
     ):
         lines[order_id].append((quantity, name, amount))
-    letters = [(message.id, _letter(message, lines[message.order_id])) for message in messages]
+    emails = [(message.id, _compose(message, lines[message.order_id])) for message in messages]
     sent: dict[int, str] = {}
     errors: dict[int, ProviderError] = {}
-    for message_id, answer in _deliver(letters):
+    for message_id, answer in _deliver(emails):
         if isinstance(answer, ProviderError):
             errors[message_id] = answer
         else:
             sent[message_id] = answer
     reached(Point.EMAIL_AFTER_CALL, ids)
-    failed = finish(sent, errors, {message.id: message.order_id for message in messages})
+    failed = finish(Channel.EMAIL, sent, errors)
     reached(Point.EMAIL_AFTER_COMMIT, ids)
     untried = [
         message.order_id for message in messages if message.id not in sent and message.id not in errors
@@ -69,9 +69,9 @@ def mail(ids: Collection[int]) -> Outcome:
     return Outcome([order_id for order_id in ids if order_id not in stopped], failed, untried)
 
 
-def _letter(message: Message, lines: list[tuple[int, str, int]]) -> Letter:
+def _compose(message: Message, lines: list[tuple[int, str, int]]) -> OutgoingEmail:
     context = {"message": message, "lines": lines}
-    letter = Letter(
+    email = OutgoingEmail(
         boundary=str(message.key),
         subject=_SUBJECTS[message.kind].format(number=message.order_number),
         body=engines["jinja2"].get_template(f"orders/email/{message.kind}.txt").render(context),
@@ -83,52 +83,52 @@ def _letter(message: Message, lines: list[tuple[int, str, int]]) -> Letter:
             "Auto-Submitted": "auto-generated",
         },
     )
-    letter.attach_alternative(
+    email.attach_alternative(
         engines["jinja2"].get_template(f"orders/email/{message.kind}.html").render(context), "text/html"
     )
-    return letter
+    return email
 
 
-Letters = list[tuple[int, Letter]]
+Outgoing = list[tuple[int, OutgoingEmail]]
 Answers = list[tuple[int, str | ProviderError]]
 
 
-def _deliver(letters: Letters) -> Answers:
-    if not letters:
+def _deliver(emails: Outgoing) -> Answers:
+    if not emails:
         return []
-    hands = min(_CONNECTIONS, 1 + len(letters) // _MESSAGES_A_CONNECTION)
+    hands = min(_CONNECTIONS, 1 + len(emails) // _MESSAGES_A_CONNECTION)
     if hands == 1:
-        return _deliver_over_one_connection(letters)
+        return _deliver_over_one_connection(emails)
     with ThreadPoolExecutor(hands) as pool:
-        shares = pool.map(_deliver_over_one_connection, [letters[hand::hands] for hand in range(hands)])
+        shares = pool.map(_deliver_over_one_connection, [emails[hand::hands] for hand in range(hands)])
         return [answer for share in shares for answer in share]
 
 
-def _deliver_over_one_connection(letters: Letters) -> Answers:
+def _deliver_over_one_connection(emails: Outgoing) -> Answers:
     connection = get_connection()
     try:
         connection.open()
     except (OSError, smtplib.SMTPException) as error:
-        return [(message_id, _meaning(error)) for message_id, _ in letters]
+        return [(message_id, _meaning(error)) for message_id, _ in emails]
     answers: Answers = []
     stop = monotonic() + _BATCH_SECONDS
     try:
-        for message_id, letter in letters:
+        for message_id, email in emails:
             if monotonic() > stop:
                 break
-            answers.append((message_id, _send(connection, letter)))
+            answers.append((message_id, _send(connection, email)))
     finally:
         connection.close()
     return answers
 
 
-def _send(connection: Any, letter: Letter) -> str | ProviderError:
+def _send(connection: Any, email: OutgoingEmail) -> str | ProviderError:
     try:
-        connection.send_messages([letter])
+        connection.send_messages([email])
     except (OSError, smtplib.SMTPException) as error:
-        connection.close()  # the next letter opens it anew
+        connection.close()  # the next email opens it anew
         return _meaning(error)
-    return str(letter.extra_headers["Message-ID"])
+    return str(email.extra_headers["Message-ID"])
 
 
 def _meaning(error: OSError | smtplib.SMTPException) -> ProviderError:

@@ -15,8 +15,10 @@ from orders import sql
 from orders.links import invoice_url, order_url
 from orders.models import Notification
 from orders.models.order import number_of
+from orders.providers.counting import count_failures
 from orders.providers.failures import Failure, ProviderError
-from orders.states import OrderStatus
+from orders.states import Channel, OrderStatus
+from orders.workflow import EMAIL, SMS
 
 Kind = Notification.Kind
 KIND_OF: dict[OrderStatus, Kind] = {
@@ -47,11 +49,6 @@ _SENT: LiteralString = """
 UPDATE orders_notification n SET status = 'sent', sent_at = clock_timestamp(), reference = step.reference, reason = ''
 FROM unnest(%(ids)s::bigint[], %(references)s::text[]) AS step (id, reference)
 WHERE n.id = step.id AND n.status = 'requested'
-"""
-_FAILED: LiteralString = """
-UPDATE orders_notification n SET failures = failures + 1, reason = step.reason
-FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (id, reason)
-WHERE n.id = step.id AND n.status = 'requested' RETURNING n.id, n.failures
 """
 _GIVE_UP: LiteralString = """
 UPDATE orders_notification SET status = 'failed'
@@ -87,7 +84,7 @@ class Message:
         return invoice_url(self.token)
 
 
-def begin(ids: Collection[int], channel: Notification.Channel) -> list[Message]:
+def begin(ids: Collection[int], channel: Channel) -> list[Message]:
     """Write the rows of the messages that the orders' states call for; returns all that are still to be sent."""
     with transaction.atomic():
         sql.count(
@@ -103,18 +100,14 @@ def begin(ids: Collection[int], channel: Notification.Channel) -> list[Message]:
     return [Message(row[0], row[1], Kind(row[2]), *row[3:]) for row in found]
 
 
-def finish(sent: dict[int, str], errors: dict[int, ProviderError], order_of: dict[int, int]) -> list[Failure]:
+def finish(channel: Channel, sent: dict[int, str], errors: dict[int, ProviderError]) -> list[Failure]:
     """Write what became of the messages, by their ids: the provider's reference, or the error."""
     with transaction.atomic():
         if sent:
             sql.count(_SENT, {"ids": list(sent), "references": list(sent.values())})
-        if not errors:
-            return []
-        reasons = [str(error)[:300] for error in errors.values()]
-        counted = sql.rows(_FAILED, {"ids": list(errors), "reasons": reasons})
-    return [Failure(order_of[message], errors[message], failures) for message, failures in counted]
+        return count_failures(EMAIL if channel is Channel.EMAIL else SMS, errors)
 
 
-def give_up(order_id: int, channel: Notification.Channel) -> int:
+def give_up(order_id: int, channel: Channel) -> int:
     """A message that cannot be sent must not hold up its order: mark it failed. Returns how many were open."""
     return sql.count(_GIVE_UP, {"order_id": order_id, "channel": channel.value})

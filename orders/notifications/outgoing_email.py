@@ -1,4 +1,4 @@
-"""Letters: Django's e-mails, put on the wire for half of what the standard library charges by default.
+"""E-mails to customers: Django's, put on the wire for half of what the standard library charges by default.
 
 Nearly all headers are short and plain, and folding them is what an e-mail costs most after sending it; a boundary of
 our own need not be searched for in the body; and addresses that were checked need no parsing.
@@ -28,8 +28,8 @@ class ShortHeaders(Compat32):
         return super().fold_binary(name, value)
 
 
-class Letter(EmailMultiAlternatives):
-    """An e-mail in text and HTML to one person; `boundary` is what no body contains: something drawn for this letter.
+class OutgoingEmail(EmailMultiAlternatives):
+    """An e-mail in text and HTML to one person; `boundary` is what no body contains: something drawn for this e-mail.
 
     The addresses of the envelope are handed to Django taken apart, as they were checked when the order was placed: it
     would parse each anew.

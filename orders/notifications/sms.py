@@ -8,10 +8,10 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from orders.crashpoints import Point, reached
-from orders.models import Notification
 from orders.notifications.messages import Kind, Message, begin, finish
 from orders.providers.failures import Outcome, ProviderError
 from orders.providers.http import client, each, expect
+from orders.states import Channel
 
 _TEXTS = {
     Kind.CONFIRMATION: "Stampede: we have your order {number}, thank you. Follow it here: {url}",
@@ -51,7 +51,7 @@ def gateway() -> SmsGateway:
 def text(ids: Collection[int]) -> Outcome:
     """Send each order the text that its state calls for, once."""
     reached(Point.SMS_BEFORE_ROW, ids)
-    messages = begin(ids, Notification.Channel.SMS)
+    messages = begin(ids, Channel.SMS)
     reached(Point.SMS_AFTER_ROW, ids)
     answers = client().run(each(messages, _send)) if messages else []
     sent: dict[int, str] = {}
@@ -62,7 +62,7 @@ def text(ids: Collection[int]) -> Outcome:
         else:
             sent[message.id] = answer
     reached(Point.SMS_AFTER_CALL, ids)
-    failed = finish(sent, errors, {message.id: message.order_id for message in messages})
+    failed = finish(Channel.SMS, sent, errors)
     reached(Point.SMS_AFTER_COMMIT, ids)
     stopped = {failure.order_id for failure in failed}
     return Outcome([order_id for order_id in ids if order_id not in stopped], failed)

@@ -10,7 +10,7 @@
 4. Look into the inbox: a report that came while we asked waits there for the answer (orders.payments.inbox).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -23,13 +23,14 @@ from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.locking import lock_orders
-from orders.models import Payment
 from orders.models.order import number_of
 from orders.payments import inbox
 from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway
-from orders.providers.failures import Failure, Outcome, ProviderError, Refused
+from orders.providers.counting import count_failures
+from orders.providers.failures import Outcome, ProviderError, Refused
 from orders.providers.http import client, each
 from orders.states import FAILED_STATES, OrderStatus
+from orders.workflow import PAYMENT
 
 CHARGEABLE = (OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT)
 # How long a buyer may take to confirm with the bank, and how often the provider is asked meanwhile, should its
@@ -60,12 +61,6 @@ WHERE p.order_id = step.order_id
        -- given up as never heard of, and then it came through after all
        OR p.status = 'voided' AND p.reference = '')
 RETURNING p.order_id, p.hold_until
-"""
-_FAILED: LiteralString = """
-UPDATE orders_payment p SET failures = failures + 1, reason = step.reason, updated_at = now()
-FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (order_id, reason)
-WHERE p.order_id = step.order_id
-RETURNING p.order_id, p.failures
 """
 
 
@@ -99,7 +94,7 @@ def charge(ids: Collection[int]) -> Outcome:
     }
     with transaction.atomic():
         paid = _write(intents)
-        failed = note_failures(errors)
+        failed = count_failures(PAYMENT, errors)
         reached(Point.CHARGE_BEFORE_COMMIT, ids)
     reached(Point.CHARGE_AFTER_COMMIT, ids)
     inbox.catch_up([ask.order_id for ask in asks], [intent.reference for intent in intents.values()])
@@ -176,20 +171,10 @@ def _write(intents: dict[int, Intent]) -> list[int]:
     scheduling.advance(
         confirm, [OrderStatus.RESERVED], OrderStatus.AWAITING_PAYMENT, then="later", later=soon
     )
-    scheduling.look_at({order_id: min(soon, holds[order_id]) for order_id in confirm if order_id in holds})
+    scheduling.schedule({order_id: min(soon, holds[order_id]) for order_id in confirm if order_id in holds})
     # Authorised but not captured: the capture is the next drive's first call.
     scheduling.make_due(list(by_status.get("authorised", {})))
     return paid
-
-
-def note_failures(errors: Mapping[int, ProviderError]) -> list[Failure]:
-    """Count a failed try of each payment; nothing else is known, so nothing else changes."""
-    if not errors:
-        return []
-    counted = dict(
-        sql.rows(_FAILED, {"ids": list(errors), "reasons": [str(error)[:300] for error in errors.values()]})
-    )
-    return [Failure(order_id, errors[order_id], failures) for order_id, failures in counted.items()]
 
 
 def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str, datetime]) -> _Ask:
@@ -209,14 +194,3 @@ def _ask(row: tuple[int, UUID, str, int, str, str, bool, datetime | None, str, d
         hold_until=hold_until,
         begun_at=begun_at,
     )
-
-
-def outstanding(payment: Payment) -> bool:
-    """Whether the buyer's money, or a hold on it, is still with us."""
-    settled = (
-        Payment.Status.PENDING,
-        Payment.Status.DECLINED,
-        Payment.Status.VOIDED,
-        Payment.Status.REFUNDED,
-    )
-    return payment.status not in settled

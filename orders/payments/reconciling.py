@@ -12,7 +12,7 @@ Whatever differs (orders.payments.comparing) is read once more from both sides b
 list is older than our books by the time that it took to read.
 
 **Mended** is only what driving the order mends: one that has ended without goods while the provider holds its money is
-driven again, and `refunding.give_back` gives the money back. **Raised** as a finding is the rest: a person decides.
+driven again, and `refunding.refund` gives the money back. **Raised** as a finding is the rest: a person decides.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence

@@ -21,11 +21,13 @@ from django.utils import timezone
 from orders import sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
-from orders.payments.charging import charge_key, note_failures, unknown
+from orders.payments.charging import charge_key, unknown
 from orders.payments.gateway import Intent, gateway
+from orders.providers.counting import count_failures
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused
 from orders.providers.http import CALL_TIMEOUT, client, each
 from orders.states import OrderStatus
+from orders.workflow import PAYMENT
 
 REFUNDABLE = (
     OrderStatus.CANCELLED,
@@ -110,15 +112,15 @@ class _Answer:
 _NEVER_ASKED = Intent(reference="", status="voided")
 
 
-def give_back(ids: Collection[int]) -> Outcome:
+def refund(ids: Collection[int]) -> Outcome:
     """Void or refund; `done` are all orders of the batch that owe no money now, cash on delivery included."""
     with transaction.atomic():
         held = lock_orders(ids, REFUNDABLE)
         payments = _open(held)
-        reached(Point.GIVE_BACK_BEFORE_ROW, ids)
-    reached(Point.GIVE_BACK_AFTER_ROW, ids)
+        reached(Point.REFUND_BEFORE_ROW, ids)
+    reached(Point.REFUND_AFTER_ROW, ids)
     answers = client().run(each(payments, _settle)) if payments else []
-    reached(Point.GIVE_BACK_AFTER_CALL, ids)
+    reached(Point.REFUND_AFTER_CALL, ids)
     made: list[int] = []
     refused: list[int] = []
     settled: dict[int, Intent] = {}
@@ -140,9 +142,9 @@ def give_back(ids: Collection[int]) -> Outcome:
         if refused:
             sql.count(_REFUSED, {"refunds": refused})
         _write(settled)
-        failed = note_failures(errors)
-        reached(Point.GIVE_BACK_BEFORE_COMMIT, ids)
-    reached(Point.GIVE_BACK_AFTER_COMMIT, ids)
+        failed = count_failures(PAYMENT, errors)
+        reached(Point.REFUND_BEFORE_COMMIT, ids)
+    reached(Point.REFUND_AFTER_COMMIT, ids)
     return Outcome([order_id for order_id in held if order_id not in errors], failed)
 
 

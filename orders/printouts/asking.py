@@ -5,19 +5,25 @@ from datetime import date
 from typing import LiteralString
 
 from orders import sql
+from orders.lease import DUE_NOW
 from orders.models import Printout
 
 MOST_ORDERS = 10_000  # of one that names its orders; more are asked for by their days
 
+# Nobody wants it any more.
 _CANCEL: LiteralString = """
 UPDATE orders_printout SET state = 'cancelled', ended_at = now(), due_at = NULL, holder = NULL
 WHERE id = %(id)s AND state IN ('waiting', 'making')
 """
-_AGAIN: LiteralString = """
+# Whatever hindered it is mended, or it is wanted after all.
+_AGAIN: LiteralString = sql.compose(
+    """
 UPDATE orders_printout
-SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), attempts = 0, holder = NULL, rows_done = 0
+SET state = 'waiting', problem = '', ended_at = NULL, rows_done = 0, $due_now
 WHERE id = %(id)s AND state IN ('failed', 'cancelled')
-"""
+""",
+    due_now=DUE_NOW,
+)
 
 
 class NotPrintable(Exception):

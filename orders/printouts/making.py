@@ -1,11 +1,10 @@
 """Makes a printout in bounded memory, and gives way at any moment.
 
-1. Take the row under a name of its own, which the lease and every later write depend on.
-2. Read the rows with a server-side cursor on a connection of its own (this one renews the lease meanwhile), as one
-   snapshot, and write them to the scratch folder in pieces; what they say is hashed on the way.
-3. A printout that says the same was made already: take its file.
-4. Else set piece by piece, and put the pieces together; the file gets its name when it is whole.
-5. Mark the row done, if it is still ours.
+1. Read the rows as one snapshot, on a connection of its own (this one renews the lease meanwhile), and write them to
+   the scratch folder in pieces; what they say is hashed on the way.
+2. A printout that says the same was made already: take its file.
+3. Else set piece by piece, and put the pieces together; the file gets its name when it is whole.
+4. Mark the row done, if it is still ours.
 
 Between pieces the lease is renewed, which finds out whether the printout was cancelled or taken over. A process that
 dies leaves a scratch folder, which whoever makes it next clears away, and no file.
@@ -14,128 +13,91 @@ dies leaves a scratch folder, which whoever makes it next clears away, and no fi
 import csv
 import hashlib
 import io
-import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Any, LiteralString
-from uuid import UUID, uuid4
 
 import orjson
-from django.db import connection
 
 from orders import files, sql
+from orders.database.snapshot import snapshot
+from orders.lease import ENDED, Lease, Table
 from orders.models import Printout
 from orders.printouts.joining import join, pages_of
 from orders.printouts.recipes import Recipe, Row, parameters
 from orders.typesetting import typeset
 
-log = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
-LEASE = timedelta(seconds=20)
-_SIGN_OF_LIFE = 5.0  # seconds
-_FETCH = 2_000  # rows at a time from the server
 _SCRATCH = "printouts/work"
 
-_TAKE: LiteralString = """
-UPDATE orders_printout
-SET state = 'making', holder = %(holder)s, due_at = now() + %(lease)s, started_at = coalesce(started_at, now()),
-    attempts = attempts + 1, attempts_total = attempts_total + 1, rows_done = 0
-WHERE id = %(id)s AND holder IS NULL AND state IN ('waiting', 'making')
-"""
-_HOLD: LiteralString = """
-UPDATE orders_printout SET due_at = now() + %(lease)s, rows_done = %(rows)s
-WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
-"""
+PRINTOUTS = Table(
+    "orders_printout",
+    wanted="state IN ('waiting', 'making')",
+    on_take=", state = 'making', started_at = coalesce(started_at, now()), rows_done = 0",
+    on_renew=", rows_done = %(rows)s",
+    on_release=", state = 'waiting'",
+)
+
+# How many rows go into it.
 _COUNTED: LiteralString = (
     "UPDATE orders_printout SET rows_total = %(rows)s WHERE id = %(id)s AND holder = %(holder)s"
 )
-_DONE: LiteralString = """
+# Its file is whole.
+_DONE: LiteralString = sql.compose(
+    """
 UPDATE orders_printout
-SET state = 'done', ended_at = now(), due_at = NULL, holder = NULL, attempts = 0, rows_done = rows_total,
-    file = %(file)s, content_hash = %(hash)s, pages = %(pages)s, size = %(size)s
+SET state = 'done', ended_at = now(), rows_done = rows_total, file = %(file)s, content_hash = %(hash)s,
+    pages = %(pages)s, size = %(size)s, $ended
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
-"""
-_LATER: LiteralString = """
-UPDATE orders_printout SET holder = NULL, state = 'waiting', due_at = now() + attempts * interval '20 seconds'
-WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
-"""
+""",
+    ended=ENDED,
+)
+# Nobody tries again before a person says so.
 _FAILED: LiteralString = """
 UPDATE orders_printout
 SET state = 'failed', problem = %(problem)s, ended_at = now(), due_at = NULL, holder = NULL
-WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
+WHERE id = %(id)s AND state IN ('waiting', 'making')
 """
 
 
-class Interrupted(Exception):
-    """The printout is not ours any more: it was cancelled, or somebody else has it in hand."""
+def make(printout: Printout, recipe: Recipe, lease: Lease) -> None:
+    """Make the printout, which is held under this lease. Raises LeaseLost when it was cancelled or taken over."""
+    _make(_Work(printout, lease), recipe)
 
 
-class NeverBack(Exception):
-    """Whoever was to make the printout never came back with an answer."""
-
-
-def make(printout_id: int, recipes: Mapping[Printout.Kind, Recipe]) -> Exception | None:
-    """Make the printout if nobody has it in hand; returns what hindered it when it is given up for good."""
-    holder = uuid4()
-    if not sql.count(_TAKE, {"id": printout_id, "holder": holder, "lease": LEASE}):
-        return None
-    printout = Printout.objects.get(pk=printout_id)
-    work = _Work(printout, holder)
-    error: Exception
-    if printout.attempts > MAX_ATTEMPTS:
-        error = NeverBack(f"driven {printout.attempts - 1} times, and no worker came back with {printout}")
-    else:
-        try:
-            _make(work, recipes[Printout.Kind(printout.kind)])
-            return None
-        except Interrupted:
-            log.info("%s is not to be made any more", printout)
-            return None
-        except Exception as found:
-            log.exception("%s could not be made", printout)
-            error = found
-            if printout.attempts < MAX_ATTEMPTS:
-                sql.count(_LATER, work.params())
-                return None
+def give_up(printout: Printout, error: BaseException) -> bool:
+    """Leave the printout to a person; False if it has ended meanwhile."""
     problem = f"{type(error).__name__}: {error}"[:1_000]
-    return error if sql.count(_FAILED, work.params(problem=problem)) else None
+    return bool(sql.count(_FAILED, {"id": printout.pk, "problem": problem}))
 
 
 @dataclass(slots=True)
 class _Work:
-    """The hold of whoever makes it: renewed now and then, and lost when it was cancelled."""
+    """The lease of whoever makes it, which is renewed with how far the work is."""
 
     printout: Printout
-    holder: UUID
+    lease: Lease
     rows: int = 0
-    renewed: float = 0.0
 
     def params(self, **more: Any) -> dict[str, Any]:
-        return {"id": self.printout.pk, "holder": self.holder, **more}
+        return {"id": self.printout.pk, "holder": self.lease.holder, **more}
 
     def alive(self, rows: int = 0, *, now: bool = False) -> None:
-        """So many rows more are done. Raises Interrupted."""
+        """So many rows more are done. Raises LeaseLost."""
         self.rows += rows
-        if now or monotonic() >= self.renewed + _SIGN_OF_LIFE:
-            if not sql.count(_HOLD, self.params(lease=LEASE, rows=self.rows)):
-                raise Interrupted
-            self.renewed = monotonic()
+        renew = self.lease.renew if now else self.lease.renew_in_time
+        renew(rows=self.rows)
 
 
 def _make(work: _Work, recipe: Recipe) -> None:
     printout = work.printout
-    scratch = files.path_of(f"{_SCRATCH}/{printout.pk}-{work.holder}")
+    scratch = files.path_of(f"{_SCRATCH}/{printout.pk}-{work.lease.holder}")
     for left in scratch.parent.glob(f"{printout.pk}-*"):  # by whoever died over it
         shutil.rmtree(left, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        with _reading() as read:
+        with snapshot() as read:
             [(total,)] = read(recipe.counts, parameters(printout))
             sql.count(_COUNTED, work.params(rows=total))
             pieces, content = _gather(work, recipe, read(recipe.rows, parameters(printout)), scratch)
@@ -157,26 +119,6 @@ def _made_before(content: str, file: str) -> tuple[int, int] | None:
     """Pages and size of a printout that said the same, if its file is there."""
     found = Printout.objects.filter(state=Printout.State.DONE, content_hash=content).first()
     return (found.pages, found.size) if found and files.path_of(file).is_file() else None
-
-
-Read = Callable[[LiteralString, Mapping[str, Any]], Iterable[Row]]
-
-
-@contextmanager
-def _reading() -> Iterator[Read]:
-    """Statements that see one snapshot, row by row, on a connection of their own."""
-    own: Any = connection.copy()
-    with closing(own):
-        own.ensure_connection()
-        own.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-
-        def read(statement: LiteralString, params: Mapping[str, Any]) -> Iterator[Row]:
-            with own.connection.cursor(name="printout") as cursor:
-                cursor.itersize = _FETCH
-                cursor.execute(statement, params)
-                yield from cursor
-
-        yield read
 
 
 def _gather(

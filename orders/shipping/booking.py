@@ -10,10 +10,12 @@ from orders.crashpoints import Point, reached
 from orders.inventory import let_go_with_shipment
 from orders.locking import lock_orders
 from orders.models.order import number_of
-from orders.providers.failures import Failure, Outcome, ProviderError
+from orders.providers.counting import count_failures
+from orders.providers.failures import Outcome, ProviderError
 from orders.providers.http import client, each
 from orders.shipping.carrier import Booking, Parcel, carrier
 from orders.states import OrderStatus
+from orders.workflow import SHIPMENT
 
 # Paid, or reserved and paid for at the door (which the statement checks).
 SHIPPABLE = (OrderStatus.RESERVED, OrderStatus.PAID)
@@ -42,11 +44,6 @@ WITH booked AS (
 )
 INSERT INTO orders_orderevent (order_id, kind, detail) SELECT order_id, 'order.shipped', detail FROM booked
 ORDER BY order_id RETURNING order_id
-"""
-_FAILED: LiteralString = """
-UPDATE orders_shipment s SET failures = failures + 1, reason = step.reason
-FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS step (order_id, reason)
-WHERE s.order_id = step.order_id AND s.status = 'requested' RETURNING s.order_id, s.failures
 """
 
 
@@ -82,15 +79,7 @@ def book(ids: Collection[int]) -> Outcome:
                 "urls": [booking.tracking_url for booking in booked.values()],
             }
             let_go_with_shipment([order_id for (order_id,) in sql.rows(_BOOKED, params)])
-        failed = _note_failures(errors)
+        failed = count_failures(SHIPMENT, errors)
         reached(Point.SHIP_BEFORE_COMMIT, ids)
     reached(Point.SHIP_AFTER_COMMIT, ids)
     return Outcome([order_id for order_id in ids if order_id not in errors], failed)
-
-
-def _note_failures(errors: dict[int, ProviderError]) -> list[Failure]:
-    if not errors:
-        return []
-    reasons = [str(error)[:300] for error in errors.values()]
-    counted = sql.rows(_FAILED, {"ids": list(errors), "reasons": reasons})
-    return [Failure(order_id, errors[order_id], failures) for order_id, failures in counted]

@@ -9,6 +9,7 @@ import logging
 from typing import LiteralString
 
 from orders import sql
+from orders.lease import DUE_NOW
 from shop.videos.models import Video
 
 log = logging.getLogger(__name__)
@@ -20,12 +21,15 @@ SET state = 'cancelled', problem = %(why)s, ended_at = now(), attempts = 0,
     due_at = CASE WHEN holder IS NULL THEN now() ELSE due_at END
 WHERE id = %(id)s AND state = ANY(%(under_way)s)
 """
-_RETRY: LiteralString = """
-UPDATE videos_video
-SET state = 'waiting', problem = '', ended_at = NULL, due_at = now(), attempts = 0, holder = NULL
+# Whatever hindered it is mended, or it is wanted after all.
+_RETRY: LiteralString = sql.compose(
+    """
+UPDATE videos_video SET state = 'waiting', problem = '', ended_at = NULL, $due_now
 WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND source <> ''
   AND (holder IS NULL OR due_at IS NULL OR due_at <= now())
-"""
+""",
+    due_now=DUE_NOW,
+)
 
 
 def cancel(video: Video, by: str) -> bool:

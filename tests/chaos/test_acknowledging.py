@@ -14,6 +14,7 @@ from django.db import connection
 
 from orders.crashpoints import Point
 from orders.inventory import reserve
+from orders.scheduling import claim
 from stack.endings import wait_ended
 from stack.layout import ROOT
 from stack.servers import Servers
@@ -21,9 +22,8 @@ from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.taking import take
 from tests.waiting import PATIENCE, wait_for
-from workers.adapters.unacked import inherit
-from workers.relay.claiming import claim_orders
-from workers.relay.dispatcher import Relay
+from workers.adapters.unacked import take_over
+from workers.relay.duties import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,7 +63,7 @@ def test_a_message_is_acknowledged_after_the_work(worker: Path) -> None:
     arm(worker, Point.TASK_AFTER_PUBLISH, "stall 0")
     arm(worker, Point.TASK_BEFORE_ACK, "stall 0")
     order = place_order()
-    Relay().turn()
+    Relay().run_once()
     found = wait_for(lambda: seen if len(seen := hits(worker)) == 3 else None, "the step to be acknowledged")
     assert [hit["point"] for hit in found] == [
         Point.TASK_BEGINS,
@@ -83,7 +83,7 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
         # The main process, and its child before it has done anything, should it outlive it for long enough.
         arm(tmp_path, Point.TASK_BEGINS, "kill-parent")
         arm(tmp_path, Point.RESERVE_BEFORE_COMMIT)
-        Relay().turn()
+        Relay().run_once()
         wait_for(process.poll, "the node to die")
         with suppress(psutil.NoSuchProcess):
             wait_ended([psutil.Process(hits(tmp_path)[0]["pid"])], PATIENCE)
@@ -102,7 +102,7 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
         wait_for(lambda: not broker.exists("unacked.acknowledging@here") or None, "its heir")
         order.refresh_from_db()
         assert order.due_at < lease
-        Relay().turn()
+        Relay().run_once()
 
         def reserved() -> bool | None:
             order.refresh_from_db()
@@ -116,26 +116,26 @@ def test_all_orders_that_were_in_hand_are_driven_again_and_nothing_else_is_touch
 ) -> None:
     stock(KETTLE=2)
     reserved, placed = place_order().pk, place_order().pk
-    claim_orders(10)
+    claim(10)
     reserve([reserved])  # and the node died before the next step was rung
     take(broker, "dead@here", "inventory.reserve", [reserved, placed])
     take(broker, "dead@here", "documents.render", [reserved])
     broker.hset("unacked.dead@here", "nonsense", "nonsense")
-    assert inherit("dead@here") == 2
-    assert connection.connection is None  # children that are forked now inherit nothing
+    assert take_over("dead@here") == 2
+    assert connection.connection is None  # children that are forked now take_over nothing
     assert set(broker.hkeys("unacked.dead@here")) == {b"documents.render", b"nonsense"}
     assert broker.zrange("unacked_index.dead@here", 0, -1) == [b"documents.render"]
-    assert {due.order_id for due in claim_orders(10)} == {reserved, placed}
+    assert {due.order_id for due in claim(10)} == {reserved, placed}
 
 
 @pytest.mark.parametrize("away", ["postgres", "valkey"])
 def test_without_the_house_the_lease_is_left(broker: redis.Redis, house: Servers, away: str) -> None:
     ids = [place_order().pk]
-    claim_orders(10)
+    claim(10)
     take(broker, "dead@here", "inventory.reserve", ids)
     connection.close()
     house[away].stop()
     try:
-        assert inherit("dead@here") == 0
+        assert take_over("dead@here") == 0
     finally:
         house[away].start()

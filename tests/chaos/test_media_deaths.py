@@ -33,7 +33,8 @@ from tests.integration.media.conftest import (  # noqa: F401 (fixtures)
 from tests.waiting import wait_for
 from workers.models import DeadLetter
 from workers.queues import QueueName
-from workers.relay.dispatcher import Relay
+from workers.relay.dispatcher import POLL
+from workers.relay.duties import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,7 +99,8 @@ def relayed() -> Iterator[None]:
         relay = Relay()
         try:
             while not stop.is_set():
-                stop.wait(relay.turn())
+                relay.run_once()
+                stop.wait(POLL)
         except Exception as error:
             trouble.append(error)
         finally:

@@ -21,7 +21,7 @@ from tests.chaos.conftest import Dies
 from tests.chaos.dying import environment
 from tests.invoicing import flaws
 from tests.making import place_order
-from workers.relay.claiming import claim_documents
+from workers import documents
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,11 +126,11 @@ def test_a_renderer_that_is_killed_leaves_whole_files_or_none(
 ) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
     issuing.issue(paid(3))
-    ids = [document_id for document_id, _ in claim_documents(10, printing.LEASE)]
+    ids = list(printing.DOCUMENTS.claim(10))
     dies(
         point,
         f"from django.conf import settings\nsettings.MEDIA_ROOT = {settings.MEDIA_ROOT!r}\n"
-        f"from orders.invoices import printing\nprinting.print_documents({ids})",
+        f"from workers import documents\ndocuments.render({ids})",
     )
     for path in Path(settings.MEDIA_ROOT).rglob("*.pdf"):
         assert flaws(path.read_bytes()) == []
@@ -138,8 +138,8 @@ def test_a_renderer_that_is_killed_leaves_whole_files_or_none(
         # Its lease runs out, and the relay hands it to the next.
         with connection.cursor() as cursor:
             cursor.execute("UPDATE orders_document SET due_at = now()")
-        assert len(claim_documents(10, printing.LEASE)) == 3
-        printing.print_documents(ids)
+        assert len(printing.DOCUMENTS.claim(10)) == 3
+        documents.render(ids)
     assert sorted(path.name for path in Path(settings.MEDIA_ROOT).rglob("*.pdf")) == [
         f"INV-{serial:07d}.pdf" for serial in (1, 2, 3)
     ]

@@ -8,19 +8,17 @@ from django.utils import timezone
 
 from orders import inventory, scheduling
 from orders.crashpoints import Point
-from orders.models import Order, OrderEvent
+from orders.models import Claim, Order, OrderEvent
 from tests.chaos.conftest import Dies
 from tests.making import place_order, stock
-from workers.models import Claim
 from workers.queues import QueueName
-from workers.relay.claiming import UNRUNG
-from workers.relay.dispatcher import Relay
-from workers.relay.outbox import Feed
+from workers.relay.duties import Relay
+from workers.relay.outbox import Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOOK = "from workers.relay.dispatcher import Relay\nRelay().turn()"
-TELL = "from workers.relay.outbox import Feed\nFeed().turn()"
+LOOK = "from workers.relay.duties import Relay\nRelay().run_once()"
+TELL = "from workers.relay.outbox import Outbox\nOutbox().publish()"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,7 @@ def test_what_it_had_claimed_is_known_and_falls_due_again(
     assert broker.llen(QueueName.INVENTORY) == rung
     broker.delete(QueueName.INVENTORY)
     Order.objects.update(due_at=timezone.now() - timedelta(seconds=1))  # the lease has run out
-    Relay().turn()
+    Relay().run_once()
     assert broker.llen(QueueName.INVENTORY) == 1
 
 
@@ -57,10 +55,10 @@ def test_what_it_had_not_rung_for_is_taken_back_before_its_lease_ends(
     stock(KETTLE=1)
     order = place_order()
     dies(Point.RELAY_AFTER_CLAIM, LOOK)
-    Relay().turn()
+    Relay().run_once()
     assert not broker.llen(QueueName.INVENTORY)  # the other one might still be at it
-    Claim.objects.update(claimed_at=timezone.now() - UNRUNG)
-    Relay().turn()
+    Claim.objects.update(claimed_at=timezone.now() - scheduling.UNDISPATCHED)
+    Relay().run_once()
     assert broker.llen(QueueName.INVENTORY) == 1
     order.refresh_from_db()
     assert (order.attempts, order.attempts_total) == (1, 1)  # it is no suspect
@@ -72,15 +70,15 @@ def test_who_has_moved_on_is_not_taken_back(broker: redis.Redis, dies: Dies) -> 
     order = place_order()
     dies(Point.RELAY_AFTER_PUBLISH, LOOK)
     inventory.reserve([order.pk])
-    Claim.objects.update(claimed_at=timezone.now() - UNRUNG)
-    Relay().turn()
+    Claim.objects.update(claimed_at=timezone.now() - scheduling.UNDISPATCHED)
+    Relay().run_once()
     assert broker.llen(QueueName.INVENTORY) == 1  # the message that was rung before
     assert not broker.llen(QueueName.PAYMENT)
 
 
 @pytest.mark.parametrize(
     ("point", "untold"),
-    [(Point.FEED_BEFORE_PUBLISH, 1), (Point.FEED_AFTER_PUBLISH, 1), (Point.FEED_AFTER_MARK, 0)],
+    [(Point.OUTBOX_BEFORE_PUBLISH, 1), (Point.OUTBOX_AFTER_PUBLISH, 1), (Point.OUTBOX_AFTER_MARK, 0)],
     ids=lambda value: value.value if isinstance(value, Point) else "",
 )
 def test_an_event_is_told_before_it_is_marked_as_told(
@@ -89,5 +87,5 @@ def test_an_event_is_told_before_it_is_marked_as_told(
     place_order()
     dies(point, TELL)
     assert OrderEvent.objects.filter(published_at=None).count() == untold
-    assert Feed().turn() == untold
+    assert Outbox().publish() == untold
     assert not OrderEvent.objects.filter(published_at=None).exists()

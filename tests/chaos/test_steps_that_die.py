@@ -14,13 +14,13 @@ from orders.crashpoints import Point
 from orders.facts import facts_of
 from orders.models import InvoiceCounter, Order
 from orders.states import OrderStatus
+from orders.workflow import Step, remaining
 from tests.chaos.conftest import Dies
 from tests.integration.audit.conftest import ledger_ends
 from tests.making import ledger, place_order, stock
 from workers.audit.books import prove
 from workers.audit.ledgers import Positions
 from workers.celery import app
-from workers.workflow import Step, remaining
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,11 +33,11 @@ STEPS = {
     "ship": Step.SHIP,
     "complete": Step.COMPLETE,
     "release": Step.RELEASE,
-    "give_back": Step.GIVE_BACK,
+    "refund": Step.REFUND,
     "close": Step.CLOSE,
 }
 # Those of an order that is cancelled after it was paid.
-CLEARING_UP = (Step.RELEASE, Step.GIVE_BACK, Step.CLOSE)
+CLEARING_UP = (Step.RELEASE, Step.REFUND, Step.CLOSE)
 POINTS = [point for point in Point if point.value.partition(".")[0] in STEPS]
 
 

@@ -79,7 +79,7 @@ def test_a_charge_that_was_never_made_is_made_however_late() -> None:
 def test_a_cancelled_order_finds_the_charge_that_it_never_heard_of() -> None:
     order = asked_without_an_answer(timedelta(minutes=1))
     cancel(order.token)
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
     payment = Payment.objects.get(order=order)
     assert (payment.status, payment.refunded_minor) == ("refunded", order.total_minor)
     [only] = charges(order)

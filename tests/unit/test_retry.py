@@ -15,22 +15,29 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from orders.providers.failures import NotNow, Refused, Transient
 from orders.providers.http import _seconds
+from orders.retry import GiveUp, Retry
+from orders.workflow import STEPS
 from workers.queues import ORDER_QUEUES, QueueName
-from workers.retry import HOUSE, POLICIES, GiveUp, Retry, Wait
+from workers.retry import INFRASTRUCTURE, POLICIES, Wait, decide
 
 QUEUES = st.sampled_from(sorted(POLICIES))
 PROVIDERS = st.sampled_from(sorted(set(POLICIES) - {QueueName.INVENTORY}))
 
 
-def test_every_queue_that_orders_pass_through_has_a_policy() -> None:
-    assert set(POLICIES) == {*ORDER_QUEUES, QueueName.MEDIA}
+def test_every_queue_whose_work_is_tried_again_has_a_policy() -> None:
+    assert set(POLICIES) == {*ORDER_QUEUES, QueueName.MEDIA, QueueName.DOCUMENTS}
+
+
+def test_the_steps_of_a_queue_share_its_policy() -> None:
+    for step, spec in STEPS.items():
+        assert POLICIES[QueueName(step.queue)] is spec.retry
 
 
 @given(QUEUES, st.integers(1, 1_000))
 def test_a_retry_waits_no_longer_than_its_ceiling(queue: QueueName, attempt: int) -> None:
     policy = POLICIES[queue]
     before = timezone.now()
-    decision = policy.decide(Transient("away"), attempt)
+    decision = decide(policy, Transient("away"), attempt)
     if attempt >= policy.failures:
         assert isinstance(decision, GiveUp)
     else:
@@ -42,9 +49,10 @@ def test_a_retry_waits_no_longer_than_its_ceiling(queue: QueueName, attempt: int
 def test_the_wait_is_drawn_from_nothing_to_the_longest(queue: QueueName) -> None:
     """Full jitter: those who failed together do not come back together."""
     before = timezone.now()
-    decisions = [POLICIES[queue].decide(Transient("away"), 5) for _ in range(200)]
+    failures = min(5, POLICIES[queue].failures - 1)
+    decisions = [decide(POLICIES[queue], Transient("away"), failures) for _ in range(200)]
     waits = [(decision.at - before).total_seconds() for decision in decisions if isinstance(decision, Retry)]
-    longest = POLICIES[queue].longest(5)
+    longest = POLICIES[queue].longest(failures)
     assert min(waits) < longest / 4
     assert longest * 3 / 4 < max(waits) < longest + 1
 
@@ -52,17 +60,17 @@ def test_the_wait_is_drawn_from_nothing_to_the_longest(queue: QueueName) -> None
 @given(QUEUES)
 def test_what_is_refused_or_a_bug_is_given_up_at_once(queue: QueueName) -> None:
     for error in (Refused("no such card"), ZeroDivisionError(), IntegrityError("twice")):
-        assert isinstance(POLICIES[queue].decide(error, 1), GiveUp)
+        assert isinstance(decide(POLICIES[queue], error, 1), GiveUp)
 
 
 @given(QUEUES, st.integers(1, 1_000_000), st.timedeltas(timedelta(0), timedelta(days=900)))
-def test_our_own_house_is_waited_for_however_long_it_takes(
+def test_our_own_database_and_broker_are_waited_for_however_long_it_takes(
     queue: QueueName, attempt: int, waited: timedelta
 ) -> None:
     for error in (OperationalError("restarting"), BrokerError("away"), RedisAway("away")):
-        decision = POLICIES[queue].decide(error, attempt, timezone.now() - waited)
+        decision = decide(POLICIES[queue], error, attempt, timezone.now() - waited)
         assert isinstance(decision, Wait)
-        assert decision.at <= timezone.now() + timedelta(seconds=HOUSE.ceiling)
+        assert decision.at <= timezone.now() + timedelta(seconds=INFRASTRUCTURE.ceiling)
 
 
 @given(QUEUES, st.timedeltas(timedelta(0), timedelta(days=900)))
@@ -70,21 +78,21 @@ def test_an_order_is_given_up_when_it_has_stood_there_for_too_long(
     queue: QueueName, waited: timedelta
 ) -> None:
     policy = POLICIES[queue]
-    decision = policy.decide(Transient("away"), 1, timezone.now() - waited)
+    decision = decide(policy, Transient("away"), 1, timezone.now() - waited)
     assert isinstance(decision, GiveUp if waited >= policy.deadline else Retry)
 
 
 @given(PROVIDERS, st.floats(0.1, 3_600))
 def test_a_provider_is_not_asked_before_the_time_it_named(queue: QueueName, seconds: float) -> None:
     before = timezone.now()
-    decision = POLICIES[queue].decide(Transient("busy", retry_after=seconds), 1)
+    decision = decide(POLICIES[queue], Transient("busy", retry_after=seconds), 1)
     assert isinstance(decision, Retry)
     assert decision.at >= before + timedelta(seconds=seconds) - timedelta(microseconds=1)
 
 
 @given(PROVIDERS, st.floats(3_600, 1e300))
 def test_a_provider_cannot_park_an_order_for_a_year(queue: QueueName, seconds: float) -> None:
-    decision = POLICIES[queue].decide(NotNow("busy", retry_after=seconds), 1)
+    decision = decide(POLICIES[queue], NotNow("busy", retry_after=seconds), 1)
     assert isinstance(decision, Retry)
     assert decision.at <= timezone.now() + timedelta(seconds=3_600 + POLICIES[queue].longest(1))
 

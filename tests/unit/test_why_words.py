@@ -8,17 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.facts import Facts
 from orders.scheduling import LEASE
-from orders.states import OrderStatus, PaymentMethod
-from workers.breakers import BreakerStatus
+from orders.states import OrderStatus, PaymentMethod, Provider
+from orders.workflow import Facts, Step, remaining
 from workers.breakers.rules import State
-from workers.models import Provider
+from workers.breakers.status import BreakerStatus
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.why.queued import Queued
 from workers.why.seen import Failing, Letter, Seen
 from workers.why.words import Waiting, explain
-from workers.workflow import Step, remaining
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 SOON, LATER = NOW + timedelta(seconds=12), NOW + timedelta(minutes=25)

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.facts import Facts
 from orders.states import END_STATES, FAILED_STATES, OrderStatus, PaymentMethod
-from workers.workflow import Plan, Step, canvas, remaining
+from orders.workflow import Facts, Plan, Step, remaining
+from workers.workflow import canvas
 
 FACTS = st.builds(
     Facts,
@@ -48,18 +48,18 @@ def test_cash_on_delivery_is_never_charged() -> None:
 
 def test_a_cancelled_order_is_cleared_up() -> None:
     facts = Facts(1, OrderStatus.CANCELLED, PaymentMethod.CARD, holds_stock=True, holds_money=True)
-    assert remaining(facts) == (Step.RELEASE, Step.GIVE_BACK, (Step.EMAIL, Step.SMS), Step.CLOSE)
+    assert remaining(facts) == (Step.RELEASE, Step.REFUND, (Step.EMAIL, Step.SMS), Step.CLOSE)
 
 
 def test_a_completed_order_gives_back_what_it_promised() -> None:
     facts = Facts(1, OrderStatus.COMPLETED, PaymentMethod.CARD, emailed=True, texted=True, owes_refund=True)
-    assert remaining(facts) == (Step.GIVE_BACK, Step.CLOSE)
+    assert remaining(facts) == (Step.REFUND, Step.CLOSE)
 
 
 @given(FACTS)
 def test_a_promise_is_kept_before_the_order_ends(facts: Facts) -> None:
     if facts.owes_refund and facts.status in END_STATES:
-        assert Step.GIVE_BACK in steps(remaining(facts))
+        assert Step.REFUND in steps(remaining(facts))
         assert steps(remaining(facts))[-1] == Step.CLOSE
 
 
@@ -72,7 +72,7 @@ def test_what_is_done_is_not_done_again(facts: Facts) -> None:
         (facts.texted, Step.SMS),
         (facts.invoiced, Step.INVOICE),
         (facts.shipped, Step.SHIP),
-        (not facts.holds_money and not facts.owes_refund, Step.GIVE_BACK),
+        (not facts.holds_money and not facts.owes_refund, Step.REFUND),
     ):
         assert not (done and step in left)
 

@@ -1,8 +1,12 @@
-"""A worker process that dies is missed at once, by its own main process: its orders are driven again in milliseconds.
+"""A worker process that dies is noticed at once by its main process: its orders are dispatched again in milliseconds.
 
 Without this they would wait for their lease to run out (orders.scheduling.LEASE), and so would all others of a batch
-with an order that kills its worker. The drive counts, so the guilty one is found and set apart (workers.relay). When
-the main process dies too, or the database is away at this moment, the lease is what is left.
+with an order that kills its worker. The attempt counts, so that order is found and ends as poison. When the main
+process dies too, or the database is away at this moment, the lease is what is left.
+
+Relies on Celery 5.7: the main process sends `task_failure` with WorkerLostError or TimeLimitExceeded for a child that
+was killed, and `pool.maintain_pool` looks at the children. Noticed by: tests/integration/workers/test_worker_lost.py,
+tests/chaos/test_steps_that_die.py.
 """
 
 import logging
@@ -15,10 +19,11 @@ from celery.worker.components import Pool
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from orders import scheduling
-from workers import breakers, deadletters
+from orders.workflow import Step
+from workers import deadletters
+from workers.breakers import recovery
 from workers.celery import app
 from workers.steps import StepTask, describe
-from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +36,8 @@ _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '3
 class LookAfterChildren(bootsteps.StartStopStep):
     """Have a main process look after its children all the time.
 
-    Celery is woken when a child's pipe closes, which is a moment before the child can be buried. Who looks in that
-    moment finds it alive, and Celery looks again only five seconds later.
+    Celery is woken when a child's pipe closes, which is a moment before the child has ended. Who looks in that moment
+    finds it alive, and Celery looks again only five seconds later.
     """
 
     requires = (Pool,)
@@ -45,7 +50,7 @@ app.steps["worker"].add(LookAfterChildren)
 
 
 @task_failure.connect
-def miss(sender: Any = None, exception: BaseException | None = None, args: Any = (), **_: Any) -> None:
+def reschedule(sender: Any = None, exception: BaseException | None = None, args: Any = (), **_: Any) -> None:
     """Celery says, in the main process, that a child was killed: by the system, a crash, or for taking too long."""
     if not isinstance(sender, StepTask) or not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
@@ -55,9 +60,9 @@ def miss(sender: Any = None, exception: BaseException | None = None, args: Any =
             with connection.cursor() as cursor:
                 cursor.execute(_LOCK_TIMEOUT)
             deadletters.note_attempts(Step(sender.name), dict.fromkeys(ids, exception))
-            # Who hung until its time was up has been driven again already: its lease is shorter.
-            again = 0 if isinstance(exception, TimeLimitExceeded) else scheduling.drive_again(ids)
-            breakers.lose([Step(sender.name)])
+            # What hung until its time was up has been dispatched again already: its lease is shorter.
+            again = 0 if isinstance(exception, TimeLimitExceeded) else scheduling.worker_lost(ids)
+            recovery.worker_lost([Step(sender.name)])
     except (DatabaseError, InterfaceError) as error:
         log.warning(
             "%s lost its process with %s; they wait for their leases: %s", sender.name, describe(ids), error

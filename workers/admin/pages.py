@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from orders.admin import standing
 from orders.admin.desk import link_to_order, precisely
 from orders.facts import facts_of
+from orders.workflow import remaining, steps
 from workers.deadletters.choosing import RUNNING, Group, attempts, groups, open_letters
 from workers.models import DeadLetter, Replay
-from workers.workflow import remaining, steps
 
 _SHOWN = 20  # letters, replays and groups on one page
 _COLOURS = {

@@ -11,19 +11,12 @@ from typing import LiteralString
 from django.db import transaction
 from django.utils import timezone
 
-from orders import sql
+from orders import scheduling, sql
 from orders.providers.failures import Failure, NotNow, Outcome, Transient
+from orders.states import Provider
+from orders.workflow import STEPS, Step
 from workers.breakers.rules import COUNTED_ATTEMPTS, State, Verdict, judge
-from workers.models import Breaker, Provider
-from workers.workflow import Step
-
-PROVIDER_OF = {
-    Step.CHARGE: Provider.PAYMENTS,
-    Step.GIVE_BACK: Provider.PAYMENTS,
-    Step.SHIP: Provider.CARRIER,
-    Step.EMAIL: Provider.MAIL,
-    Step.SMS: Provider.SMS,
-}
+from workers.models import Breaker
 
 _LOOK: LiteralString = "SELECT state, generation, failures FROM workers_breaker WHERE provider = %(provider)s"
 _TAKE_PERMITS: LiteralString = """
@@ -34,22 +27,10 @@ WITH held AS (
 UPDATE workers_breaker b SET permits = b.permits - held.taken FROM held WHERE b.provider = held.provider
 RETURNING held.taken, b.generation
 """
-# The share lock keeps the door as it is until the orders are parked: whoever opens it wakes them all (trickle.wake).
-# Somebody else may have set an earlier time for the order (a step at its side, a cancellation): that stays.
-# They come back in company, and are many: that some failed by themselves while the provider was going is no reason.
-_PARK: LiteralString = """
-WITH breaker AS MATERIALIZED (
-    SELECT state, parked_until FROM workers_breaker WHERE provider = %(provider)s FOR SHARE
-), held AS MATERIALIZED (
-    SELECT id, due_at, attempts FROM orders_order
-    WHERE id = ANY(%(ids)s) AND due_at IS NOT NULL AND EXISTS (SELECT FROM breaker) ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE orders_order o
-SET attempts = 0, alone = false,
-    due_at = CASE WHEN breaker.state = 'closed' THEN now()
-                  WHEN held.attempts = 0 THEN least(held.due_at, breaker.parked_until)
-                  ELSE breaker.parked_until END
-FROM held, breaker WHERE o.id = held.id
+# The share lock keeps the breaker as it is until the orders are parked: whoever closes it wakes them all (recovery).
+_PARKED_UNTIL: LiteralString = """
+SELECT CASE state WHEN 'closed' THEN now() ELSE parked_until END FROM workers_breaker
+WHERE provider = %(provider)s FOR SHARE
 """
 _SHUT: LiteralString = "SELECT provider FROM workers_breaker WHERE state = 'open'"
 
@@ -77,7 +58,7 @@ class Report:
 
 def admit(step: Step, ids: Sequence[int]) -> Admission:
     """Who of the batch may pass; a step that needs nobody outside lets all pass."""
-    provider = PROVIDER_OF.get(step)
+    provider = STEPS[step].provider
     if provider is None:
         return Admission(list(ids), [])
     found = sql.rows(_LOOK, {"provider": provider.value})
@@ -123,7 +104,9 @@ def report(admission: Admission, outcome: Outcome) -> Report:
 
 def park(provider: Provider, ids: Collection[int]) -> None:
     """Have the orders wait until the provider is back; they are due at once if it is by now."""
-    sql.count(_PARK, {"provider": provider.value, "ids": list(ids)})
+    with transaction.atomic():
+        for (until,) in sql.rows(_PARKED_UNTIL, {"provider": provider.value}):
+            scheduling.park(ids, until)
 
 
 def shut() -> set[Provider]:

@@ -12,26 +12,17 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from orders import sql
-from workers.breakers.admission import PROVIDER_OF
+from orders import scheduling, sql
+from orders.workflow import STEPS, Step
 from workers.breakers.rules import State, renew_parking, try_again
 from workers.models import Breaker
-from workers.workflow import Step
 
 log = logging.getLogger(__name__)
 
 # Woken in one statement; more follow at the next look.
 _AT_ONCE = 5_000
 
-# Any of them, not the eldest: an order with a trouble of its own must not be the trial every time. MATERIALIZED, for no
-# plan may draw twice (workers.relay.claiming).
-_WAKE: LiteralString = """
-WITH drawn AS MATERIALIZED (
-    SELECT id FROM orders_order WHERE due_at = %(parked_until)s ORDER BY random() LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE orders_order o SET due_at = now(), attempts = 0 FROM drawn WHERE o.id = drawn.id
-"""
+# Nobody is parked at a closed breaker any more.
 _CLEARED: LiteralString = """
 UPDATE workers_breaker b SET parked_until = NULL
 WHERE b.provider = %(provider)s AND b.state = 'closed'
@@ -45,7 +36,7 @@ _ANY: LiteralString = (
 )
 
 
-def turn() -> None:
+def run_once() -> None:
     """One look: begin the trials whose time has come, and wake whom the open doors let through."""
     if not sql.rows(_ANY, {})[0][0]:
         return
@@ -56,12 +47,12 @@ def turn() -> None:
             _try(breaker)
 
 
-def lose(steps: Iterable[Step]) -> None:
+def worker_lost(steps: Iterable[Step]) -> None:
     """A process died over these steps, and a trial may have died with it: whoever is being tried is tried again now.
 
     Otherwise the orders behind that door would stand still for as long as a trial may take (rules.PATIENCE).
     """
-    providers = {PROVIDER_OF[step].value for step in steps if step in PROVIDER_OF}
+    providers = {provider.value for step in steps if (provider := STEPS[step].provider)}
     if providers:
         sql.count(_BEGIN_AGAIN, {"providers": sorted(providers)})
 
@@ -77,11 +68,11 @@ def _try(seen: Breaker) -> None:
         if any(changed):
             breaker.save()
     if wake and breaker.parked_until:
-        sql.count(_WAKE, {"parked_until": breaker.parked_until, "limit": wake})
+        scheduling.wake(breaker.parked_until, wake)
 
 
 def _wake_all(breaker: Breaker) -> None:
-    woken = sql.count(_WAKE, {"parked_until": breaker.parked_until, "limit": _AT_ONCE})
+    woken = scheduling.wake(breaker.parked_until, _AT_ONCE) if breaker.parked_until else 0
     if woken:
         log.warning("%s is back: %d parked orders go on.", breaker.get_provider_display(), woken)
     if woken < _AT_ONCE:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from orders.models import Order
+from orders.states import Provider
 from workers.breakers.rules import State
-from workers.models import Breaker, Provider
+from workers.models import Breaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ the desk and one decision.
 
 from workers.deadletters.burying import (
     CLEAR_VIDEO,
-    SIDE_DISHES,
     bury,
     bury_documents,
     bury_message,
@@ -19,7 +18,6 @@ from workers.deadletters.replaying import note, replay
 
 __all__ = [
     "CLEAR_VIDEO",
-    "SIDE_DISHES",
     "bury",
     "bury_documents",
     "bury_message",

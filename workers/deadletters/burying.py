@@ -7,15 +7,13 @@ from django.db import transaction
 
 from orders import scheduling
 from orders.invoices import printing
-from orders.models import Notification, Printout
+from orders.models import Printout
 from orders.notifications.messages import give_up
+from orders.workflow import STEPS, Step
 from shop.version import CODE_VERSION
 from workers.deadletters.fingerprints import fingerprint, name_of
 from workers.models import DeadLetter, FailedAttempt
-from workers.workflow import Step
 
-# A side dish never spoils the meal: without these the order goes on.
-SIDE_DISHES = {Step.EMAIL: Notification.Channel.EMAIL, Step.SMS: Notification.Channel.SMS}
 DOCUMENTS = "documents.render"
 CLEAR_VIDEO = "bulk.clear_video"
 PRINTOUTS = "documents.printout"
@@ -28,7 +26,7 @@ def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False
 
     `stops`: the order is not to go on in any case, it is poison.
     """
-    channel = None if stops else SIDE_DISHES.get(step)
+    channel = None if stops else STEPS[step].channel
     with transaction.atomic():
         DeadLetter.objects.bulk_create(
             _letter(step.value, error, order_id=order_id, stops_order=channel is None)

@@ -4,12 +4,11 @@ The canary is the oldest letter. The rest wait until its step is done for its or
 replay halts after that one. The same goes for the rest: the first that fails again halts the replay, and the letters
 that it has not come to stay open.
 
-A replay is a row that is due (rule 3), and the relay calls `Replays.turn`. A turn is one short transaction that holds
-the replay's row, so any number of relays may take turns, and whoever dies in one has done nothing.
+A replay is a row that is due (rule 3), and it is one of the relay's duties. A round is one short transaction that
+holds the replay's row, so any number of relays may do it, and whoever dies in one has done nothing.
 """
 
 from datetime import timedelta
-from time import monotonic
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -17,16 +16,16 @@ from django.utils import timezone
 
 from orders.facts import facts_of
 from orders.models import Document
+from orders.workflow import remaining, steps
 from workers.deadletters.burying import DOCUMENTS
 from workers.deadletters.choosing import RUNNING
 from workers.deadletters.replaying import lock_open, replay
 from workers.models import DeadLetter, DeadLetterAction, Replay
-from workers.workflow import remaining, steps
 
 DEFAULT_RATE = 10.0  # letters a second
 FASTEST = 1_000.0
 # A replay is looked at so often; at more than two letters a second it takes several a look.
-_BEAT = 0.5  # seconds
+BEAT = 0.5  # seconds
 
 _State = Replay.State
 
@@ -76,18 +75,9 @@ def stop(replay_id: int, by: str) -> bool:
     )
 
 
-class Replays:
-    """What the relay calls at every turn of its own; looks into the database no more often than needed."""
-
-    def __init__(self) -> None:
-        self._look_at = 0.0
-
-    def turn(self) -> None:
-        """Bring on the replay that is due, if any. Raises Django's OperationalError."""
-        if monotonic() < self._look_at:
-            return
-        self._look_at = monotonic() + _BEAT / 2
-        advance_one()
+def run_once() -> None:
+    """Bring on the replay that is due, if any. Raises Django's OperationalError."""
+    advance_one()
 
 
 def advance_one() -> bool:
@@ -114,16 +104,16 @@ def _advance(due: Replay) -> None:
         return
     if due.state == _State.CANARY and due.replayed:
         if _waits(due):
-            due.due_at = timezone.now() + timedelta(seconds=_BEAT)
+            due.due_at = timezone.now() + timedelta(seconds=BEAT)
             return
         due.state = _State.ROLLING
-    count = 1 if due.state == _State.CANARY else max(1, round(due.rate * _BEAT))
+    count = 1 if due.state == _State.CANARY else max(1, round(due.rate * BEAT))
     batch = list(due.letters.filter(resolved_at=None).order_by("id").values_list("pk", flat=True)[:count])
     due.replayed += replay(DeadLetter.objects.filter(pk__in=batch), due.by, why=f"replay {due.pk}", under=due)
     if not batch and not _waits(due):
         _end(due, _State.DONE)
         return
-    due.due_at = timezone.now() + timedelta(seconds=max(_BEAT, len(batch) / due.rate))
+    due.due_at = timezone.now() + timedelta(seconds=max(BEAT, len(batch) / due.rate))
 
 
 def _end(due: Replay, state: Replay.State, said: str = "") -> None:

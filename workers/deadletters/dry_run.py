@@ -1,13 +1,12 @@
 """A dry run of a dead letter against the present code: what would a replay do, or how would it fail again?
 
-The failed step runs for its order as a worker would run it, within one transaction that is rolled back, with recorders
-in the place of the providers (recorders.py). Nothing leaves the house and nothing stays in it: no row, no event, no
-lock. Only numbers that PostgreSQL deals out by itself have a gap afterwards, as after any rollback.
+The failed step runs for its order as a worker would run it, within one transaction that is rolled back, with fake
+providers in the place of the real ones. Nothing is sent and nothing stays: no row, no event, no lock. Only numbers
+that PostgreSQL deals out by itself have a gap afterwards, as after any rollback.
 
 The providers are replaced in the whole process, so this is for a command line and not for a server's threads.
 """
 
-from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,40 +14,22 @@ from django.apps import apps
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
 
-from orders import closing, inventory, scheduling
+from orders import scheduling
 from orders.facts import facts_of
-from orders.invoices import issuing
 from orders.models import Order, Payment, StockItem
-from orders.notifications import email, sms
-from orders.payments import charging, refunding
-from orders.providers.failures import Outcome
-from orders.shipping import booking
+from orders.workflow import Step, remaining, steps, work_of
 from workers.deadletters.fake_providers import recording
 from workers.deadletters.fingerprints import fingerprint, name_of
 from workers.deadletters.replaying import reopen
 from workers.models import DeadLetter
-from workers.workflow import Step, remaining, steps
 
-WORK: dict[Step, Callable[[Collection[int]], Outcome | list[int]]] = {
-    Step.RESERVE: lambda ids: inventory.reserve(ids).reserved,
-    Step.CHARGE: charging.charge,
-    Step.EMAIL: email.mail,
-    Step.SMS: sms.text,
-    Step.INVOICE: issuing.issue,
-    Step.SHIP: booking.book,
-    Step.COMPLETE: closing.complete,
-    Step.RELEASE: inventory.release,
-    Step.GIVE_BACK: refunding.give_back,
-    Step.CLOSE: closing.close,
-}
-
-# A result must not stand in the way of the work: it waits for nobody's lock for long, and holds its own briefly.
+# A dry run must not stand in the way of the work: it waits for nobody's lock for long, and holds its own briefly.
 _BRIEFLY = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'"
 _CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
 
 
 class NotNow(Exception):
-    """It cannot be rehearsed; the message says why, for people."""
+    """There can be no dry run; the message says why, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +85,7 @@ def dry_run(letter: DeadLetter) -> DryRun:
         step = Step(letter.task)
     except ValueError:
         raise NotNow(
-            f"Letter {letter.pk} is about {letter.task}, which writes files and is not rehearsed."
+            f"Letter {letter.pk} is about {letter.task}, which writes files: there is no dry run of it."
         ) from None
     order_id = letter.order.pk
     result = DryRun(letter.pk, letter.about, letter.task)
@@ -134,7 +115,7 @@ def _run(step: Step, letter: DeadLetter, order_id: int, result: DryRun) -> None:
         [facts] = facts_of([order_id])
         result.done_already = step not in steps(remaining(facts))
         before = _rows(order_id)
-        outcome = WORK[step]([order_id])
+        outcome = work_of(step)([order_id])
         cursor.execute(_CHECK_NOW)
         result.changes = _changes(before, _rows(order_id))
     for failure in () if isinstance(outcome, list) else outcome.failed:

@@ -12,9 +12,10 @@ from django.utils import timezone
 from orders import scheduling
 from orders.models import Document, Notification, OrderEvent
 from orders.states import EventKind
+from orders.workflow import STEPS
 from shop.videos.acting import retry
 from shop.videos.models import Video
-from workers.deadletters.burying import CLEAR_VIDEO, DOCUMENTS, SIDE_DISHES
+from workers.deadletters.burying import CLEAR_VIDEO, DOCUMENTS
 from workers.models import DeadLetter, DeadLetterAction, Replay
 
 
@@ -80,14 +81,16 @@ def resolve(
 
 def reopen(letters: Collection[DeadLetter]) -> None:
     """What was given up without stopping its order is wanted again."""
-    for step, channel in SIDE_DISHES.items():
-        orders = _orders(letters, step.value)
+    for step, spec in STEPS.items():
+        orders = _orders(letters, step.value) if spec.channel else []
         if orders:
             Notification.objects.filter(
-                order_id__in=orders, channel=channel, status=Notification.Status.FAILED
+                order_id__in=orders, channel=spec.channel, status=Notification.Status.FAILED
             ).update(status=Notification.Status.REQUESTED, failures=0)
     if unprinted := _orders(letters, DOCUMENTS):
-        Document.objects.filter(order_id__in=unprinted, file="").update(due_at=timezone.now(), attempts=0)
+        Document.objects.filter(order_id__in=unprinted, file="").update(
+            due_at=timezone.now(), attempts=0, failures=0
+        )
 
 
 def _taken_up(letter: DeadLetter) -> bool:
@@ -97,7 +100,9 @@ def _taken_up(letter: DeadLetter) -> bool:
         return True  # with another letter of it
     if letter.task != CLEAR_VIDEO:
         return retry(video, "a replay")
-    return bool(Video.objects.filter(pk=video.pk, due_at=None).update(due_at=timezone.now(), attempts=0))
+    return bool(
+        Video.objects.filter(pk=video.pk, due_at=None).update(due_at=timezone.now(), attempts=0, failures=0)
+    )
 
 
 def _orders(letters: Collection[DeadLetter], task: str = "") -> list[int]:

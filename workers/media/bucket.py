@@ -19,7 +19,7 @@ from django.core.files.storage import Storage, storages
 
 from orders.providers.failures import Transient
 from shop.videos.models import Video
-from workers.media.leases import Lease
+from workers.media.leases import MediaLease
 from workers.media.storing import MASTER, Store, while_beating
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ _WHOLE = "whole"  # the object that says that all others of its folder are there
 class BucketStore(Store):
     """In a bucket."""
 
-    def __init__(self, video: Video, lease: Lease) -> None:
+    def __init__(self, video: Video, lease: MediaLease) -> None:
         super().__init__(video, lease)
         self._private, self._public = storages["default"], storages["public"]
         self._scratch = Path(settings.MEDIA_ROOT, "scratch", str(video.token))

@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import transaction
 
 from orders import sql
+from orders.lease import DUE_NOW, ENDED, LeaseLost
 from orders.providers.failures import Transient
 from shop.videos import verifying
 from shop.videos.models import Segment, Video
 from workers.media import ffmpeg, ladder, probing, publishing, sandboxed, stitching, thumbnails
 from workers.media.ffmpeg import BadVideo
-from workers.media.leases import Lost, SegmentLease, VideoLease, join_if_all_done
+from workers.media.leases import MediaLease, SegmentLease, join_if_all_done
 from workers.media.sandboxed import Limits
 from workers.media.stitching import Track
 from workers.media.storing import MASTER, Store, store_of
@@ -35,30 +36,42 @@ _ANSWER = 64 << 20  # bytes; a prober that says more is not ours any more
 _CLOCK = 1_500.0
 _SPARE = 64 << 20
 
-_PROBED: LiteralString = """
+# What the prober found; the video waits for its segments now.
+_PROBED: LiteralString = sql.compose(
+    """
 UPDATE videos_video
 SET state = 'encoding', duration_ms = %(duration_ms)s, width = %(width)s, height = %(height)s,
-    frame_rate = %(frame_rate)s, has_audio = %(has_audio)s, holder = NULL, due_at = NULL, attempts = 0
+    frame_rate = %(frame_rate)s, has_audio = %(has_audio)s, $ended
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
-"""
-_RESUMED: LiteralString = """
-UPDATE videos_video SET state = 'encoding', started_at = now(), holder = NULL, due_at = NULL, attempts = 0
+""",
+    ended=ENDED,
+)
+# It was cut before: it goes on with the segments that there are.
+_RESUMED: LiteralString = sql.compose(
+    """
+UPDATE videos_video SET state = 'encoding', started_at = now(), $ended
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
-"""
-_DUE_AGAIN: LiteralString = """
-UPDATE videos_segment SET due_at = now(), attempts = 0 WHERE video_id = %(id)s AND done_at IS NULL AND holder IS NULL
-"""
-_CLEARED: LiteralString = """
-UPDATE videos_video SET source = '', holder = NULL, due_at = NULL, attempts = 0
-WHERE id = %(id)s AND holder = %(holder)s
-"""
+""",
+    ended=ENDED,
+)
+# Those that are not done.
+_DUE_AGAIN: LiteralString = sql.compose(
+    "UPDATE videos_segment SET $due_now WHERE video_id = %(id)s AND done_at IS NULL AND holder IS NULL",
+    due_now=DUE_NOW,
+)
+# Nothing is left but what is shown.
+_CLEARED: LiteralString = sql.compose(
+    "UPDATE videos_video SET source = '', $ended WHERE id = %(id)s AND holder = %(holder)s", ended=ENDED
+)
+# Whether somebody has one of its segments in hand.
 _STILL_AT_IT: LiteralString = """
 SELECT EXISTS (SELECT FROM videos_segment WHERE video_id = %(id)s AND holder IS NOT NULL AND due_at > now())
 """
+# What was encoded is not needed any more.
 _FORGET_SEGMENTS: LiteralString = "DELETE FROM videos_segment WHERE video_id = %(id)s"
 
 
-def probe(video: Video, lease: VideoLease) -> None:
+def probe(video: Video, lease: MediaLease) -> None:
     """Look into the file and cut it into segments; or go on with those there are. Raises BadVideo."""
     if not video.segments.exists():
         source = store_of(video, lease).source()
@@ -69,12 +82,12 @@ def probe(video: Video, lease: VideoLease) -> None:
         return
     with transaction.atomic():
         if not sql.count(_RESUMED, lease.mine):
-            raise Lost(f"{video} has another holder")
+            raise LeaseLost(f"{video} has another holder")
         sql.count(_DUE_AGAIN, {"id": video.pk})
         join_if_all_done(video.pk)  # what failed may have been the joining
 
 
-def _look_into(file: Path, lease: VideoLease) -> dict[str, Any]:
+def _look_into(file: Path, lease: MediaLease) -> dict[str, Any]:
     heard = bytearray()
 
     def hear(content: bytes) -> None:
@@ -99,7 +112,7 @@ def _look_into(file: Path, lease: VideoLease) -> dict[str, Any]:
     return found
 
 
-def _cut(video: Video, lease: VideoLease, found: dict[str, Any]) -> None:
+def _cut(video: Video, lease: MediaLease, found: dict[str, Any]) -> None:
     bounds = [0, *found["cuts"], found["duration_ms"]]
     segments = [
         Segment(video=video, number=number, start_ms=start, end_ms=end)
@@ -109,7 +122,7 @@ def _cut(video: Video, lease: VideoLease, found: dict[str, Any]) -> None:
         segments.insert(0, Segment(video=video, number=0, start_ms=0, end_ms=found["duration_ms"]))
     with transaction.atomic():
         if not sql.count(_PROBED, {**found, **lease.mine}):
-            raise Lost(f"{video} has another holder, or was cancelled")
+            raise LeaseLost(f"{video} has another holder, or was cancelled")
         Segment.objects.bulk_create(segments)
 
 
@@ -185,7 +198,7 @@ def _telling(lease: SegmentLease, segment: Segment, start: int) -> Any:
     return tell
 
 
-def join(video: Video, lease: VideoLease) -> None:
+def join(video: Video, lease: MediaLease) -> None:
     """Put the segments end to end, add what a player needs besides, and publish it all in one moment."""
     store = store_of(video, lease)
     if not store.is_published():
@@ -196,7 +209,7 @@ def join(video: Video, lease: VideoLease) -> None:
     publishing.publish(video, lease)
 
 
-def _make(video: Video, store: Store, desk: Path, parts: Path, lease: VideoLease) -> None:
+def _make(video: Video, store: Store, desk: Path, parts: Path, lease: MediaLease) -> None:
     width, height, whole = _measures(video)
     numbers = list(video.segments.filter(number__gt=0).order_by("number").values_list("number", flat=True))
     rungs, end = ladder.rungs(width, height), whole / 1000
@@ -223,7 +236,7 @@ def _make(video: Video, store: Store, desk: Path, parts: Path, lease: VideoLease
     _stills(pictures, desk, end, lease)
 
 
-def _fallback(rungs: list[ladder.Rung], desk: Path, sound: Track | None, lease: VideoLease) -> None:
+def _fallback(rungs: list[ladder.Rung], desk: Path, sound: Track | None, lease: MediaLease) -> None:
     """The one file for players that know no HLS: a rung and the sound, copied."""
     picture = desk / f"{ladder.fallback(rungs).name}.m4s"
     arguments = ["-i", f"file:{picture}"]
@@ -233,7 +246,7 @@ def _fallback(rungs: list[ladder.Rung], desk: Path, sound: Track | None, lease: 
     ffmpeg.run(arguments, _limits(desk), lease)
 
 
-def _stills(pictures: list[tuple[ladder.Rung, Track]], desk: Path, end: float, lease: VideoLease) -> None:
+def _stills(pictures: list[tuple[ladder.Rung, Track]], desk: Path, end: float, lease: MediaLease) -> None:
     """The poster, the one among the first key frames that looks most like all of them; and the thumbnails."""
     top, smallest = pictures[0][1], pictures[-1]
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / top.name}.m4s"]
@@ -268,7 +281,7 @@ def _measures(video: Video) -> tuple[int, int, int]:
     return video.width, video.height, video.duration_ms
 
 
-def clear(video: Video, lease: VideoLease) -> bool:
+def clear(video: Video, lease: MediaLease) -> bool:
     """Throw away what is not needed any more; whether there was nobody at it still."""
     if sql.rows(_STILL_AT_IT, {"id": video.pk})[0][0]:
         return False
@@ -276,7 +289,7 @@ def clear(video: Video, lease: VideoLease) -> bool:
     store_of(video, lease).clear(public=not is_public)
     with transaction.atomic():
         if not sql.count(_CLEARED, lease.mine):
-            raise Lost(f"{video} has another holder")
+            raise LeaseLost(f"{video} has another holder")
         if not is_public:
             sql.count(_FORGET_SEGMENTS, {"id": video.pk})
     return True

@@ -10,38 +10,45 @@ from typing import LiteralString
 from django.db import transaction
 
 from orders import sql
+from orders.lease import DUE_NOW, LeaseLost
 from shop.videos.models import Video
-from workers.media.leases import Lost, VideoLease
+from workers.media.leases import MediaLease
 
 KEEP = timedelta(hours=1)
 
 # Who publishes for one product does so one after the other, and sees what the one before has done.
 _LOCK_PRODUCT: LiteralString = "SELECT id FROM catalogue_product WHERE id = %(product)s FOR NO KEY UPDATE"
+# The one that was shown until now; its files go when nobody watches it any more.
 _STEP_BACK: LiteralString = """
 UPDATE videos_video SET state = 'replaced', ended_at = now(), due_at = now() + %(keep)s, attempts = 0
 WHERE product_id = %(product)s AND state = 'published' AND id < %(id)s
 """
-_PUBLISH: LiteralString = """
+# Shown from now on; or replaced at once, if a newer one is.
+_PUBLISH: LiteralString = sql.compose(
+    """
 UPDATE videos_video v
 SET state = CASE WHEN newer.there THEN 'replaced' ELSE 'published' END,
     published_at = CASE WHEN newer.there THEN NULL ELSE now() END,
-    ended_at = now(), due_at = now(), holder = NULL, attempts = 0, problem = ''
+    ended_at = now(), problem = '', $due_now
 FROM (SELECT EXISTS (SELECT FROM videos_video
                      WHERE product_id = %(product)s AND state = 'published' AND id > %(id)s) AS there) AS newer
 WHERE v.id = %(id)s AND v.holder = %(holder)s AND v.state = 'joining'
-"""
+""",
+    due_now=DUE_NOW,
+)
+# Whatever failed on the way.
 _SETTLED: LiteralString = """
 UPDATE workers_deadletter SET resolved_at = now(), resolution = 'the video was made after all'
 WHERE video_id = %(id)s AND resolved_at IS NULL
 """
 
 
-def publish(video: Video, lease: VideoLease) -> None:
-    """Publish it, unless a later one is. Raises Lost."""
+def publish(video: Video, lease: MediaLease) -> None:
+    """Publish it, unless a later one is. Raises LeaseLost."""
     given = {**lease.mine, "product": video.product_id}
     with transaction.atomic():
         sql.rows(_LOCK_PRODUCT, given)
         sql.count(_STEP_BACK, {**given, "keep": KEEP})
         if not sql.count(_PUBLISH, given):
-            raise Lost(f"{video} has another holder, or was cancelled")
+            raise LeaseLost(f"{video} has another holder, or was cancelled")
         sql.count(_SETTLED, given)

@@ -21,7 +21,7 @@ from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from shop.videos.models import Video
-from workers.media.leases import Lease
+from workers.media.leases import MediaLease
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _SECOND = 1.0
 class Store(ABC):
     """The files of one video, for whoever holds this lease."""
 
-    def __init__(self, video: Video, lease: Lease) -> None:
+    def __init__(self, video: Video, lease: MediaLease) -> None:
         self.video, self.lease = video, lease
         self.folder = f"videos/{video.token}"
 
@@ -82,7 +82,7 @@ class Store(ABC):
         """Where desks stand."""
 
 
-def store_of(video: Video, lease: Lease) -> Store:
+def store_of(video: Video, lease: MediaLease) -> Store:
     """The files of this video, wherever they lie."""
     try:
         storages["default"].path(video.source or "any")
@@ -96,7 +96,7 @@ def store_of(video: Video, lease: Lease) -> Store:
 class DiskStore(Store):
     """On a disk that every worker and the web see under MEDIA_ROOT."""
 
-    def __init__(self, video: Video, lease: Lease) -> None:
+    def __init__(self, video: Video, lease: MediaLease) -> None:
         super().__init__(video, lease)
         self._private = Path(storages["default"].path(self.folder))
         self._public = Path(storages["public"].path(self.folder))
@@ -147,7 +147,7 @@ class DiskStore(Store):
         return self._public.with_name(f".{self._public.name}")
 
 
-def while_beating(lease: Lease, work: Callable[[], T]) -> T:
+def while_beating(lease: MediaLease, work: Callable[[], T]) -> T:
     """Do what may take long, and say each second that the row is still held. Raises what `work` or a beat raises."""
     doing = _thread().submit(work)
     try:
@@ -165,7 +165,7 @@ def _thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "storing")
 
 
-def _to_disk(folder: Path, lease: Lease) -> None:
+def _to_disk(folder: Path, lease: MediaLease) -> None:
     """All files of the folder are on the disk, not merely with the kernel."""
     for file in folder.iterdir():
         while_beating(lease, lambda file=file: _sync(file))  # type: ignore[misc]

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from orders.models import Finding
-from orders.states import END_STATES, OrderStatus
+from orders.states import END_STATES, OrderStatus, Provider
+from orders.workflow import Step
 from shop.videos.models import Video
-from workers.models import Provider
 from workers.queues import QueueName
-from workers.workflow import Step
 
 # Rows that one figure counts at the most.
 MOST = 100_000
@@ -49,7 +48,7 @@ FROM (SELECT FROM orders_order WHERE due_at IS NULL AND ended_at IS NULL LIMIT %
 """
 _CLAIMS: LiteralString = """
 SELECT figure, '', number FROM (
-    SELECT count(*) AS claims, greatest(extract(epoch FROM now() - min(claimed_at)), 0) AS age FROM workers_claim
+    SELECT count(*) AS claims, greatest(extract(epoch FROM now() - min(claimed_at)), 0) AS age FROM orders_claim
 ) AS counted CROSS JOIN LATERAL (VALUES
     ('stampede_claims_unrung', claims::float8), ('stampede_oldest_unrung_claim_age_seconds', age)
 ) AS found (figure, number)

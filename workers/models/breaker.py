@@ -1,4 +1,4 @@
-"""The circuit breakers, a row a provider: whether its door is open is known to all workers alike, and survives them.
+"""The circuit breakers, a row for each provider: all workers know whether it is open, and it outlives them.
 
 How the columns move is decided in workers.breakers.
 """
@@ -6,14 +6,7 @@ How the columns move is decided in workers.breakers.
 from django.db import models
 from django.db.models.functions import Now
 
-
-class Provider(models.TextChoices):
-    """Whom outside a step needs."""
-
-    PAYMENTS = "payments", "Payment provider"
-    CARRIER = "carrier", "Carrier"
-    MAIL = "mail", "Mail server"
-    SMS = "sms", "SMS gateway"
+from orders.states import Provider
 
 
 class Breaker(models.Model):
@@ -27,7 +20,8 @@ class Breaker(models.Model):
     provider = models.CharField(max_length=10, choices=Provider.choices, primary_key=True)
     state = models.CharField(max_length=10, choices=State.choices, db_default=State.CLOSED)
     generation = models.IntegerField(
-        db_default=0, help_text="Counts changes of state: what was asked in an earlier turn decides nothing."
+        db_default=0,
+        help_text="Counts changes of state: the answer to a call of an earlier one decides nothing.",
     )
     failures = models.IntegerField(db_default=0, help_text="Failures in a row.")
     last_error = models.CharField(max_length=300, blank=True, db_default="")
@@ -38,7 +32,7 @@ class Breaker(models.Model):
     # While it is not closed.
     failed_trials = models.IntegerField(db_default=0, help_text="Since it opened.")
     next_trial_at = models.DateTimeField(null=True, blank=True)
-    stage = models.SmallIntegerField(db_default=0, help_text="How far the trickle has grown.")
+    stage = models.SmallIntegerField(db_default=0, help_text="How far the recovery has come.")
     permits = models.IntegerField(db_default=0, help_text="Orders that may still go through in this stage.")
     to_wake = models.IntegerField(
         db_default=0, help_text="Parked orders that the relay is to wake for this stage."

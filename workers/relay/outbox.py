@@ -1,4 +1,4 @@
-"""Tells the world what happened: every OrderEvent goes out once it is committed, at least once, in order.
+"""Publishes the outbox: every OrderEvent goes out once it is committed, at least once, in order.
 
 It goes to the live pages, through one channel of Valkey that says only "look again", and to the topic exchange
 `order_events`, where any other system may bind a queue to `order.*`. The log is the outbox: what could not be told
@@ -21,26 +21,33 @@ from workers.metrics.counting import EVENTS_TOLD
 LIVE_CHANNEL = "stampede:events"
 ORDER_EVENTS = Exchange("order_events", type="topic", durable=True)
 BATCH = 500
-FEED_LOCK = 0x57A3BEDE  # any number that nothing else locks
+_PUBLISHER = 0x57A3BEDE  # any number that nothing else locks
 
+# What was committed and nobody knows of yet.
 _UNPUBLISHED: LiteralString = """
 SELECT e.id, o.token, e.order_id, e.kind, e.at, e.detail
 FROM orders_orderevent e JOIN orders_order o ON o.id = e.order_id
 WHERE e.published_at IS NULL ORDER BY e.id LIMIT %(limit)s
 """
-# One feed tells at a time. The lock is the session's: no transaction stays open while we wait for the broker.
-_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%(feed)s)"
-_UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(feed)s)"
+# One relay publishes at a time. The lock is the session's: no transaction stays open while we wait for the broker.
+_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%(publisher)s)"
+# The next may.
+_UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(publisher)s)"
+# Everybody was told of these.
 _PUBLISHED: LiteralString = "UPDATE orders_orderevent SET published_at = now() WHERE id = ANY(%(ids)s)"
 
 
-class Feed:
+class Outbox:
     def __init__(self) -> None:
         self._broker = Broker()
 
-    def turn(self) -> int:
-        """Tell of the next events; returns how many. Raises OperationalError, RedisError or kombu's error."""
-        if not sql.rows(_UNPUBLISHED, {"limit": 1}) or not sql.rows(_LOCK, {"feed": FEED_LOCK})[0][0]:
+    def run_once(self) -> float | None:
+        """Publish, and again at once while there is more. Raises OperationalError, RedisError or kombu's error."""
+        return 0.0 if self.publish() == BATCH else None
+
+    def publish(self) -> int:
+        """Publish the next events; returns how many."""
+        if not sql.rows(_UNPUBLISHED, {"limit": 1}) or not sql.rows(_LOCK, {"publisher": _PUBLISHER})[0][0]:
             return 0
         try:
             events = sql.rows(_UNPUBLISHED, {"limit": BATCH})
@@ -52,16 +59,16 @@ class Feed:
                 by_kind[kind].append(
                     {"event": event_id, "order": number_of(order_id), "at": at.isoformat(), "detail": detail}
                 )
-            reached(Point.FEED_BEFORE_PUBLISH)
+            reached(Point.OUTBOX_BEFORE_PUBLISH)
             with app.producer_pool.acquire(block=True) as producer:
                 _publish(producer, by_kind)
-            reached(Point.FEED_AFTER_PUBLISH)
+            reached(Point.OUTBOX_AFTER_PUBLISH)
             sql.count(_PUBLISHED, {"ids": [event_id for event_id, *_ in events]})
-            reached(Point.FEED_AFTER_MARK)
+            reached(Point.OUTBOX_AFTER_MARK)
             for kind, told in by_kind.items():
                 EVENTS_TOLD.labels(kind).inc(len(told))
         finally:
-            sql.rows(_UNLOCK, {"feed": FEED_LOCK})
+            sql.rows(_UNLOCK, {"publisher": _PUBLISHER})
         return len(events)
 
 

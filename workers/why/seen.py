@@ -11,13 +11,13 @@ from orders.facts import facts_of
 from orders.models import Order, Payment
 from orders.scheduling import LEASE
 from orders.states import OrderStatus
-from workers import breakers
+from orders.workflow import Plan, Step, remaining
+from orders.workflow import steps as steps_of
+from workers.breakers.status import BreakerStatus, parked_for
 from workers.deadletters.choosing import RUNNING, attempts
 from workers.models import DeadLetter, FailedAttempt
 from workers.why import queued
 from workers.why.queued import Queued
-from workers.workflow import Plan, Step, remaining
-from workers.workflow import steps as steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Seen:
     plan: Plan
     letters: tuple[Letter, ...] = ()
     failing: Failing | None = None
-    breaker: breakers.BreakerStatus | None = None
+    breaker: BreakerStatus | None = None
     hold_until: datetime | None = None
     queued: Queued | None = None
     queue_since: datetime | None = None
@@ -82,7 +82,7 @@ def look(order: Order) -> Seen:
         plan=plan,
         letters=tuple(_letter(letter) for letter in _open_letters(order)),
         failing=_failing(order, steps_of(plan[:1])),
-        breaker=breakers.parked_for(order.due_at),
+        breaker=parked_for(order.due_at),
         hold_until=payment.hold_until if payment else None,
         queued=found,
         queue_since=_rung_at(found.eldest) if found and found.queue else None,

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from orders.lease import MAX_ATTEMPTS
 from orders.scheduling import LEASE
 from orders.states import OrderStatus
+from orders.workflow import STEPS, Step
 from workers.breakers.rules import State
-from workers.relay.dispatcher import BATCHES_WAITING, MAX_ATTEMPTS
+from workers.queues import BATCHES_WAITING
 from workers.why.seen import Failing, Letter, Seen
-from workers.workflow import Step
 
 # A due order is looked at many times a second: one that nobody looked at for so long says that nobody looks.
 _UNLOOKED = timedelta(seconds=5)
@@ -69,18 +70,6 @@ _IS = {
     OrderStatus.PAYMENT_DECLINED: "had its payment declined",
     OrderStatus.CANCELLED: "is cancelled",
     OrderStatus.REFUNDED: "is refunded",
-}
-_DOING = {
-    Step.RESERVE: "reserving its stock",
-    Step.CHARGE: "charging it",
-    Step.EMAIL: "sending the e-mail",
-    Step.SMS: "sending the SMS",
-    Step.INVOICE: "issuing the invoice",
-    Step.SHIP: "booking the parcel",
-    Step.COMPLETE: "completing it",
-    Step.RELEASE: "putting its stock back",
-    Step.GIVE_BACK: "giving the money back",
-    Step.CLOSE: "closing it",
 }
 
 
@@ -246,15 +235,15 @@ def _failures(failing: Failing, now: datetime) -> str:
 
 def _doing(seen: Seen) -> str:
     """ "reserving its stock"; what goes side by side in one breath."""
-    words = [_DOING[step] for step in seen.next_steps]
+    words = [STEPS[step].doing for step in seen.next_steps]
     if not words:
-        return _DOING[Step.CLOSE]
+        return STEPS[Step.CLOSE].doing
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _doing_task(task: str) -> str:
     """A dead letter may be of any task."""
-    return _DOING[Step(task)] if task in _DOING else task
+    return STEPS[Step(task)].doing if task in STEPS else task
 
 
 def _inside(name: str) -> str:

@@ -7,9 +7,10 @@ from django.test import Client
 from django.utils import timezone
 
 from orders.models import Order
+from orders.states import Provider
 from tests.making import place_order
 from workers.breakers.rules import State
-from workers.models import Breaker, Provider
+from workers.models import Breaker
 
 pytestmark = pytest.mark.django_db
 

@@ -5,10 +5,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from orders import scheduling
+from orders.workflow import Step
 from tests.making import place_order
 from workers import deadletters
 from workers.dashboard import show
-from workers.workflow import Step
 
 pytestmark = pytest.mark.django_db
 

@@ -6,11 +6,11 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.models import Order
+from orders.workflow import Step
 from tests.making import kinds, place_order
 from workers import deadletters
 from workers.deadletters import canary
 from workers.models import DeadLetter, DeadLetterAction, Replay
-from workers.workflow import Step
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/workers/deadletter/"

@@ -16,9 +16,9 @@ from orders.admin.order import OrderAdmin
 from orders.invoices import issuing
 from orders.models import Document, Notification, Order, Shipment
 from orders.states import OrderStatus
+from orders.workflow import Step
 from tests.making import kinds, place_order, stock
 from workers import deadletters
-from workers.workflow import Step
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/orders/order/"

@@ -91,7 +91,7 @@ def carry(ids: Collection[int]) -> list[int]:
 def clear_up(ids: Collection[int]) -> None:
     """Every step of an order that failed."""
     inventory.release(ids)
-    refunding.give_back(ids)
+    refunding.refund(ids)
     tell(ids)
     closing.close(ids)
 

@@ -8,8 +8,8 @@ from django.core.management import call_command
 
 from stack.servers import Servers
 from tests.integration.audit.conftest import Shop, corrupt, forget_ledgers
-from workers.audit.task import look_through
 from workers.celery import app
+from workers.periodic import prove_books
 from workers.queues import QueueName
 
 PROVIDERS = ("payments", "sms", "carrier", "mailbox")
@@ -70,16 +70,16 @@ def test_the_command_tells_people_and_programs(new_ledgers: None, shop: Shop) ->
 
 
 def test_the_nightly_task_reports_what_is_wrong(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    look_through()
+    prove_books()
     assert not caplog.records
     corrupt("UPDATE orders_order SET due_at = NULL WHERE id = %s", shop["placed"])
-    look_through()
+    prove_books()
     [record] = caplog.records
     assert record.levelname == "ERROR"
     assert record.getMessage().startswith(f"The books are wrong (accounted): Order {shop.number('placed')} ")
 
 
 def test_the_nightly_task_is_on_the_timetable_and_has_its_queue() -> None:
-    [entry] = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == look_through.name]
+    [entry] = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == prove_books.name]
     assert entry["task"] in app.tasks
     assert app.amqp.router.route({}, entry["task"])["queue"].name == QueueName.AUDIT

@@ -124,7 +124,7 @@ def refunded(shop: Shop, sku: str | None = None) -> Order:
     order = shop.order("completed")
     pieces = None if sku is None else {order.lines.get(sku=sku).pk: 1}
     refund(order.pk, pieces, key="form", reason="", by="ada", restock=True)
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     tell([order.pk])
     assert closing.close([order.pk]) == [order.pk]
     return order
@@ -135,7 +135,7 @@ def test_refunds_in_part_and_whole_balance(shop: Shop) -> None:
     assert shop.problems() == {}
     order = shop.order("completed")
     refund(order.pk, None, key="rest", reason="", by="ada", restock=False)
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     tell([order.pk])
     closing.close([order.pk])
     assert shop.problems() == {}

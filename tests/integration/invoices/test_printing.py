@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -12,12 +13,20 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from orders import scheduling
-from orders.invoices import issuing, pdf, printing
+from orders.invoices import issuing, pdf
+from orders.lease import MAX_ATTEMPTS
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.states import OrderStatus
+from workers.broker import Broker
 from workers.models import DeadLetter
+from workers.queues import QueueName
+from workers.relay.dispatcher import Dispatcher
+from workers.relay.leased import dispatch_documents
+from workers.retry import POLICIES
 from workers.tasks import render_documents
+
+POLICY = POLICIES[QueueName.DOCUMENTS]
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +72,7 @@ def is_archival(content: bytes) -> bool:
 
 def test_a_batch_is_printed_and_no_longer_due(media: Path) -> None:
     documents = invoices(3)
-    printing.print_documents([document.pk for document in documents])
+    render_documents([document.pk for document in documents])
     for document in Document.objects.all():
         content = (media / document.file).read_bytes()
         assert content.startswith(b"%PDF-")
@@ -143,20 +152,20 @@ def blocked(media: Path) -> list[Document]:
 
 
 def test_one_that_fails_is_tried_again_later_and_leaves_the_others_alone(blocked: list[Document]) -> None:
-    printing.print_documents([document.pk for document in blocked])
+    render_documents([document.pk for document in blocked])
     first, second, third = Document.objects.order_by("serial")
     assert first.file
     assert third.file
     assert not second.file
     assert second.due_at is not None
-    assert second.due_at > timezone.now() + timedelta(seconds=50)
-    assert (second.attempts, second.holder) == (1, None)
+    assert timezone.now() < second.due_at < timezone.now() + timedelta(seconds=POLICY.longest(1))
+    assert (second.attempts, second.failures, second.holder) == (0, 1, None)
     with pytest.raises(OSError, match="directory"):
         pdf(second)
 
 
-def test_after_three_drives_it_is_left_to_a_person(blocked: list[Document]) -> None:
-    Document.objects.filter(pk=blocked[1].pk).update(attempts=printing.MAX_ATTEMPTS - 1)
+def test_after_three_failures_it_is_left_to_a_person(blocked: list[Document]) -> None:
+    Document.objects.filter(pk=blocked[1].pk).update(failures=POLICY.failures - 1)
     render_documents([document.pk for document in blocked])
     left = Document.objects.get(pk=blocked[1].pk)
     assert left.due_at is None
@@ -166,10 +175,10 @@ def test_after_three_drives_it_is_left_to_a_person(blocked: list[Document]) -> N
     assert "directory" in letter.message
 
 
-def test_one_that_no_worker_ever_came_back_from_is_not_tried_again() -> None:
+def test_one_that_no_worker_ever_came_back_from_is_not_tried_again(broker: redis.Redis) -> None:
     [document] = invoices()
-    Document.objects.filter(pk=document.pk).update(attempts=printing.MAX_ATTEMPTS)
-    render_documents([document.pk])
+    Document.objects.filter(pk=document.pk).update(attempts=MAX_ATTEMPTS)
+    dispatch_documents(Broker(), Dispatcher(Broker()))
     document.refresh_from_db()
     assert (document.due_at, document.file) == (None, "")
     assert "no worker came back" in DeadLetter.objects.get().message

@@ -17,7 +17,7 @@ from tests.making import at_once
 from tests.waiting import wait_for
 from workers.deadletters import replay
 from workers.media import runner
-from workers.media.leases import SegmentLease, VideoLease
+from workers.media.leases import PROBES, MediaLease, SegmentLease
 from workers.models import DeadLetter
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,7 +91,7 @@ def test_it_is_not_cleared_while_somebody_is_at_it(film: Path, media_root: Path)
     video.refresh_from_db()
     assert video.source
     assert video.due_at
-    lease.give_back()
+    lease.release()
     Video.objects.update(due_at=timezone.now())
     drive(video)
     assert files_under(media_root) == set()
@@ -99,13 +99,13 @@ def test_it_is_not_cleared_while_somebody_is_at_it(film: Path, media_root: Path)
 
 def test_a_holder_of_the_video_itself_lets_go_first(film: Path) -> None:
     video = uploaded(film)
-    lease = VideoLease(video.pk, [Video.State.WAITING])
+    lease = MediaLease(PROBES, video.pk)
     assert lease.take()
     acting.cancel(video, "ada")
     runner.clear(video.pk)
     video.refresh_from_db()
     assert video.source
-    lease.give_back()
+    lease.release()
     drive(video)
     assert not video.source
 

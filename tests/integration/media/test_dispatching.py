@@ -8,18 +8,17 @@ import pytest
 import redis
 from django.utils import timezone
 
+from orders.lease import MAX_ATTEMPTS
 from shop.catalogue.models import Product
 from shop.videos.models import Segment, Video
 from stack.servers import Servers
 from tests.filming import product
 from tests.making import place_order
 from workers.broker import Broker
-from workers.media.leases import MAX_ATTEMPTS
 from workers.models import DeadLetter
 from workers.queues import QueueName
-from workers.relay import media
-from workers.relay.dispatcher import Relay
-from workers.relay.media import WAITING, Media
+from workers.relay.duties import Relay
+from workers.relay.leased import INTERVAL, MEDIA_WAITING, dispatch_videos
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +46,7 @@ def video(state: str = "encoding", seconds: int = 0, of: Product | None = None, 
 
 
 def look() -> None:
-    Media(Broker()).turn()
+    dispatch_videos(Broker())
 
 
 def rung(broker: redis.Redis, queue: QueueName = QueueName.MEDIA) -> list[tuple[str, int]]:
@@ -89,10 +88,10 @@ def test_only_so_many_wait_in_the_queue(broker: redis.Redis) -> None:
     video(seconds=20)
     look()
     look()
-    assert broker.llen(QueueName.MEDIA.value) == WAITING
+    assert broker.llen(QueueName.MEDIA.value) == MEDIA_WAITING
     broker.ltrim(QueueName.MEDIA.value, 0, 1)
     look()
-    assert broker.llen(QueueName.MEDIA.value) == WAITING
+    assert broker.llen(QueueName.MEDIA.value) == MEDIA_WAITING
 
 
 def test_clearing_does_not_wait_for_encoding(broker: redis.Redis) -> None:
@@ -146,24 +145,22 @@ def test_a_broker_that_is_away_leaves_it_due(house: Servers, broker: redis.Redis
     relay = Relay()
     house["valkey"].stop()
     try:
-        assert relay.turn() > 0
+        relay.run_once()
         assert Segment.objects.filter(due_at__lte=timezone.now()).exists()
     finally:
         house["valkey"].start()
-    Relay().turn()
+    Relay().run_once()
     assert rung(broker) == segments_of(due)
 
 
 def test_orders_are_rung_beside_it(broker: redis.Redis) -> None:
     video(seconds=9)
     place_order()
-    Relay().turn()
+    Relay().run_once()
     assert broker.llen(QueueName.INVENTORY.value) == 1
-    assert broker.llen(QueueName.MEDIA.value) == WAITING
+    assert broker.llen(QueueName.MEDIA.value) == MEDIA_WAITING
 
 
-def test_a_quiet_shop_is_asked_one_question(broker: redis.Redis, django_assert_num_queries: object) -> None:
-    relayed = Media(Broker())
-    relayed.turn()
-    assert relayed._look_at > 0
-    assert media.LOOK >= 0.2
+def test_it_looks_a_few_times_a_second(broker: redis.Redis) -> None:
+    [duty] = [duty for duty in Relay().duties if duty.name == "dispatching videos"]
+    assert duty.interval == INTERVAL >= 0.2

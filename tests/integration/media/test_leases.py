@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from orders.lease import LeaseLost
 from orders.models import Order
 from shop.videos.models import Segment, Video
 from tests.filming import clip, uploaded
 from tests.integration.media.conftest import drive
 from tests.making import at_once, place_order
 from workers.media import leases, runner
-from workers.media.leases import Lost, SegmentLease, VideoLease
+from workers.media.leases import JOINS, PROBES, MediaLease, SegmentLease
 from workers.media.storing import store_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +33,8 @@ def run_out(segment: Segment) -> None:
 
 
 def test_of_many_who_take_it_one_has_it(segments: list[Segment]) -> None:
-    assert sorted(at_once(lambda _: SegmentLease(segments[1].pk).take(), 8)) == [False] * 7 + [True]  # type: ignore[type-var]
+    taken = at_once(lambda _: SegmentLease(segments[1].pk).take(), 8)
+    assert sorted(map(str, taken)) == [f"[{segments[1].pk}]", *["[]"] * 7]
 
 
 def test_a_second_message_finds_it_held(segments: list[Segment]) -> None:
@@ -50,9 +52,9 @@ def test_who_lost_its_lease_changes_nothing(segments: list[Segment]) -> None:
     run_out(segments[1])
     assert heir.take()
     for write in (late.beat, late.begin_encoding, lambda: late.finish(segments[1])):
-        with pytest.raises(Lost):
+        with pytest.raises(LeaseLost):
             write()
-    late.give_back()
+    late.release()
     segments[1].refresh_from_db()
     assert segments[1].holder == heir.holder
     assert segments[1].done_at is None
@@ -108,7 +110,7 @@ def test_a_done_segment_is_not_taken(segments: list[Segment]) -> None:
 def test_what_is_given_back_is_not_counted(segments: list[Segment]) -> None:
     lease = SegmentLease(segments[1].pk)
     assert lease.take()
-    lease.give_back()
+    lease.release()
     segments[1].refresh_from_db()
     assert (segments[1].attempts, segments[1].attempts_total, segments[1].holder) == (0, 0, None)
 
@@ -139,5 +141,5 @@ def test_without_the_lock_neither_sees_that_it_is_the_last(
 
 
 def test_a_video_is_taken_in_its_state_alone(segments: list[Segment]) -> None:
-    assert not VideoLease(segments[0].video_id, [Video.State.WAITING]).take()
-    assert not VideoLease(segments[0].video_id, [Video.State.JOINING]).take()
+    assert not MediaLease(PROBES, segments[0].video_id).take()
+    assert not MediaLease(JOINS, segments[0].video_id).take()

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from pytest_django import Settings
 
+from orders.lease import LeaseLost
 from tests.waiting import wait_for, wait_until
 from workers.media import ffmpeg, sandboxed
-from workers.media.leases import Lost
 from workers.media.sandboxed import Limits
 
 LIMITS = Limits(cpu=30, clock=60, file=1 << 20)
@@ -29,7 +29,7 @@ class Lead:
     def beat(self) -> bool:
         self.beats += 1
         if self.lost:
-            raise Lost("cancelled")
+            raise LeaseLost("cancelled")
         return False
 
 
@@ -83,7 +83,7 @@ def test_it_may_not_use_more_than_it_is_given(tmp_path: Path) -> None:
 def test_what_is_lost_is_killed() -> None:
     lead = Lead()
     lead.lost = True
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         python("import time; time.sleep(60)", lead=lead)
     assert lead.beats == 1
     assert not running()

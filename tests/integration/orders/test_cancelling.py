@@ -28,7 +28,7 @@ def test_a_paid_order_is_cancelled_and_its_money_given_back() -> None:
     order = paid_order()
     assert cancellable(order)
     assert cancel(order.token).status == OrderStatus.CANCELLED
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
     payment = Payment.objects.get(order=order)
     assert (payment.status, payment.refunded_minor) == (Payment.Status.REFUNDED, order.total_minor)
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from orders import inventory
 from orders.cancelling import cancel
+from orders.facts import facts_of
 from orders.models import Order, Payment
 from orders.payments import charging, refunding
 from orders.providers.failures import Refused, Transient
@@ -154,7 +155,7 @@ def test_a_confirmation_that_never_comes_is_given_up() -> None:
     order.refresh_from_db()
     assert order.status == OrderStatus.PAYMENT_DECLINED
     assert "not confirmed in time" in last_detail(order)
-    assert not charging.outstanding(Payment.objects.get(order=order))
+    assert not facts_of([order.pk])[0].holds_money
 
 
 def test_a_charge_that_overlaps_a_cancellation_is_given_back() -> None:
@@ -168,13 +169,13 @@ def test_a_charge_that_overlaps_a_cancellation_is_given_back() -> None:
         order.refresh_from_db()
         assert order.status == OrderStatus.CANCELLED
         assert order.due_at is not None
-        while refunding.give_back([order.pk]).failed:
+        while refunding.refund([order.pk]).failed:
             order.payment.refresh_from_db()
             if order.payment.requested_at:  # the wait for a call that may be on its way is over
                 Payment.objects.filter(order=order).update(requested_at=timezone.now() - timedelta(minutes=1))
         payment = Payment.objects.get(order=order)
         assert payment.captured_minor == payment.refunded_minor
-        assert not charging.outstanding(payment)
+        assert not facts_of([order.pk])[0].holds_money
 
 
 def test_a_charge_that_nobody_knows_any_more_is_neither_repeated_nor_forgotten() -> None:
@@ -184,8 +185,8 @@ def test_a_charge_that_nobody_knows_any_more_is_neither_repeated_nor_forgotten()
     charging.charge([waiting.pk, cancelled.pk])
     cancel(cancelled.token)
     Payment.objects.update(reference="pi_of_another_gateway")
-    for step, order in ((charging.charge, waiting), (refunding.give_back, cancelled)):
+    for step, order in ((charging.charge, waiting), (refunding.refund, cancelled)):
         [failure] = step([order.pk]).failed
         assert isinstance(failure.error, Refused)
         assert "does not know pi_of_another_gateway" in str(failure.error)
-    assert charging.outstanding(Payment.objects.get(order=cancelled))
+    assert facts_of([cancelled.pk])[0].holds_money

@@ -78,7 +78,7 @@ def test_a_failed_order_is_closed_when_all_is_cleared_up() -> None:
     [order] = ready(card="pm_card_chargeDeclined")
     assert closing.close([order.pk]) == []
     inventory.release([order.pk])
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     email.mail([order.pk])
     assert closing.close([order.pk]) == []
     sms.text([order.pk])

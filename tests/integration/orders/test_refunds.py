@@ -20,9 +20,9 @@ from orders.providers.failures import Refused, Transient
 from orders.refunds import NotRefundable, refund, refundable
 from orders.shipping import booking
 from orders.states import OrderStatus
+from orders.workflow import Step, remaining
 from stack.servers import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock, unlocked
-from workers.workflow import Step, remaining
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,10 +69,10 @@ def test_a_part_is_given_back_and_the_order_stays_completed() -> None:
     assert (made.amount_minor, made.whole, made.status) == (2_500, False, Refund.Status.REQUESTED)
     order.refresh_from_db()
     assert (order.due_at is None, order.ended_at) == (False, None)
-    assert plan(order) == (Step.GIVE_BACK, Step.CLOSE)
+    assert plan(order) == (Step.REFUND, Step.CLOSE)
     assert closing.close([order.pk]) == []
 
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
     assert closing.close([order.pk]) == [order.pk]
     order.refresh_from_db()
     made.refresh_from_db()
@@ -91,8 +91,8 @@ def test_the_whole_is_given_back_and_the_customer_told() -> None:
     assert ask(order).whole
     order.refresh_from_db()
     assert order.status == OrderStatus.REFUNDED
-    assert plan(order) == (Step.GIVE_BACK, (Step.EMAIL, Step.SMS), Step.CLOSE)
-    for step in (refunding.give_back, email.mail, sms.text):
+    assert plan(order) == (Step.REFUND, (Step.EMAIL, Step.SMS), Step.CLOSE)
+    for step in (refunding.refund, email.mail, sms.text):
         step([order.pk])
     assert closing.close([order.pk]) == [order.pk]
     assert given_back(order) == [6_250]
@@ -103,12 +103,12 @@ def test_the_whole_is_given_back_and_the_customer_told() -> None:
 def test_parts_add_up_and_the_last_one_ends_the_order() -> None:
     order = completed()
     ask(order, {"KETTLE": 3})
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     last = ask(order, {"MUG": 2})
     order.refresh_from_db()
     assert last.whole
     assert order.status == OrderStatus.REFUNDED
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     assert given_back(order) == [3_750, 2_500]
     assert Payment.objects.get(order=order).refunded_minor == 6_250
     with pytest.raises(NotRefundable, match="only a completed order"):
@@ -121,7 +121,7 @@ def test_what_is_left_is_the_whole_of_the_rest() -> None:
     rest = ask(order)
     assert (rest.amount_minor, rest.whole) == (5_000, True)
     assert dict(rest.lines.values_list("line__sku", "quantity")) == {"KETTLE": 2, "MUG": 2}
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     assert sorted(given_back(order)) == [1_250, 5_000]
 
 
@@ -178,10 +178,10 @@ def test_a_refund_asked_before_is_looked_for_and_made_once() -> None:
     """The provider refunded, and whoever asked died before writing it down."""
     order = completed()
     made = ask(order, {"KETTLE": 1})
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     Refund.objects.filter(pk=made.pk).update(status="requested", made_at=None)
     Payment.objects.filter(order=order).update(refunded_minor=0)
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
     assert given_back(order) == [1_250]
     assert Payment.objects.get(order=order).refunded_minor == 1_250
 
@@ -190,8 +190,8 @@ def test_two_workers_at_once_give_back_once() -> None:
     order = completed()
     ask(order, {"KETTLE": 1})
     ask(order, {"MUG": 1})
-    at_once(lambda _: refunding.give_back([order.pk]), 4)
-    while refunding.give_back([order.pk]).failed:  # another's call was still running
+    at_once(lambda _: refunding.refund([order.pk]), 4)
+    while refunding.refund([order.pk]).failed:  # another's call was still running
         pass
     assert given_back(order) == [1_250, 1_250]
     assert Payment.objects.get(order=order).refunded_minor == 2_500
@@ -202,13 +202,13 @@ def test_a_provider_that_is_away_costs_a_try_and_nothing_else(house: Servers) ->
     ask(order, {"KETTLE": 1})
     house["payments"].kill()
     try:
-        outcome = refunding.give_back([order.pk])
+        outcome = refunding.refund([order.pk])
         assert [type(failure.error) for failure in outcome.failed] == [Transient]
         assert outcome.done == []
     finally:
         house["payments"].start()
-    assert plan(order)[0] == Step.GIVE_BACK
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert plan(order)[0] == Step.REFUND
+    assert refunding.refund([order.pk]).done == [order.pk]
     assert given_back(order) == [1_250]
 
 
@@ -216,14 +216,14 @@ def test_what_was_refused_can_be_asked_for_again() -> None:
     """A provider says to a key again what it said the first time, so what it refused goes under a new one."""
     order = completed()
     ask(order, {"KETTLE": 1})
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     ask(order, {"KETTLE": 1})
     reference = Payment.objects.get(order=order).reference
     Payment.objects.filter(order=order).update(reference="pi_unknown")
-    [failure] = refunding.give_back([order.pk]).failed
+    [failure] = refunding.refund([order.pk]).failed
     assert isinstance(failure.error, Refused)
     Payment.objects.filter(order=order).update(reference=reference)
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
     assert given_back(order) == [1_250, 1_250]
 
 
@@ -296,7 +296,7 @@ class MoneyTest(TransactionTestCase):
         for one in asked:
             try:
                 if isinstance(one, str):
-                    refunding.give_back([order.pk])
+                    refunding.refund([order.pk])
                 else:
                     ask(order, one)
             except NotRefundable:
@@ -311,7 +311,7 @@ class MoneyTest(TransactionTestCase):
             left = [line.left for line in _lines(order)]
             assert all(piece >= 0 for piece in left)
             assert payment.captured_minor - payment.promised_minor == 1_250 * sum(left)
-        refunding.give_back([order.pk])
+        refunding.refund([order.pk])
         assert sum(given_back(order)) == Payment.objects.get(order=order).promised_minor
 
 

@@ -12,16 +12,16 @@ from orders.models import Order, Payment, StockItem
 from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.states import OrderStatus
+from orders.workflow import Step, remaining, steps
 from tests.integration.orders.test_charging import captures, confirm
 from tests.making import place_order, stock
-from workers.workflow import Step, remaining, steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORK = {
     Step.CHARGE: charging.charge,
     Step.RELEASE: inventory.release,
-    Step.GIVE_BACK: refunding.give_back,
+    Step.REFUND: refunding.refund,
     Step.EMAIL: email.mail,
     Step.SMS: sms.text,
     Step.CLOSE: closing.close,

@@ -87,7 +87,7 @@ def test_a_shop_whose_books_are_right_has_nothing_to_find() -> None:
     whole = completed()
     refund(whole.pk, None, key="whole", reason="", by="ada", restock=False)
     for order in (partly, whole):
-        refunding.give_back([order.pk])
+        refunding.refund([order.pk])
         tell([order.pk])
         closing.close([order.pk])
     report = look()
@@ -155,7 +155,7 @@ def test_money_of_an_order_that_ended_without_is_given_back(
     assert order.due_at
     assert kinds(order)[-1] == "order.replayed"
 
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
     mended = Payment.objects.get(order=order)
     assert (mended.status, mended.captured_minor, mended.refunded_minor) == ("refunded", 6_250, 6_250)
     corrupt("UPDATE orders_order SET due_at = NULL WHERE id = %s", order.pk)
@@ -167,7 +167,7 @@ def test_a_charge_that_we_gave_up_before_we_knew_its_name_is_given_back() -> Non
     ended(order, OrderStatus.CANCELLED, "voided", 0, 0)
     corrupt("UPDATE orders_payment SET reference = '' WHERE order_id = %s", order.pk)
     assert len(look().mended) == 1
-    assert refunding.give_back([order.pk]).done == [order.pk]
+    assert refunding.refund([order.pk]).done == [order.pk]
 
 
 def test_one_that_waits_for_a_person_is_left_to_that_person() -> None:
@@ -236,7 +236,7 @@ def refunded_while_the_list_was_read() -> None:
     order = completed()
     line = order.lines.get(sku="MUG")
     refund(order.pk, {line.pk: 1}, key="part", reason="", by="ada", restock=False)
-    refunding.give_back([order.pk])
+    refunding.refund([order.pk])
     closing.close([order.pk])
 
 

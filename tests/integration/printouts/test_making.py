@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pikepdf
 import pypdfium2
@@ -16,7 +15,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from orders import files, scheduling, sql
+from orders import files, scheduling
+from orders.lease import Lease
 from orders.models import Order, Printout, Shipment
 from orders.placing import LineDraft, place
 from orders.printouts import asking, making, recipes
@@ -27,10 +27,11 @@ from stack.layout import ROOT
 from tests.chaos.dying import environment
 from tests.making import draft, place_order
 from tests.waiting import wait_for
-from workers import printouts
+from workers import documents
+from workers.documents import RECIPES
 from workers.models import DeadLetter
-from workers.printouts import RECIPES
-from workers.relay.claiming import claim_printouts
+from workers.queues import QueueName
+from workers.retry import POLICIES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Kind = Printout.Kind
@@ -59,7 +60,7 @@ def today(kind: Kind) -> Printout:
 
 
 def made(printout: Printout) -> Printout:
-    printouts.make(printout.pk)
+    documents.make_printout(printout.pk)
     printout.refresh_from_db()
     assert (printout.state, printout.problem) == (Printout.State.DONE, "")
     return printout
@@ -180,7 +181,7 @@ def test_one_that_is_cancelled_stops_at_the_next_piece(monkeypatch: pytest.Monke
         assert not asking.cancel(wanted)
 
     monkeypatch.setitem(RECIPES, Kind.PACKING_SLIPS, replace(recipe, pieces=cancelled_meanwhile))
-    printouts.make(wanted.pk)
+    documents.make_printout(wanted.pk)
     wanted.refresh_from_db()
     assert (wanted.state, wanted.due_at, wanted.file) == (Printout.State.CANCELLED, None, "")
     assert not list(media.rglob("*.pdf"))
@@ -196,8 +197,8 @@ def test_one_that_fails_is_tried_again_and_then_left_to_a_person(monkeypatch: py
         "SELECT 1", "SELECT 1/0", lambda _, rows: iter([recipes.Piece({}, len(list(rows)))])
     )
     monkeypatch.setitem(RECIPES, Kind.PICK_LIST, broken)
-    for _ in range(making.MAX_ATTEMPTS):
-        printouts.make(wanted.pk)
+    for _ in range(POLICIES[QueueName.DOCUMENTS].failures):
+        documents.make_printout(wanted.pk)
     wanted.refresh_from_db()
     assert (wanted.state, wanted.due_at) == (Printout.State.FAILED, None)
     assert "division by zero" in wanted.problem
@@ -210,13 +211,13 @@ def test_one_that_fails_is_tried_again_and_then_left_to_a_person(monkeypatch: py
 def test_what_somebody_makes_is_made_by_nobody_else_until_the_lease_ran_out() -> None:
     packed((("KETTLE", 2),))
     wanted = today(Kind.PICK_LIST)
-    sql.count(making._TAKE, {"id": wanted.pk, "holder": uuid4(), "lease": making.LEASE})
-    printouts.make(wanted.pk)
-    assert claim_printouts(10, making.LEASE) == []
+    Lease(making.PRINTOUTS, [wanted.pk]).take()
+    documents.make_printout(wanted.pk)
+    assert making.PRINTOUTS.claim(10) == {}
     wanted.refresh_from_db()
     assert wanted.state == Printout.State.MAKING
     Printout.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    assert claim_printouts(10, making.LEASE) == [wanted.pk]
+    assert making.PRINTOUTS.claim(10) == {wanted.pk: 1}
     made(wanted)
 
 
@@ -233,7 +234,7 @@ def test_a_process_that_is_killed_leaves_no_file_and_its_successor_makes_it(
     process = subprocess.Popen(
         [
             *(sys.executable, "-P", "-c"),
-            f"import django; django.setup()\nfrom workers import printouts; printouts.make({wanted.pk})",
+            f"import django; django.setup()\nfrom workers import documents; documents.make_printout({wanted.pk})",
         ],
         env=environment(tmp_path),
         cwd=ROOT,
@@ -243,7 +244,7 @@ def test_a_process_that_is_killed_leaves_no_file_and_its_successor_makes_it(
     process.wait(timeout=30)
     assert not [path for path in media.rglob("*.pdf") if "work" not in path.parts]
     Printout.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    claim_printouts(1, making.LEASE)
+    making.PRINTOUTS.claim(1)
     found = made(wanted)
     assert found.rows_done == 4_000
     assert list((media / "printouts/work").iterdir()) == []

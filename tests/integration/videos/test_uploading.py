@@ -19,7 +19,7 @@ from shop.videos.keeping import keeper
 from shop.videos.models import Upload, Video
 from tests.integration.videos.conftest import CHUNK, Tus, encoded, film, problem
 from workers.celery import app
-from workers.sweeping import sweep_uploads
+from workers.periodic import sweep_uploads
 
 WHOLE = film(3 * CHUNK + 1000)
 

@@ -11,14 +11,16 @@ from django.utils import timezone
 
 from orders import inventory
 from orders.models import Order, OrderEvent, StockItem
+from orders.workflow import Step
 from tests.making import at_once, kinds, place_order, stock
 from workers import deadletters
 from workers.deadletters import canary, replaying
 from workers.deadletters.choosing import groups, open_letters
 from workers.models import DeadLetter, DeadLetterAction, Replay
 from workers.steps import perform
-from workers.tasks import reserve
-from workers.workflow import Step
+from workers.tasks import STEP_TASKS
+
+reserve = STEP_TASKS[Step.RESERVE]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +30,7 @@ def drive() -> int:
     due = Order.objects.filter(due_at__lte=timezone.now(), status="placed").order_by("id")
     ids = list(due.values_list("pk", flat=True))
     for order_id in ids:
-        perform(reserve, Step.RESERVE, lambda batch: inventory.reserve(batch).reserved, [order_id])
+        perform(reserve, Step.RESERVE, lambda batch: inventory.reserve(batch).done, [order_id])
     return len(ids)
 
 

@@ -7,6 +7,7 @@ from orders import inventory
 from orders.models import Document, Order, Shipment
 from orders.providers.failures import Failure, Outcome, Refused, Transient
 from orders.states import OrderStatus
+from orders.workflow import Step
 from tests.making import at_once, place_order, stock
 from workers import deadletters
 from workers.audit.books import prove
@@ -14,8 +15,9 @@ from workers.deadletters.choosing import Choice, attempts, groups, open_letters
 from workers.deadletters.discarding import discard
 from workers.models import DeadLetter, DeadLetterAction
 from workers.steps import perform
-from workers.tasks import reserve
-from workers.workflow import Step
+from workers.tasks import STEP_TASKS
+
+reserve = STEP_TASKS[Step.RESERVE]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LETTERS = DeadLetter.objects
@@ -138,7 +140,7 @@ def test_what_can_no_longer_be_cancelled_keeps_its_letter(status: OrderStatus) -
     Order.objects.filter(pk=order.pk).update(status=status)
     if status == OrderStatus.PAID:
         Shipment.objects.create(order=order)
-    bury(Step.GIVE_BACK, order=order)
+    bury(Step.REFUND, order=order)
     result = discard(LETTERS.all(), "ada", "no", cancel_orders=True)
     assert result.letters == 0
     assert "replay" in result.kept[0]

@@ -8,12 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from orders.models import Order
+from orders.workflow import Step
 from tests.making import kinds, place_order, stock
 from workers import deadletters
 from workers.deadletters import canary
 from workers.deadletters.choosing import open_letters
 from workers.models import DeadLetter, DeadLetterAction, Replay
-from workers.workflow import Step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

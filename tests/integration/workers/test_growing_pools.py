@@ -13,13 +13,16 @@ import pytest
 import redis
 
 from orders.crashpoints import Point
+from orders.scheduling import claim
+from orders.workflow import Step
 from stack.layout import ROOT
 from tests.chaos.dying import arm, environment, hits
 from tests.making import place_order, stock
 from tests.waiting import wait_for
 from workers.celery import app
-from workers.relay.claiming import claim_orders
-from workers.tasks import reserve
+from workers.tasks import STEP_TASKS
+
+reserve = STEP_TASKS[Step.RESERVE]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "growing@here"
@@ -79,7 +82,7 @@ def two_at_once(folder: Path) -> None:
     stock(KETTLE=10)
     for _ in range(2):
         place_order()
-    for number, order in enumerate(claim_orders(2), start=1):
+    for number, order in enumerate(claim(2), start=1):
         arm(folder, Point.TASK_BEGINS, f"stall {STALL}")
         reserve.delay([order.order_id])
         _wait_for_hits(folder, number)

@@ -20,7 +20,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from orders import scheduling
-from orders.models import Document, Order
+from orders.models import Claim, Document, Order
+from orders.scheduling import claim
+from orders.states import Provider
+from orders.workflow import Step
 from shop.catalogue.models import Category, Product
 from shop.version import CODE_VERSION
 from shop.videos.models import Segment, Upload, Video
@@ -34,9 +37,7 @@ from workers import deadletters
 from workers.metrics import collecting, figures
 from workers.metrics.collecting import Collector
 from workers.metrics.serving import serve
-from workers.models import Breaker, Claim, Provider
-from workers.relay.claiming import claim_orders
-from workers.workflow import Step
+from workers.models import Breaker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,8 +77,8 @@ def test_how_the_orders_stand(broker: redis.Redis) -> None:
     orders = [place_order() for _ in range(6)]
     now = timezone.now()
     Order.objects.filter(pk=orders[0].pk).update(due_at=now - timedelta(seconds=90))
-    assert len(claim_orders(2)) == 2
-    scheduling.look_at({orders[2].pk: now + timedelta(hours=1)})
+    assert len(claim(2)) == 2
+    scheduling.schedule({orders[2].pk: now + timedelta(hours=1)})
     scheduling.set_aside([orders[3].pk], "for a person")
     Order.objects.filter(pk=orders[4].pk).update(status="completed", due_at=None, ended_at=now)
 

@@ -16,7 +16,7 @@ from orders.models import OrderEvent
 from stack.servers import Servers
 from tests.making import place_order, stock
 from tests.waiting import wait_for
-from workers.relay.outbox import LIVE_CHANNEL, ORDER_EVENTS, Feed
+from workers.relay.outbox import LIVE_CHANNEL, ORDER_EVENTS, Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,9 +40,9 @@ def test_live_pages_hear_which_orders_changed(listener: redis.client.PubSub) -> 
     stock(KETTLE=1)
     order = place_order()
     inventory.reserve([order.pk])
-    assert Feed().turn() == 2
+    assert Outbox().publish() == 2
     assert told(listener) == [[order.token, "order.placed"], [order.token, "order.reserved"]]
-    assert Feed().turn() == 0
+    assert Outbox().publish() == 0
 
 
 def test_whoever_binds_a_queue_gets_what_it_asked_for() -> None:
@@ -54,7 +54,7 @@ def test_whoever_binds_a_queue_gets_what_it_asked_for() -> None:
         stock(KETTLE=1)
         order = place_order()
         inventory.reserve([order.pk])
-        Feed().turn()
+        Outbox().publish()
         message = wait_for(queue.get, "the message")
         queue.delete()
     assert message.payload["kind"] == "order.reserved"
@@ -66,26 +66,26 @@ def test_what_is_not_committed_is_not_told() -> None:
     with transaction.atomic():
         place_order()
         transaction.set_rollback(True)
-    assert Feed().turn() == 0
+    assert Outbox().publish() == 0
 
 
 def test_what_could_not_be_told_is_told_when_the_broker_is_back(house: Servers) -> None:
-    feed = Feed()
+    outbox = Outbox()
     place_order()
-    feed.turn()
+    outbox.publish()
     house["valkey"].stop()
     try:
         place_order()
         with pytest.raises((redis.RedisError, BrokerError, OSError)):
-            feed.turn()
+            outbox.publish()
         assert OrderEvent.objects.filter(published_at=None).count() == 1
     finally:
         house["valkey"].start()
-    assert wait_for(lambda: feed_tells(feed), "the feed to go on") == 1
+    assert wait_for(lambda: outbox_publishes(outbox), "the outbox to go on") == 1
 
 
-def feed_tells(feed: Feed) -> int | None:
+def outbox_publishes(outbox: Outbox) -> int | None:
     try:
-        return feed.turn() or None
+        return outbox.publish() or None
     except (redis.RedisError, BrokerError, OSError):
         return None

@@ -19,24 +19,27 @@ from orders import inventory, scheduling
 from orders.models import Notification, Order, Payment, Shipment
 from orders.notifications import email, sms
 from orders.payments import charging
+from orders.providers.counting import count_failures
 from orders.providers.failures import Failure, NotNow, Outcome, Transient
+from orders.scheduling import claim
 from orders.shipping import booking
-from orders.states import OrderStatus
+from orders.states import OrderStatus, Provider
+from orders.workflow import PAYMENT, STEPS, Step
 from tests.emptying import believe_empty
 from tests.making import at_once, ledger, place_order, stock
 from tests.waiting import wait_for
-from workers import breakers
-from workers.breakers import admission
+from workers.breakers import admission, recovery, status
 from workers.breakers.parking import park
 from workers.breakers.rules import FAILURES_IN_A_ROW, TRICKLE, State
-from workers.models import Breaker, DeadLetter, Provider
+from workers.models import Breaker, DeadLetter
 from workers.queues import QueueName
-from workers.relay.claiming import claim_orders
-from workers.relay.dispatcher import Relay
-from workers.retry import POLICIES
+from workers.relay.duties import Relay
 from workers.steps import perform
-from workers.tasks import charge, send_email, send_sms
-from workers.workflow import Step
+from workers.tasks import STEP_TASKS
+
+charge = STEP_TASKS[Step.CHARGE]
+send_email = STEP_TASKS[Step.EMAIL]
+send_sms = STEP_TASKS[Step.SMS]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +97,7 @@ def failures() -> set[int]:
 
 def claimed() -> list[int]:
     """The orders that are due to be charged, as a relay takes them."""
-    return [order.order_id for order in claim_orders(1_000) if order.status == OrderStatus.RESERVED]
+    return [order.order_id for order in claim(1_000) if order.status == OrderStatus.RESERVED]
 
 
 def due() -> list[int]:
@@ -105,7 +108,7 @@ def away(ids: Collection[int]) -> Outcome:
     """What a step makes of a batch while its provider is away, its failures counted."""
     counted = Payment.objects.filter(order_id__in=ids)
     with transaction.atomic():
-        charging.note_failures(dict.fromkeys(ids, Transient("connection refused")))
+        count_failures(PAYMENT, dict.fromkeys(ids, Transient("connection refused")))
     return Outcome(
         [], [Failure(one.order_id, Transient("connection refused"), one.failures) for one in counted]
     )
@@ -126,12 +129,12 @@ def test_a_provider_that_is_away_parks_its_orders_and_burns_no_further_attempt(
     late = reserved(5)
     run_charge([*ids, *late])
     scheduling.make_due(ids)
-    Relay().turn()
+    Relay().run_once()
     assert broker.llen(QueueName.PAYMENT.value) == 0
     assert parked.count() == 25
     assert failures() == {0, 1}
-    [standing] = [one for one in breakers.statuses() if one.state != State.CLOSED]
-    assert (standing.name, standing.parked) == ("Payment provider", 25)
+    [found] = [one for one in status.statuses() if one.state != State.CLOSED]
+    assert (found.name, found.parked) == ("Payment provider", 25)
 
 
 def test_its_return_lets_a_few_through_and_then_everybody() -> None:
@@ -140,7 +143,7 @@ def test_its_return_lets_a_few_through_and_then_everybody() -> None:
     try:
         run_charge(ids)
         Breaker.objects.update(next_trial_at=timezone.now())
-        breakers.turn()
+        recovery.run_once()
         [trial] = claimed()
         run_charge([trial])  # still away
     finally:
@@ -151,13 +154,13 @@ def test_its_return_lets_a_few_through_and_then_everybody() -> None:
     Breaker.objects.update(next_trial_at=timezone.now())
     let_through = []
     while Breaker.objects.get().state != State.CLOSED:
-        breakers.turn()
+        recovery.run_once()
         passing = claimed()
         let_through.append(len(passing))
         run_charge(passing)
     assert tuple(let_through) == TRICKLE
-    breakers.turn()
-    breakers.turn()
+    recovery.run_once()
+    recovery.run_once()
     assert Breaker.objects.get().parked_until is None
     rest = claimed()
     assert len(rest) == 130 - sum(TRICKLE)
@@ -174,7 +177,7 @@ def test_one_is_let_through_first_whatever_the_planner_believes() -> None:
     breaker = opened()
     Order.objects.filter(pk__in=ids).update(due_at=breaker.parked_until, attempts=0)
     Breaker.objects.update(next_trial_at=timezone.now())
-    breakers.turn()
+    recovery.run_once()
     assert len(claimed()) == 1
 
 
@@ -218,9 +221,9 @@ def overlapping_permits() -> int:
     def ask(number: int) -> int:
         if number:
             taken.wait(30)
-            return len(breakers.admit(Step.CHARGE, [2]).passing)
+            return len(admission.admit(Step.CHARGE, [2]).passing)
         with transaction.atomic():
-            mine = len(breakers.admit(Step.CHARGE, [1]).passing)
+            mine = len(admission.admit(Step.CHARGE, [1]).passing)
             taken.set()
             wait_for(lambda: waiting() or None, "the second to wait")
         return mine
@@ -261,7 +264,7 @@ def parked_while_the_door_opens() -> bool:
 
     def open_door() -> None:
         Breaker.objects.filter(pk=breaker.pk).update(state=State.CLOSED, generation=2)
-        breakers.turn()
+        recovery.run_once()
 
     def in_thread(work: Callable[[], None]) -> None:
         try:
@@ -287,7 +290,7 @@ def test_nobody_is_parked_at_a_door_that_has_just_opened() -> None:
 
 
 def test_without_the_share_lock_somebody_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_PARK", admission._PARK.replace("FOR SHARE", ""))
+    monkeypatch.setattr(admission, "_PARKED_UNTIL", admission._PARKED_UNTIL.replace("FOR SHARE", ""))
     assert not parked_while_the_door_opens()
 
 
@@ -295,7 +298,7 @@ def test_a_side_dish_that_waits_holds_up_neither_a_retry_nor_a_cancellation() ->
     retried, cancelled = reserved(2)
     opened(Provider.SMS)
     soon = timezone.now() + timedelta(seconds=3)
-    scheduling.look_at({retried: soon})
+    scheduling.schedule({retried: soon})
     scheduling.make_due([cancelled])
     perform(send_sms, Step.SMS, lambda _: Outcome([], []), [retried, cancelled])
     assert Order.objects.get(pk=retried).due_at == soon
@@ -311,8 +314,8 @@ def test_a_side_dish_is_given_up_when_its_server_is_away_for_too_long(
     opened(Provider.MAIL)
     park(Step.EMAIL, [order_id])
     assert not DeadLetter.objects.exists()
-    policy = POLICIES[QueueName.EMAIL]
-    monkeypatch.setitem(POLICIES, QueueName.EMAIL, replace(policy, deadline=timedelta(0)))
+    spec = STEPS[Step.EMAIL]
+    monkeypatch.setitem(STEPS, Step.EMAIL, replace(spec, retry=replace(spec.retry, deadline=timedelta(0))))
     perform(send_email, Step.EMAIL, email.mail, [order_id])
     letter = DeadLetter.objects.get()
     assert not letter.stops_order
@@ -371,7 +374,7 @@ def test_orders_that_nobody_woke_look_for_themselves() -> None:
     upon_them = timezone.now() + timedelta(milliseconds=500)
     Order.objects.update(due_at=upon_them)
     Breaker.objects.update(parked_until=upon_them)
-    breakers.turn()
+    recovery.run_once()
     breaker.refresh_from_db()
     assert breaker.parked_until
     assert breaker.parked_until > upon_them
@@ -393,6 +396,6 @@ def test_people_see_how_the_breakers_stand(capsys: pytest.CaptureFixture[str]) -
     assert (payments["provider"], payments["state"], payments["parked"]) == ("payments", "open", 2)
     assert {other["state"] for other in others} == {"closed"}
     order = Order.objects.get(pk=ids[0])
-    parked = breakers.parked_for(order.due_at)
+    parked = status.parked_for(order.due_at)
     assert parked
     assert parked.provider == Provider.PAYMENTS

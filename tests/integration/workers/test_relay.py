@@ -13,21 +13,24 @@ from django.utils import timezone
 
 from orders import inventory, scheduling
 from orders.facts import facts_of
+from orders.lease import MAX_ATTEMPTS
 from orders.models import Order
 from orders.placing import place
+from orders.scheduling import claim
 from orders.states import OrderStatus
+from orders.workflow import Step, remaining
 from stack.servers import Servers
 from tests.emptying import believe_empty
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
 from workers.celery import app
 from workers.models import DeadLetter
 from workers.queues import QueueName
-from workers.relay import claiming
-from workers.relay.claiming import claim_orders
-from workers.relay.dispatcher import MAX_ATTEMPTS, QUIET_TURNS, Relay
+from workers.relay.duties import Relay
 from workers.steps import perform
-from workers.tasks import reserve
-from workers.workflow import Step, canvas, remaining
+from workers.tasks import STEP_TASKS
+from workers.workflow import canvas
+
+reserve = STEP_TASKS[Step.RESERVE]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,15 +50,15 @@ def test_orders_at_the_same_point_are_rung_as_one(broker: redis.Redis) -> None:
     for _ in range(30):
         place_order()
     place_order(card=None)
-    Relay().turn()
+    Relay().run_once()
     assert lengths(broker) == {"inventory": 2}  # one batch by card, one cash on delivery
-    assert not claim_orders(100)
+    assert not claim(100)
 
 
 def test_a_batch_has_a_hundred_at_most(broker: redis.Redis) -> None:
     for number in range(201):
         place(draft(key=str(number)), wait=False)
-    Relay().turn()
+    Relay().run_once()
     assert lengths(broker) == {"inventory": 3}
 
 
@@ -63,20 +66,20 @@ def overlapping_claims() -> tuple[set[int], set[int]]:
     """What two relays get, the second of which claims while the first has not committed yet."""
     claimed, done = threading.Event(), threading.Event()
 
-    def claim(number: int) -> set[int]:
+    def claimed_by(number: int) -> set[int]:
         if number:
             claimed.wait(30)
             try:
-                return {due.order_id for due in claim_orders(10)}
+                return {due.order_id for due in claim(10)}
             finally:
                 done.set()
         with transaction.atomic():
-            mine = {due.order_id for due in claim_orders(10)}
+            mine = {due.order_id for due in claim(10)}
             claimed.set()
             done.wait(1)  # without the guard the second waits for our commit
         return mine
 
-    first, second = at_once(claim, 2)
+    first, second = at_once(claimed_by, 2)
     assert isinstance(first, set)
     assert isinstance(second, set)
     return first, second
@@ -91,7 +94,7 @@ def test_two_relays_never_claim_the_same_order() -> None:
 
 
 def test_without_skip_locked_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claiming, "_CLAIM_ORDERS", unlocked(claiming._CLAIM_ORDERS))
+    monkeypatch.setattr(scheduling, "_CLAIM", unlocked(scheduling._CLAIM))
     for _ in range(20):
         place_order()
     first, second = overlapping_claims()
@@ -103,14 +106,14 @@ def test_it_claims_no_more_than_it_wants_whatever_the_planner_believes() -> None
     believe_empty("orders_order")
     for _ in range(6):
         place_order()
-    assert len(claim_orders(2)) == 2
+    assert len(claim(2)) == 2
 
 
 def test_while_enough_waits_the_crowd_gathers(broker: redis.Redis) -> None:
     for _ in range(8):
         broker.lpush(QueueName.PAYMENT.value, "waiting")
     order = place_order()
-    Relay().turn()
+    Relay().run_once()
     order.refresh_from_db()
     assert order.attempts == 0
 
@@ -120,12 +123,12 @@ def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers,
     order = place_order()
     house["valkey"].stop()
     try:
-        assert relay.turn() > 0
+        relay.run_once()
         order.refresh_from_db()
         assert (order.attempts, order.attempts_total) == (0, 0)
     finally:
         house["valkey"].start()
-    relay.turn()
+    relay.run_once()
     order.refresh_from_db()
     assert order.attempts == 1
 
@@ -133,10 +136,10 @@ def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers,
 def test_a_wiped_broker_is_noticed_and_everything_rung_again(broker: redis.Redis) -> None:
     orders = [place_order() for _ in range(5)]
     relay = Relay()
-    relay.turn()
+    relay.run_once()
     broker.flushall()
-    for _ in range(QUIET_TURNS):
-        relay.turn()
+    relay.run_once()
+    relay.run_once()
     assert lengths(broker) == {"inventory": 1}
     for order in orders:
         order.refresh_from_db()
@@ -145,11 +148,11 @@ def test_a_wiped_broker_is_noticed_and_everything_rung_again(broker: redis.Redis
 
 def test_a_wipe_leaves_those_alone_that_wait_for_their_time(broker: redis.Redis) -> None:
     order = place_order()
-    scheduling.look_at({order.pk: timezone.now() + timedelta(hours=1)}, alone=True)
+    scheduling.schedule({order.pk: timezone.now() + timedelta(hours=1)}, alone=True)
     relay = Relay()
     broker.flushall()
-    for _ in range(QUIET_TURNS):
-        relay.turn()
+    relay.run_once()
+    relay.run_once()
     assert lengths(broker) == {}
 
 
@@ -159,11 +162,11 @@ def test_whoever_breaks_its_batch_is_found_in_two_steps_and_set_apart(broker: re
     relay = Relay()
     for batches in (1, 3, 25):
         broker.delete(QueueName.INVENTORY.value)
-        relay.turn()
+        relay.run_once()
         assert lengths(broker) == {"inventory": batches}
         due_again(*orders)
     broker.delete(QueueName.INVENTORY.value)
-    relay.turn()
+    relay.run_once()
     letter = DeadLetter.objects.filter(order=orders[0]).get()
     assert letter.error_class.endswith("Poison")
     assert DeadLetter.objects.count() == 25
@@ -178,7 +181,7 @@ def test_who_only_waits_for_a_worker_is_no_poison(broker: redis.Redis) -> None:
     order = place_order()
     relay = Relay()
     for _ in range(MAX_ATTEMPTS + 2):
-        relay.turn()
+        relay.run_once()
         due_again(order)
     order.refresh_from_db()
     assert lengths(broker) == {"inventory": 1}
@@ -189,30 +192,28 @@ def test_who_only_waits_for_a_worker_is_no_poison(broker: redis.Redis) -> None:
 def test_others_that_wait_hold_up_nobody_whose_worker_died(broker: redis.Redis) -> None:
     """The queue is busy, but its messages speak of others: a dead worker's orders need not wait until it is empty."""
     mine, other = place_order(), place_order()
-    claim_orders(10)
+    claim(10)
     due_again(mine)
     canvas(remaining(facts_of([other.pk])[0]), [other.pk]).apply_async()
-    Relay().turn()
+    Relay().run_once()
     assert lengths(broker) == {"inventory": 2}
 
 
 def test_who_was_beside_poison_goes_one_step_alone_and_then_in_company(broker: redis.Redis) -> None:
     stock(KETTLE=5)
     orders = [place_order() for _ in range(5)]
-    claim_orders(10)
+    claim(10)
     due_again(*orders)
-    Relay().turn()
+    Relay().run_once()
     [message] = broker.lrange(QueueName.INVENTORY.value, 0, -1)
     assert not orjson.loads(base64.b64decode(orjson.loads(message)["body"]))[2]["chain"]
-    perform(
-        reserve, Step.RESERVE, lambda ids: inventory.reserve(ids).reserved, [order.pk for order in orders]
-    )
+    perform(reserve, Step.RESERVE, lambda ids: inventory.reserve(ids).done, [order.pk for order in orders])
     for order in orders:
         order.refresh_from_db()
         assert order.status == OrderStatus.RESERVED
         assert order.attempts == 0
     broker.delete(QueueName.INVENTORY.value)
-    Relay().turn()
+    Relay().run_once()
     assert lengths(broker) == {"payment": 1}
 
 
@@ -224,7 +225,7 @@ def test_an_order_with_nothing_left_to_do_is_closed(broker: redis.Redis) -> None
     Order.objects.filter(pk=order.pk).update(status=OrderStatus.COMPLETED)
     order.notifications.create(channel="email", kind="confirmation", status="sent")
     order.notifications.create(channel="sms", kind="confirmation", status="sent")
-    Relay().turn()
+    Relay().run_once()
     order.refresh_from_db()
     assert order.due_at is None
     assert order.ended_at is not None
@@ -235,7 +236,7 @@ def test_the_relay_remembers_nothing_of_what_it_rang(broker: redis.Redis) -> Non
     relay = Relay()
     for _ in range(5):
         place_order()
-        relay.turn()
+        relay.run_once()
     assert broker.llen(QueueName.INVENTORY.value) == 5
     assert [client["sub"] for client in broker.client_list() if int(client["sub"])] == []
     backend: Any = app.backend

@@ -13,7 +13,7 @@ from django.utils import timezone
 from orders.models import Document, Printout
 from orders.printouts.asking import ask
 from tests.making import place_order
-from workers.relay.dispatcher import QUIET_TURNS, Relay
+from workers.relay.duties import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,18 +32,17 @@ def rung(broker: redis.Redis) -> Iterator[tuple[str, Any]]:
         yield read["headers"]["task"], orjson.loads(base64.b64decode(read["body"]))[0][0]
 
 
-def quiet_turns(relay: Relay) -> None:
-    """The orders are rung, and then there was no due order for longer than the relay waits."""
-    relay.turn()
-    relay._last_due -= 3_600
-    for _ in range(QUIET_TURNS):
-        relay.turn()
+def while_quiet(relay: Relay) -> None:
+    """The orders are dispatched, and then there was no due order for longer than the relay waits."""
+    relay.run_once()
+    relay.dispatcher.last_due -= 3_600
+    relay.run_once()
 
 
 def test_fresh_documents_are_rung_together_and_suspects_alone(broker: redis.Redis) -> None:
     first, second, third, fourth = documents(4)
     Document.objects.filter(pk__in=[second.pk, fourth.pk]).update(attempts=1)
-    quiet_turns(Relay())
+    while_quiet(Relay())
     assert sorted(rung(broker), key=lambda one: -len(one[1])) == [
         ("documents.render", [first.pk, third.pk]),
         ("documents.render", [second.pk]),
@@ -55,17 +54,17 @@ def test_fresh_documents_are_rung_together_and_suspects_alone(broker: redis.Redi
 def test_nothing_is_rung_while_their_queue_holds_anything(broker: redis.Redis) -> None:
     documents(1)
     relay = Relay()
-    quiet_turns(relay)
+    while_quiet(relay)
     assert broker.llen("documents") == 1
     Document.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    quiet_turns(relay)
+    while_quiet(relay)
     assert broker.llen("documents") == 1
 
 
 def test_a_printout_is_rung_for_though_orders_are_due(broker: redis.Redis) -> None:
     documents(1)
     wanted = ask(Printout.Kind.PICK_LIST, by="ada", since=date(2026, 11, 21), until=date(2026, 11, 21))
-    Relay().turn()
+    Relay().run_once()
     assert list(rung(broker)) == [("documents.printout", wanted.pk)]
     wanted.refresh_from_db()
     assert (wanted.attempts, wanted.holder) == (0, None)

@@ -9,12 +9,15 @@ from django.utils import timezone
 
 from orders.models import Notification, Order
 from orders.providers.failures import Failure, Outcome, Refused, Transient
+from orders.workflow import Step
 from tests.making import kinds, place_order
 from workers import deadletters
 from workers.models import DeadLetter
 from workers.steps import describe, perform
-from workers.tasks import reserve, send_email
-from workers.workflow import Step
+from workers.tasks import STEP_TASKS
+
+reserve = STEP_TASKS[Step.RESERVE]
+send_email = STEP_TASKS[Step.EMAIL]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

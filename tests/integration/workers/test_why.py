@@ -19,7 +19,8 @@ from pytest_django import Settings
 from orders import scheduling
 from orders.models import Order
 from orders.providers.failures import Transient
-from orders.states import OrderStatus
+from orders.states import OrderStatus, Provider
+from orders.workflow import Step
 from stack.ports import Ports
 from stack.servers import Servers
 from tests.freezing import frozen
@@ -27,12 +28,11 @@ from tests.making import place_order
 from workers import deadletters
 from workers.celery import app
 from workers.deadletters.replaying import replay
-from workers.models import Breaker, DeadLetter, Provider
+from workers.models import Breaker, DeadLetter
 from workers.queues import TAKEN
-from workers.relay.dispatcher import Relay
+from workers.relay.duties import Relay
 from workers.why import queued, why
 from workers.why.words import Waiting
-from workers.workflow import Step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,7 +65,7 @@ def test_an_order_that_was_just_placed_waits_for_the_relay() -> None:
 
 def test_one_that_was_rung_waits_in_its_queue_behind_others(broker: redis.Redis) -> None:
     first, second = place_order(), place_order(card=None)
-    Relay().turn()
+    Relay().run_once()
     waiting, sentence = asked(second)
     assert waiting is Waiting.QUEUE
     assert "waits in the queue inventory for reserving its stock" in sentence
@@ -78,7 +78,7 @@ def test_one_that_was_rung_waits_in_its_queue_behind_others(broker: redis.Redis)
 def test_one_whose_message_a_worker_took(broker: redis.Redis) -> None:
     """As kombu takes a message from its queue: it lies apart until it is acknowledged."""
     order = place_order()
-    Relay().turn()
+    Relay().run_once()
     options = {"unacked_key": TAKEN.format(node="inventory@here")}
     with app.connection_for_read(transport_options=options) as link, link.channel() as opened:
         channel: Any = opened
@@ -101,7 +101,7 @@ def test_one_that_failed_and_is_tried_again() -> None:
     order = reserved()
     for number in range(3):
         deadletters.note_attempts(Step.CHARGE, {order.pk: Transient(f"the provider answered 50{number}")})
-    scheduling.look_at({order.pk: timezone.now() + timedelta(minutes=5)})
+    scheduling.schedule({order.pk: timezone.now() + timedelta(minutes=5)})
     waiting, sentence = asked(order)
     assert waiting is Waiting.RETRY
     assert "its next try of charging it" in sentence
@@ -115,7 +115,7 @@ def test_failures_before_it_was_given_up_are_past() -> None:
     deadletters.bury(Step.CHARGE, {order.pk: Transient("for the last time")})
     assert "after 2 tries" in asked(order)[1]
     replay(DeadLetter.objects.all(), by="ada")
-    scheduling.look_at({order.pk: timezone.now() + timedelta(minutes=5)})
+    scheduling.schedule({order.pk: timezone.now() + timedelta(minutes=5)})
     assert asked(order)[0] is Waiting.TIME
 
 
@@ -130,7 +130,7 @@ def test_one_that_is_parked_until_its_provider_is_back() -> None:
         next_trial_at=timezone.now() + timedelta(seconds=8),
         parked_until=until,
     )
-    scheduling.look_at({order.pk: until})
+    scheduling.schedule({order.pk: until})
     waiting, sentence = asked(order)
     assert waiting is Waiting.PROVIDER
     assert "until the payment provider is back" in sentence

@@ -10,19 +10,22 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from orders.models import Order
-from orders.scheduling import LEASE
+from orders.scheduling import LEASE, claim
+from orders.states import Provider
+from orders.workflow import Step
 from stack.servers import Servers
 from tests.making import place_order
 from tests.taking import take
-from workers import breakers
 from workers.adapters import worker_lost
-from workers.adapters.unacked import inherit
-from workers.models import Breaker, FailedAttempt, Provider
-from workers.relay.claiming import claim_orders
-from workers.retry import HOUSE
+from workers.adapters.unacked import take_over
+from workers.breakers import recovery
+from workers.models import Breaker, FailedAttempt
+from workers.retry import INFRASTRUCTURE
 from workers.steps import TIME_LIMIT, StepTask, perform
-from workers.tasks import charge, render_documents, reserve
-from workers.workflow import Step
+from workers.tasks import STEP_TASKS, render_documents
+
+charge = STEP_TASKS[Step.CHARGE]
+reserve = STEP_TASKS[Step.RESERVE]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,10 +33,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def under_way(count: int = 3) -> list[int]:
     for _ in range(count):
         place_order()
-    return [order.order_id for order in claim_orders(100)]
+    return [order.order_id for order in claim(100)]
 
 
-def standing() -> list[tuple[bool, int]]:
+def due_and_attempts() -> list[tuple[bool, int]]:
     """(whether it is due, attempts) of every order."""
     now = timezone.now()
     return [
@@ -43,18 +46,18 @@ def standing() -> list[tuple[bool, int]]:
 
 def test_the_orders_of_a_lost_process_are_due_at_once_and_the_drive_counts() -> None:
     ids = under_way()
-    worker_lost.miss(sender=reserve, exception=WorkerLostError("signal 9"), args=[ids])
+    worker_lost.reschedule(sender=reserve, exception=WorkerLostError("signal 9"), args=[ids])
     assert connection.connection is None  # children that are forked now inherit nothing
-    assert standing() == [(True, 1)] * 3
-    assert [order.attempts for order in claim_orders(100)] == [2, 2, 2]
+    assert due_and_attempts() == [(True, 1)] * 3
+    assert [order.attempts for order in claim(100)] == [2, 2, 2]
 
 
 def test_who_hung_until_its_time_was_up_has_been_driven_again_already() -> None:
     """Driven twice at once it would be poison before its time."""
     ids = under_way()
     Order.objects.update(attempts=2)  # the lease ran out, and the message waits behind the process that hangs
-    worker_lost.miss(sender=reserve, exception=TimeLimitExceeded(TIME_LIMIT), args=[ids])
-    assert standing() == [(False, 2)] * 3
+    worker_lost.reschedule(sender=reserve, exception=TimeLimitExceeded(TIME_LIMIT), args=[ids])
+    assert due_and_attempts() == [(False, 2)] * 3
     assert FailedAttempt.objects.count() == 3
 
 
@@ -63,7 +66,7 @@ def test_who_has_gone_on_without_the_process_is_left_alone() -> None:
     later = timezone.now() + timedelta(hours=1)
     Order.objects.filter(pk=ids[0]).update(attempts=0, due_at=later)  # waits for its next try
     Order.objects.filter(pk=ids[1]).update(attempts=0, due_at=None)  # has ended
-    worker_lost.miss(sender=reserve, exception=WorkerLostError(), args=[ids])
+    worker_lost.reschedule(sender=reserve, exception=WorkerLostError(), args=[ids])
     due_at = dict(Order.objects.values_list("pk", "due_at"))
     assert (due_at[ids[0]], due_at[ids[1]]) == (later, None)
 
@@ -73,8 +76,8 @@ def test_who_has_gone_on_without_the_process_is_left_alone() -> None:
 )
 def test_other_failures_are_others_business(sender: Any, error: Exception) -> None:
     ids = under_way()
-    worker_lost.miss(sender=sender, exception=error, args=[ids])
-    assert standing() == [(False, 1)] * 3
+    worker_lost.reschedule(sender=sender, exception=error, args=[ids])
+    assert due_and_attempts() == [(False, 1)] * 3
 
 
 def trial_under_way() -> None:
@@ -91,27 +94,27 @@ def trial_under_way() -> None:
 
 def permits() -> int:
     """As the relay leaves them at its next look."""
-    breakers.turn()
+    recovery.run_once()
     return Breaker.objects.get(provider=Provider.PAYMENTS).permits
 
 
 def test_a_trial_that_died_with_its_process_is_begun_again_at_once() -> None:
     """Everybody who is parked would wait for it."""
     trial_under_way()
-    worker_lost.miss(sender=charge, exception=WorkerLostError(), args=[under_way(1)])
+    worker_lost.reschedule(sender=charge, exception=WorkerLostError(), args=[under_way(1)])
     assert permits() == 1
 
 
 def test_who_dies_over_something_else_had_no_trial_in_hand() -> None:
     trial_under_way()
-    worker_lost.miss(sender=reserve, exception=WorkerLostError(), args=[under_way(1)])
+    worker_lost.reschedule(sender=reserve, exception=WorkerLostError(), args=[under_way(1)])
     assert permits() == 0
 
 
 def test_an_heir_begins_the_trial_of_its_predecessor_again(broker: redis.Redis) -> None:
     trial_under_way()
     take(broker, "dead@here", "payment.charge", under_way(1))
-    inherit("dead@here")
+    take_over("dead@here")
     assert permits() == 1
 
 
@@ -121,7 +124,7 @@ def test_without_a_database_the_lease_is_left(house: Servers, caplog: pytest.Log
     connection.close()
     house["postgres"].kill()
     try:
-        worker_lost.miss(sender=reserve, exception=WorkerLostError(), args=[ids])
+        worker_lost.reschedule(sender=reserve, exception=WorkerLostError(), args=[ids])
     finally:
         house["postgres"].start()
     assert "wait for their leases" in caplog.text
@@ -146,7 +149,7 @@ def test_while_the_house_is_down_no_drive_counts() -> None:
     for order in Order.objects.all():
         assert order.attempts == 0
         assert order.due_at
-        assert order.due_at <= timezone.now() + timedelta(seconds=HOUSE.longest(1))
+        assert order.due_at <= timezone.now() + timedelta(seconds=INFRASTRUCTURE.longest(1))
 
 
 def test_orders_are_given_back_when_the_database_is_back(house: Servers) -> None:

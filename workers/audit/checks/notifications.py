@@ -4,9 +4,9 @@ from typing import LiteralString
 
 from orders.notifications.messages import KIND_OF
 from orders.states import END_STATES
+from orders.workflow import STEPS
 from workers.audit.ledgers import MAILBOX, SMS
 from workers.audit.rules import SETTLED, Check, Rule
-from workers.deadletters import SIDE_DISHES
 
 _TOLD_TWICE: LiteralString = """
 SELECT min(order_id), 'was sent ' || count(*) || ' messages by ' || provider || ' under the key ' || key || '.'
@@ -55,7 +55,7 @@ CHECK = Check(
     params={
         "statuses": [status.value for status in KIND_OF if status in END_STATES],
         "kinds": [kind.value for status, kind in KIND_OF.items() if status in END_STATES],
-        "channels": [channel.value for channel in SIDE_DISHES.values()],
-        "tasks": [step.value for step in SIDE_DISHES],
+        "channels": [spec.channel.value for spec in STEPS.values() if spec.channel],
+        "tasks": [step.value for step, spec in STEPS.items() if spec.channel],
     },
 )

@@ -8,8 +8,8 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
-from workers.breakers import BreakerStatus, statuses
 from workers.breakers.rules import State
+from workers.breakers.status import BreakerStatus, statuses
 
 _STATES = {State.CLOSED: "closed", State.OPEN: "open", State.HALF_OPEN: "half open"}
 

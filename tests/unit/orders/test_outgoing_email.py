@@ -8,7 +8,7 @@ from django.core.mail import EmailMultiAlternatives
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.notifications.outgoing_email import Letter
+from orders.notifications.outgoing_email import OutgoingEmail
 
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=200)
 
@@ -25,7 +25,7 @@ def test_a_letter_reads_as_djangos_own(subject: str, name: str, body: str) -> No
             "Date": "Fri, 20 Nov 2026 10:00:00 -0000",
         },
     }
-    ours = Letter(boundary="0198", sender=sender, to=(name, "ada@example.com"), **parts)
+    ours = OutgoingEmail(boundary="0198", sender=sender, to=(name, "ada@example.com"), **parts)
     django = EmailMultiAlternatives(from_email=sender, to=[formataddr((name, "ada@example.com"))], **parts)
     for letter in (ours, django):
         letter.attach_alternative(f"<p>{body}</p>", "text/html")

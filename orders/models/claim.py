@@ -1,4 +1,5 @@
-"""What a relay has claimed and not rung for yet: a note written with the claim and taken away when all of it is rung.
+"""What a relay has claimed and not dispatched yet: a note written with the claim, and deleted when all of it is
+dispatched.
 
 A relay lives between the two for milliseconds. A note that stands for seconds is that of a relay that died there:
 nobody knows of its orders, and without the note they would wait until their lease runs out and be suspects besides.

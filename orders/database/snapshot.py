@@ -1,0 +1,29 @@
+"""Reads many rows as of one moment, a few at a time, on a connection of its own: the caller's stays free to write."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, LiteralString
+
+from django.db import connection
+
+_FETCH = 2_000  # rows at a time from the server
+
+Read = Callable[[LiteralString, Mapping[str, Any]], Iterator[tuple[Any, ...]]]
+
+
+@contextmanager
+def snapshot() -> Iterator[Read]:
+    """Statements that see one snapshot, row by row. They raise what Django raises (OperationalError, …)."""
+    own: Any = connection.copy()
+    with closing(own):
+        own.ensure_connection()
+
+        def read(statement: LiteralString, params: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+            with own.wrap_database_errors, own.connection.cursor(name="snapshot") as cursor:
+                cursor.itersize = _FETCH
+                cursor.execute(statement, params)
+                yield from cursor
+
+        with own.wrap_database_errors:
+            own.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield read

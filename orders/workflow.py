@@ -1,0 +1,183 @@
+"""What is done about an order: every step in one table, and `remaining`, which names what is left to do.
+
+Pure: no Celery and no database. A fresh order, one whose worker died, and one that a person replays all come through
+`remaining`. Losing a chain or a chord of tasks is harmless: the order falls due again, and `remaining` says what is
+still missing.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import LiteralString, NamedTuple, cast
+
+from django.utils.module_loading import import_string
+
+from orders.providers.failures import Outcome
+from orders.retry import RetryPolicy
+from orders.states import FAILED_STATES, Channel, OrderStatus, PaymentMethod, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How one order stands. `emailed` and `texted` speak of the message that its present state calls for."""
+
+    order_id: int
+    status: OrderStatus
+    payment_method: PaymentMethod
+    emailed: bool = False
+    texted: bool = False
+    invoiced: bool = False
+    shipped: bool = False
+    holds_stock: bool = False
+    holds_money: bool = False
+    owes_refund: bool = False
+
+
+class Step(StrEnum):
+    """Each step is the task of that name; the name begins with its queue's."""
+
+    RESERVE = "inventory.reserve"
+    CHARGE = "payment.charge"
+    EMAIL = "email.send"
+    SMS = "sms.send"
+    INVOICE = "inventory.invoice"
+    SHIP = "shipping.book"
+    COMPLETE = "inventory.complete"
+    RELEASE = "inventory.release"
+    REFUND = "payment.refund"
+    CLOSE = "inventory.close"
+
+    @property
+    def queue(self) -> str:
+        return self.value.partition(".")[0]
+
+
+class Record(NamedTuple):
+    """Where a step writes down what it asked a provider for, and how often that failed in a row.
+
+    `key` is the column by which failures are counted, `open` the condition for a row that still waits for its answer.
+    """
+
+    table: LiteralString
+    key: LiteralString = "order_id"
+    open: LiteralString = "status = 'requested'"
+
+
+PAYMENT = Record("orders_payment", open="true")
+SHIPMENT = Record("orders_shipment")
+EMAIL = Record("orders_notification", "id", "status = 'requested' AND channel = 'email'")
+SMS = Record("orders_notification", "id", "status = 'requested' AND channel = 'sms'")
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """All there is to know about a step.
+
+    work      the function that does it for a batch of order ids, as a dotted path: a process loads what it needs
+    doing     within a sentence: "is parked for charging it"
+    retry     when a failure is tried again
+    provider  whom it calls; its breaker parks the step's orders
+    record    the row that counts its failures, and where they are uncounted when the provider was known to be away
+    channel   of a message that the order can do without: given up, it leaves a dead letter and the order goes on
+    leads_on  the order stands elsewhere afterwards and has more to do
+    """
+
+    work: str
+    doing: str
+    retry: RetryPolicy
+    provider: Provider | None = None
+    record: Record | None = None
+    channel: Channel | None = None
+    leads_on: bool = False
+
+
+# Money is asked after for a day, and so is the carrier. A message that tells the customer something soon goes stale.
+# Short database work waits for nobody outside: what fails there is our own database, or a bug.
+_SHORT = RetryPolicy(base=1, ceiling=60, failures=10, deadline=timedelta(hours=1))
+_PROVIDER = RetryPolicy(base=1, ceiling=600, failures=300, deadline=timedelta(hours=24))
+_EMAIL = RetryPolicy(base=2, ceiling=900, failures=60, deadline=timedelta(hours=6))
+_SMS = RetryPolicy(base=2, ceiling=900, failures=30, deadline=timedelta(hours=3))
+
+STEPS: dict[Step, StepSpec] = {
+    Step.RESERVE: StepSpec("orders.inventory.reserve", "reserving its stock", _SHORT, leads_on=True),
+    Step.CHARGE: StepSpec(
+        "orders.payments.charging.charge", "charging it", _PROVIDER, Provider.PAYMENTS, PAYMENT, leads_on=True
+    ),
+    Step.EMAIL: StepSpec(
+        "orders.notifications.email.mail", "sending the e-mail", _EMAIL, Provider.MAIL, EMAIL, Channel.EMAIL
+    ),
+    Step.SMS: StepSpec(
+        "orders.notifications.sms.text", "sending the SMS", _SMS, Provider.SMS, SMS, Channel.SMS
+    ),
+    Step.INVOICE: StepSpec("orders.invoices.issuing.issue", "issuing the invoice", _SHORT),
+    Step.SHIP: StepSpec(
+        "orders.shipping.booking.book", "booking the parcel", _PROVIDER, Provider.CARRIER, SHIPMENT
+    ),
+    Step.COMPLETE: StepSpec("orders.closing.complete", "completing it", _SHORT),
+    Step.RELEASE: StepSpec("orders.inventory.release", "putting its stock back", _SHORT),
+    Step.REFUND: StepSpec(
+        "orders.payments.refunding.refund", "giving the money back", _PROVIDER, Provider.PAYMENTS, PAYMENT
+    ),
+    Step.CLOSE: StepSpec("orders.closing.close", "closing it", _SHORT),
+}
+
+Work = Callable[[Collection[int]], Outcome | list[int]]
+
+
+def work_of(step: Step) -> Work:
+    """The function that does the step."""
+    return cast(Work, import_string(STEPS[step].work))
+
+
+# Steps one after the other; a tuple within is a group whose steps go side by side.
+Plan = tuple[Step | tuple[Step, ...], ...]
+
+SIDE_BY_SIDE = (Step.EMAIL, Step.SMS, Step.INVOICE, Step.SHIP)
+
+
+def remaining(facts: Facts) -> Plan:
+    """What is left to do for an order, () if nothing."""
+    if facts.status in FAILED_STATES or facts.status == OrderStatus.REFUNDED:
+        return _clearing_up(facts)
+    if facts.status == OrderStatus.COMPLETED:
+        # A part of it that was promised back, a message that was given up and is replayed
+        return (Step.REFUND, *(_untold(facts) or (Step.CLOSE,))) if facts.owes_refund else _untold(facts)
+    undone = _undone(facts)
+    fulfil: Plan = (undone, Step.COMPLETE) if undone else (Step.COMPLETE,)
+    if facts.status == OrderStatus.PAID:
+        return fulfil
+    charge: Plan = (Step.CHARGE,) if facts.payment_method == PaymentMethod.CARD else ()
+    if facts.status == OrderStatus.PLACED:
+        return (Step.RESERVE, *charge, *fulfil)
+    return (*charge, *fulfil)
+
+
+def _undone(facts: Facts) -> tuple[Step, ...]:
+    done = (facts.emailed, facts.texted, facts.invoiced, facts.shipped)
+    return tuple(step for step, is_done in zip(SIDE_BY_SIDE, done, strict=True) if not is_done)
+
+
+def _clearing_up(facts: Facts) -> Plan:
+    plan: list[Step | tuple[Step, ...]] = []
+    if facts.holds_stock and facts.status != OrderStatus.REFUNDED:
+        plan.append(Step.RELEASE)
+    if facts.holds_money or facts.owes_refund:
+        plan.append(Step.REFUND)
+    return (*plan, *(_untold(facts) or (Step.CLOSE,)))
+
+
+def _untold(facts: Facts) -> Plan:
+    """Tell the customer what is not told yet and close; () when all is told."""
+    untold = tuple(step for step, told in ((Step.EMAIL, facts.emailed), (Step.SMS, facts.texted)) if not told)
+    return (untold, Step.CLOSE) if untold else ()
+
+
+def steps(plan: Plan) -> tuple[Step, ...]:
+    """All steps of a plan, those of its groups too."""
+    return tuple(step for part in plan for step in (part if isinstance(part, tuple) else (part,)))
+
+
+def first(plan: Plan) -> tuple[Step, ...]:
+    """The steps that a plan begins with, side by side; () of an empty plan."""
+    return steps(plan[:1])

@@ -1,0 +1,63 @@
+"""What surrounds all work on leased rows: what an outage of our own database or broker interrupted is released.
+
+Nobody's attempt is burnt for that (rule 8): the rows are released, uncounted, as soon as there is a database to write
+to; when that takes too long their leases run out.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+
+from django.db import close_old_connections
+
+from orders.lease import Lease, LeaseLost
+from workers.retry import INFRASTRUCTURE, INFRASTRUCTURE_DOWN
+
+log = logging.getLogger(__name__)
+
+# How long a worker waits for its database, in seconds. It could do nothing else.
+PATIENCE = 15.0
+
+
+@contextmanager
+def released_when_down(release: Callable[[], object], what: str) -> Iterator[None]:
+    """Run work during which our own database or broker may go down: `release` gives its rows back then."""
+    try:
+        yield
+    except INFRASTRUCTURE_DOWN:
+        _when_back(release, what)
+        raise
+
+
+@contextmanager
+def holding(lease: Lease, what: str) -> Iterator[None]:
+    """Run work on the rows of a lease. It just stops when they are lost; they are released when this process is told
+    to end. `what` names the work in the log."""
+    try:
+        with released_when_down(lease.release, what):
+            yield
+    except LeaseLost as lost:
+        log.info("%s stops: %s", what, lost)
+        lease.release()  # what of it is still ours: it was cancelled, and whoever clears up waits for us
+    except Exception:
+        raise
+    except BaseException:  # this process was told to end
+        with suppress(*INFRASTRUCTURE_DOWN):
+            lease.release()
+        raise
+
+
+def _when_back(release: Callable[[], object], what: str) -> None:
+    until, failures = monotonic() + PATIENCE, 1
+    while True:
+        close_old_connections()
+        try:
+            release()
+            return
+        except INFRASTRUCTURE_DOWN as error:
+            if monotonic() > until:
+                log.warning("%s could not be released, and waits for its lease to run out: %s", what, error)
+                return
+        sleep(INFRASTRUCTURE.longest(failures))
+        failures += 1
