@@ -64,14 +64,15 @@ class Relay:
         broker = Broker()
         self.dispatcher = dispatcher = Dispatcher(broker)
         self.duties = [
-            Duty("dispatching orders", POLL, dispatcher.run_once),
-            Duty("dispatching printouts", leased.INTERVAL, partial(leased.dispatch_printouts, broker)),
-            Duty("dispatching PDFs", leased.INTERVAL, partial(leased.dispatch_documents, broker, dispatcher)),
-            Duty("dispatching videos", leased.INTERVAL, partial(leased.dispatch_videos, broker)),
+            # First what makes orders due, then what dispatches.
             Duty("replaying dead letters", canary.BEAT / 2, canary.run_once),
             Duty("looking after the breakers", 0.2, recovery.run_once),
             Duty("releasing what a dead relay had claimed", 0.2, _release_undispatched),
             Duty("noticing a wiped broker", 0.2, dispatcher.notice_wipe),
+            Duty("dispatching orders", POLL, dispatcher.run_once),
+            Duty("dispatching printouts", leased.INTERVAL, partial(leased.dispatch_printouts, broker)),
+            Duty("dispatching PDFs", leased.INTERVAL, partial(leased.dispatch_documents, broker, dispatcher)),
+            Duty("dispatching videos", leased.INTERVAL, partial(leased.dispatch_videos, broker)),
         ]
 
     def run_once(self) -> None:

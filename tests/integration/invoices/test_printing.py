@@ -175,9 +175,10 @@ def test_after_three_failures_it_is_left_to_a_person(blocked: list[Document]) ->
     assert "directory" in letter.message
 
 
+@pytest.mark.django_db(transaction=True)
 def test_one_that_no_worker_ever_came_back_from_is_not_tried_again(broker: redis.Redis) -> None:
     [document] = invoices()
-    Document.objects.filter(pk=document.pk).update(attempts=MAX_ATTEMPTS)
+    Document.objects.filter(pk=document.pk).update(attempts=MAX_ATTEMPTS, due_at=timezone.now())
     dispatch_documents(Broker(), Dispatcher(Broker()))
     document.refresh_from_db()
     assert (document.due_at, document.file) == (None, "")
