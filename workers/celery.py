@@ -26,6 +26,7 @@ COMMON = (
     "workers.adapters.task_failure",
     "workers.adapters.unacked",
     "workers.adapters.worker_lost",
+    "workers.logging_context",
 )
 
 app = Celery("stampede")

@@ -1,6 +1,5 @@
 """Uploads to an object storage: a server that speaks S3, and refuses parts that S3 would refuse."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.request import Request, urlopen
@@ -13,7 +12,6 @@ from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
 from shop.catalogue.models import Product
-from shop.environment import read_environment
 from shop.storing import storages as stored
 from shop.videos import receiving
 from shop.videos.keeping import keeper
@@ -34,7 +32,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+def bucket(address: str, settings: Settings) -> Any:
     """An empty bucket as the shop's storage; boto3's own client of it."""
     urlopen(Request(f"{address}/moto-api/reset", method="POST"), timeout=10).close()  # noqa: S310 (our own URL)
     told = {
@@ -45,9 +43,7 @@ def bucket(address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         "MEDIA_SECRET_KEY": "secret",
         "MEDIA_PUBLIC_URL": "https://media.example.com",
     }
-    for name, value in told.items():
-        monkeypatch.setitem(os.environ, name, value)
-    settings.STORAGES = {**settings.STORAGES, **stored(read_environment(), "/media/")}
+    settings.STORAGES = {**settings.STORAGES, **stored(told)}
     client = boto3.client(
         "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
