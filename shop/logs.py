@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponseBase
 from structlog import contextvars, dev, processors, stdlib, typing
 
@@ -41,7 +42,7 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "foreign_pre_chain": shared,
         "processors": [stdlib.ProcessorFormatter.remove_processors_meta, *lines],
     }
-    to_root: dict[str, Any] = {"handlers": [], "propagate": True}
+    to_root = {"handlers": [], "propagate": True}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -50,8 +51,10 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "stripe": {"level": "WARNING"},  # a line for each request and one for its answer
-            # Servers that have a handler of their own before they load the shop.
-            **dict.fromkeys(("_granian", "uvicorn", "uvicorn.error"), to_root),
+            # Servers that have handlers of their own before they load the shop.
+            "_granian": to_root,
+            "uvicorn": to_root,
+            "uvicorn.access": {"propagate": False},  # nginx stands in front
         },
     }
 
@@ -74,15 +77,19 @@ def request_id(
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Middleware: the id of the request, in each line that is logged for it and in its response.
 
-    It is what the header X-Request-Id says, if that is no more than a name, or drawn.
+    It is what the header X-Request-Id says, if that is no more than a name, or drawn. It holds until the request has
+    ended, for Django logs how it answered when all middleware is through.
     """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get(REQUEST_ID, "")
         name = given if _VALID.fullmatch(given) else uuid.uuid4().hex
-        with contextvars.bound_contextvars(request_id=name):
-            response = get_response(request)
+        contextvars.bind_contextvars(request_id=name)
+        response = get_response(request)
         response[REQUEST_ID] = name
         return response
 
     return handle
+
+
+request_finished.connect(lambda **_: contextvars.clear_contextvars(), weak=False)

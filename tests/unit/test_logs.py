@@ -10,12 +10,18 @@ from typing import Any
 import orjson
 import pytest
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
-from structlog.contextvars import bound_contextvars
+from django.test import Client, RequestFactory
+from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from shop import logs
 
 log = logging.getLogger("shop.tests")
+
+
+@pytest.fixture(autouse=True)
+def _no_context() -> Iterator[None]:
+    yield
+    clear_contextvars()
 
 
 @contextmanager
@@ -68,11 +74,14 @@ def test_an_id_is_drawn_for_a_request_that_has_no_valid_one(header: str | None) 
     assert line["request_id"] != answered(header)[0]["request_id"]
 
 
-def test_what_follows_a_request_is_not_about_it() -> None:
-    answered("edge-7")
+def test_what_django_logs_of_an_answer_is_about_the_request_and_what_follows_is_not(client: Client) -> None:
     with written("json") as lines:
+        response = client.get("/api/nowhere/", headers={"X-Request-Id": "edge-7"})
         log.warning("Quiet.")
-    assert "request_id" not in orjson.loads(lines[0])
+    answer, quiet = map(orjson.loads, lines)
+    assert (answer["message"], answer["request_id"]) == ("Not Found: /api/nowhere/", "edge-7")
+    assert response["X-Request-Id"] == "edge-7"
+    assert "request_id" not in quiet
 
 
 def test_an_error_with_its_traceback_is_one_line() -> None:
