@@ -32,6 +32,12 @@ def must_be(words: str, pattern: str, then: Callable[[str], str] = str) -> After
     return AfterValidator(check)
 
 
+def begins_with(*schemes: str) -> AfterValidator:
+    """A URL of one of these schemes."""
+    words = " or ".join(f"{scheme}://" for scheme in schemes)
+    return must_be(f"a URL that begins with {words}", f"({'|'.join(schemes)}):.*")
+
+
 HTTP = r"https?://([^\s/@]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([/?#]\S*)?"
 URL = must_be("a URL that begins with http:// or https://", HTTP, lambda url: url.rstrip("/"))
 
@@ -54,15 +60,9 @@ def needed_if(other: str, chosen: Callable[[str], bool]) -> WrapValidator:
 
 
 def variable(
-    default: Any = ...,
-    *,
-    sets: str | None = None,
-    shown: str | None = None,
-    check: AfterValidator | None = None,
-    when: WrapValidator | None = None,
-    **limits: Any,
+    default: Any = ..., *checks: Any, sets: str | None = None, shown: str | None = None, **limits: Any
 ) -> Any:
-    """Declare a variable, needed if it has no default; a default may be a function of the variables before it.
+    """Declare a variable, needed if its default is `...`; a default may be a function of the variables before it.
 
     .env.example sets it to `sets`, or shows `shown` or the default behind a "#". Limits are those of pydantic (ge, le).
     """
@@ -71,7 +71,7 @@ def variable(
     line = f"# {{}}={shown}" if sets is None else f"{{}}={sets}"
     limits["default_factory" if callable(default) else "default"] = default
     field: FieldInfo = Field(json_schema_extra={"line": line}, **limits)
-    field.metadata += [one for one in (check, when) if one]
+    field.metadata += checks
     return field
 
 
@@ -87,19 +87,17 @@ def read(module: dict[str, Any]) -> dict[str, FieldInfo]:
         module.update(create_model("Environment", __base__=_Environment, **fields)().model_dump())
     except ValidationError as found:
         lines = [
-            f"  {error['loc'][0]}: {_in_words(error['type'], error['msg'])}\n"
-            for error in found.errors(include_url=False, include_input=False)
-            if error["type"] != "default_factory_not_called"  # it follows from another one
+            f"  {wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}\n"
+            for wrong in found.errors(include_url=False, include_input=False)
+            if wrong["type"] != "default_factory_not_called"  # it follows from another one
         ]
         raise ImproperlyConfigured(
-            f"The environment is not complete:\n{''.join(sorted(lines))}"
-            ".env.example explains every variable, with an example; `./dev` sets them all by itself."
+            f"The environment is not complete:\n{''.join(sorted(lines))}".replace(
+                "Field required", "is not set"
+            )
+            + ".env.example explains every variable, with an example; `./dev` sets them all by itself."
         ) from None
     return declared
-
-
-def _in_words(kind: str, message: str) -> str:
-    return "is not set" if kind == "missing" else message.removeprefix("Value error, ")
 
 
 def example(module: ModuleType) -> str:

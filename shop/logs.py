@@ -22,25 +22,25 @@ _SHOWN = 5  # order numbers that a line for people has at most
 
 def configuration(level: str, form: str) -> dict[str, Any]:
     """The setting LOGGING for lines of the form "json" or "console"."""
-    shared: list[typing.Processor] = [
-        contextvars.merge_contextvars,
-        stdlib.add_log_level,
-        stdlib.add_logger_name,
-        processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    lines: list[typing.Processor] = [
+    console = dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=dev.plain_traceback)
+    as_json = (
         _with_orders,
         processors.format_exc_info,
         processors.EventRenamer("message"),
         processors.JSONRenderer(),
-    ]
-    if form == "console":
-        plain = dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=dev.plain_traceback)
-        lines = [_abbreviated, plain]
+    )
     formatter = {
         "()": stdlib.ProcessorFormatter,
-        "foreign_pre_chain": shared,
-        "processors": [stdlib.ProcessorFormatter.remove_processors_meta, *lines],
+        "foreign_pre_chain": [
+            contextvars.merge_contextvars,
+            stdlib.add_log_level,
+            stdlib.add_logger_name,
+            processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        "processors": [
+            stdlib.ProcessorFormatter.remove_processors_meta,
+            *(as_json if form == "json" else (_abbreviated, console)),
+        ],
     }
     to_root = {"handlers": [], "propagate": True}
     return {

@@ -15,7 +15,7 @@ from pydantic import AfterValidator
 from whitenoise.compress import Compressor
 
 from shop import desk, logs, storing
-from shop.environment import HTTP, URL, ComposeOnly, Names, must_be, needed_if, read, variable
+from shop.environment import HTTP, URL, ComposeOnly, Names, begins_with, must_be, needed_if, read, variable
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _SELLER = "Stampede Ltd\n1 Crowd Street\nLondon EC1A 1AA\nGB VAT 000 0000 00"
@@ -32,9 +32,9 @@ _WITHOUT_STRIPE = needed_if("PAYMENT_GATEWAY", lambda gateway: gateway != "strip
 # -- The shop
 
 # Signs sessions and forms. 50 characters or more: openssl rand -hex 32
-SECRET_KEY: str = variable(sets="", check=must_be("50 characters or more", ".{50,}"))
+SECRET_KEY: str = variable(..., must_be("50 characters or more", ".{50,}"), sets="")
 # Where people find the shop. With https:// cookies are sent over TLS alone and plain requests are redirected.
-SHOP_URL: str = variable(sets="http://127.0.0.1:8000", check=URL)
+SHOP_URL: str = variable(..., URL, sets="http://127.0.0.1:8000")
 # The names it answers to, with commas. "nginx" is for the webhooks of the sandbox: leave it out where there is none.
 ALLOWED_HOSTS: Names = variable("", sets="127.0.0.1,localhost,nginx")
 # Shows errors with all their details to everybody: never on a server.
@@ -42,21 +42,19 @@ DEBUG: bool = variable(False)
 # Cookies over TLS alone, redirects and HSTS; follows SHOP_URL if not given.
 SECURE: bool = variable(lambda given: given["SHOP_URL"].startswith("https://"), shown="true")
 # Prices are in this currency (ISO 4217).
-CURRENCY: str = variable("GBP", check=must_be("three capital letters, such as GBP", "[A-Z]{3}"))
+CURRENCY: str = variable("GBP", must_be("three capital letters, such as GBP", "[A-Z]{3}"))
 # Name, address and tax number for invoices; \n ends a line.
 SELLER: str = variable(
-    _SELLER, check=must_be("a name with an address", ".+", lambda text: text.replace("\\n", "\n"))
+    _SELLER, must_be("a name with an address", ".+", lambda text: text.replace("\\n", "\n"))
 )
 # The tax number and country (ISO 3166) once more for machines: they make each invoice an e-invoice (Factur-X).
 # Without a number invoices are PDFs alone. A SELLER of your own has none until you give it here.
 SELLER_VAT_ID: str = variable(
     lambda given: "GB000000000" if given["SELLER"] == _SELLER else "",
+    must_be("empty, or a country code with a number, such as GB123456789", "([A-Z]{2}[0-9A-Z+*]{2,16})?"),
     shown="GB000000000",
-    check=must_be(
-        "empty, or a country code with a number, such as GB123456789", "([A-Z]{2}[0-9A-Z+*]{2,16})?"
-    ),
 )
-SELLER_COUNTRY: str = variable("GB", check=must_be("two capital letters, such as GB", "[A-Z]{2}"))
+SELLER_COUNTRY: str = variable("GB", must_be("two capital letters, such as GB", "[A-Z]{2}"))
 # The least important lines that are logged: DEBUG, INFO, WARNING or ERROR
 LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = variable("INFO")
 # Lines for programs ("json", an object each) or for people ("console")
@@ -69,12 +67,12 @@ POSTGRES_PASSWORD: ComposeOnly = variable(sets="")
 VALKEY_PASSWORD: ComposeOnly = variable(sets="")
 # Servers of your own instead of the two in docker-compose.yml: start it with `--scale postgres=0 --scale valkey=0`.
 DATABASE_URL: str = variable(
+    ...,
+    begins_with("postgresql", "postgres"),
     shown="postgresql://stampede:password@db.example.com:5432/stampede",
-    check=must_be("a URL that begins with postgresql:// or postgres://", "postgres(ql)?:.*"),
 )
 BROKER_URL: str = variable(
-    shown="rediss://:password@broker.example.com:6379/0",
-    check=must_be("a URL that begins with redis://, rediss:// or unix://", "(rediss?|unix):.*"),
+    ..., begins_with("redis", "rediss", "unix"), shown="rediss://:password@broker.example.com:6379/0"
 )
 # ... and then this must be false, because they are outside.
 DATA_NETWORK_INTERNAL: ComposeOnly = variable("true")
@@ -82,36 +80,29 @@ DATA_NETWORK_INTERNAL: ComposeOnly = variable("true")
 # -- Payments, e-mail, SMS, carrier: those of the sandbox here
 
 # "sandbox", "stripe", or the dotted path of a class that has the same methods (orders/payments/gateway.py)
-PAYMENT_GATEWAY: str = variable("sandbox", check=_GATEWAY)
+PAYMENT_GATEWAY: str = variable("sandbox", _GATEWAY)
 # Where the payment provider is. For every gateway but stripe.
-PAYMENTS_URL: str = variable("", sets="http://sandbox-payments:8006", when=_WITHOUT_STRIPE, check=URL)
+PAYMENTS_URL: str = variable("", URL, _WITHOUT_STRIPE, sets="http://sandbox-payments:8006")
 # What it signs its webhooks with (to SHOP_URL/webhooks/payments/). 16 characters or more.
-PAYMENTS_WEBHOOK_SECRET: str = variable("", sets="", when=_WITHOUT_STRIPE, check=_LONG)
+PAYMENTS_WEBHOOK_SECRET: str = variable("", _LONG, _WITHOUT_STRIPE, sets="")
 # For stripe: its secret key, or a restricted one that may write PaymentIntents and Refunds and read Charges.
 STRIPE_API_KEY: str = variable(
-    "",
-    shown="sk_test_…",
-    when=_WITH_STRIPE,
-    check=must_be("a secret key (sk_…) or a restricted one (rk_…)", r"(sk|rk)_\w{5,}"),
+    "", must_be("a key that begins with sk_ or rk_", r"(sk|rk)_\w{5,}"), _WITH_STRIPE, shown="sk_test_…"
 )
 # The signing secret of the endpoint SHOP_URL/webhooks/payments/, which is to hear of payment_intent.* and charge.*
-STRIPE_WEBHOOK_SECRET: str = variable("", shown="whsec_…", when=_WITH_STRIPE, check=_LONG)
+STRIPE_WEBHOOK_SECRET: str = variable("", _LONG, _WITH_STRIPE, shown="whsec_…")
 # Where the API of Stripe is; another address is for tests.
-STRIPE_API_BASE: str = variable("https://api.stripe.com", check=URL)
+STRIPE_API_BASE: str = variable("https://api.stripe.com", URL)
 # smtp://, submission:// (port 587 with STARTTLS) or smtps://user:password@host:port
 EMAIL_URL: str = variable(
-    sets="smtp://sandbox-mailbox:8005",
-    check=must_be(
-        "a URL that begins with smtp://, submission:// or smtps://",
-        "(smtps?|submission|console|dummy):.*",
-    ),
+    ..., begins_with("smtp", "submission", "smtps", "console", "dummy"), sets="smtp://sandbox-mailbox:8005"
 )
 MAIL_FROM: str = variable(sets="Stampede <orders@stampede.example>")
 # "sandbox" or the dotted path of a class, for SMS and for parcels
-SMS_GATEWAY: str = variable("sandbox", check=_GATEWAY)
-SMS_URL: str = variable(sets="http://sandbox-sms:8007", check=URL)
-CARRIER_GATEWAY: str = variable("sandbox", check=_GATEWAY)
-CARRIER_URL: str = variable(sets="http://sandbox-carrier:8008", check=URL)
+SMS_GATEWAY: str = variable("sandbox", _GATEWAY)
+SMS_URL: str = variable(..., URL, sets="http://sandbox-sms:8007")
+CARRIER_GATEWAY: str = variable("sandbox", _GATEWAY)
+CARRIER_URL: str = variable(..., URL, sets="http://sandbox-carrier:8008")
 
 # -- Videos and files
 
@@ -130,14 +121,12 @@ VIDEO_BACKLOG_HOURS: int = variable(12, ge=1)
 # world read what begins with "public/" in it, and nothing else.
 MEDIA_BUCKET: str = variable("", shown="stampede-media")
 # Where the root of the bucket is for browsers; its own address, or that of a CDN in front of it.
-MEDIA_PUBLIC_URL: str = variable(
-    "", shown="https://media.example.com", when=needed_if("MEDIA_BUCKET", bool), check=URL
-)
+MEDIA_PUBLIC_URL: str = variable("", URL, needed_if("MEDIA_BUCKET", bool), shown="https://media.example.com")
 # The address of an object storage that is not from Amazon.
 MEDIA_ENDPOINT: str = variable(
     "",
+    must_be("empty, or a URL that begins with http:// or https://", f"({HTTP})?"),
     shown="https://s3.example.com",
-    check=must_be("empty, or a URL that begins with https://", f"({HTTP})?"),
 )
 MEDIA_REGION: str = variable("", shown="eu-west-2")
 # Credentials; empty where the machine itself has a role.
@@ -170,7 +159,7 @@ MEDIA_ROOT: str = variable(shown="/srv/media")
 STATIC_ROOT: str = variable(shown="/srv/static")
 # Where the relay serves its figures for Prometheus; not set, nowhere. Never where strangers reach it.
 METRICS_LISTEN: str = variable(
-    "", shown="127.0.0.1:8009", check=must_be("empty, or a host with a port", r"(\S+:\d{1,5})?")
+    "", must_be("empty, or a host with a port", r"(\S+:\d{1,5})?"), shown="127.0.0.1:8009"
 )
 
 variables = read(globals())
@@ -260,13 +249,8 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 LANGUAGE_CODE = "en-gb"
@@ -316,8 +300,7 @@ EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = MAIL_FROM
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],  # guests; an order is reached by its unguessable token
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # guests; who has the token of an order, which nobody can guess, sees it
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

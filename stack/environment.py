@@ -24,15 +24,8 @@ WEBHOOK_PATH = "/webhooks/payments/"  # where the payment provider reports what 
 MARKER = "STAMPEDE_STACK"
 
 # Tuning that a person may set for one run, and that reaches the shop's processes as it is.
-PASSED_ON = (
-    "LOG_LEVEL",
-    "LOG_FORMAT",
-    "CURRENCY",
-    "DEBUG",
-    "PAYMENT_GATEWAY",
-    "SMS_GATEWAY",
-    "CARRIER_GATEWAY",
-)
+_GATEWAYS = ("PAYMENT_GATEWAY", "SMS_GATEWAY", "CARRIER_GATEWAY")
+PASSED_ON = ("LOG_LEVEL", "LOG_FORMAT", "CURRENCY", "DEBUG", *_GATEWAYS)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ import logging
 import orjson
 import pytest
 
+from orders.workflow import Step
 from tests.making import place_order
 from tests.unit.test_logs import written
-from workers import logging_context
-from workers.tasks import render_documents, reserve
+from workers.adapters import logging_context
+from workers.celery import COMMON
+from workers.tasks import STEP_TASKS, render_documents
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_lines_of_a_step_carry_its_name_its_id_and_its_orders() -> None:
     orders = [place_order() for _ in range(2)]
     with written("json") as lines:
-        reserve.apply(args=([order.pk for order in orders],), task_id="an-id", throw=True)
+        STEP_TASKS[Step.RESERVE].apply(args=([order.pk for order in orders],), task_id="an-id", throw=True)
         logging.getLogger("tests").warning("Idle.")
     *of_task, idle = map(orjson.loads, lines)
     assert of_task
@@ -34,6 +36,4 @@ def test_ids_of_documents_are_not_taken_for_orders() -> None:
 
 
 def test_every_node_has_it() -> None:
-    from workers.celery import COMMON
-
     assert logging_context.__name__ in COMMON
