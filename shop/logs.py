@@ -42,7 +42,6 @@ def configuration(level: str, form: str) -> dict[str, Any]:
             *(as_json if form == "json" else (_abbreviated, console)),
         ],
     }
-    to_root = {"handlers": [], "propagate": True}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -52,9 +51,9 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "loggers": {
             "stripe": {"level": "WARNING"},  # a line for each request and one for its answer
             # Servers that have handlers of their own before they load the shop.
-            "_granian": to_root,
-            "uvicorn": to_root,
-            "uvicorn.access": {"propagate": False},  # nginx stands in front
+            "_granian": {"propagate": True},
+            "uvicorn": {"propagate": True, "level": "WARNING"},
+            "uvicorn.access": {"propagate": False},
         },
     }
 

@@ -137,7 +137,7 @@ MEDIA_SECRET_KEY: str = variable("")
 
 # The password of the login "admin" for Flower.
 FLOWER_PASSWORD: ComposeOnly = variable(sets="")
-# Links in the menu of the desk, where not empty. Both listen on the loopback of the server alone.
+# Links in the menu of the operator's desk, where not empty. Both listen on the loopback of the server alone.
 FLOWER_URL: str = variable("", sets="http://127.0.0.1:8003")
 MAILBOX_URL: str = variable("", sets="http://127.0.0.1:8004")
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 STAMP = ".collected"  # within STATIC_ROOT: what was collected there, as a digest of names, sizes and times
 _LOCK = ".collecting"  # beside it; held by whoever collects
-_LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # no page of ours shows it
+_LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # none of our pages shows it
 
 
 def collect_if_changed() -> bool:
