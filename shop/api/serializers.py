@@ -22,7 +22,7 @@ from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMet
 from shop.catalogue.models import Product
 from shop.checkout import rules
 from shop.checkout.quoting import MAX_LINES, MAX_QUANTITY
-from shop.videos.showing import showing_of
+from shop.videos.playback import playback_of
 
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
 _CURRENCY = "ISO 4217 code of the currency that every amount here is in."
@@ -250,20 +250,20 @@ class ProductDetailSerializer(ProductSerializer):
 
     @extend_schema_field(ProductVideoSerializer(allow_null=True))
     def get_video(self, product: Product) -> dict[str, Any] | None:
-        showing = showing_of(product)
-        if showing is None:
+        playback = playback_of(product)
+        if playback is None:
             return None
         return {
-            "duration": showing.seconds,
-            "width": showing.width,
-            "height": showing.height,
-            "poster": _absolute(showing.poster),
-            "hls": _absolute(showing.hls),
-            "mp4": _absolute(showing.mp4),
-            "thumbnails": _absolute(showing.thumbnails),
+            "duration": playback.seconds,
+            "width": playback.width,
+            "height": playback.height,
+            "poster": _absolute(playback.poster),
+            "hls": _absolute(playback.hls),
+            "mp4": _absolute(playback.mp4),
+            "thumbnails": _absolute(playback.thumbnails),
             "captions": [
-                {"language": words.language, "label": words.label, "url": _absolute(words.url)}
-                for words in showing.captions
+                {"language": track.language, "label": track.label, "url": _absolute(track.url)}
+                for track in playback.captions
             ],
         }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shop.api import problems
 from shop.api.problems import Errors
-from shop.videos.receiving import CHECKSUMS
+from shop.videos.uploads import CHECKSUMS
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"

@@ -2,7 +2,7 @@
 
 Staff only: a browser with its session and the CSRF token, a program with the token of a user (`Authorization: Token`).
 What a request is refused for is found out from its headers, before its body is read; only the first bytes of a file
-are looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.receiving).
+are looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.uploads).
 
 Our own small server rather than a package: drf-tus reads each piece into memory as a whole, writes without a lock and
 without fsync, and needs two packages that are no longer kept up; tuspyserver is for FastAPI and keeps its truth in
@@ -29,10 +29,10 @@ from rest_framework.request import Request
 from shop.api import problems, schema, tus, uploadproblems, uploadschema
 from shop.api.base import ApiView, json
 from shop.api.videoserializers import UploadSerializer
-from shop.videos import receiving
+from shop.videos import uploads
 from shop.videos.models import Upload, Video
-from shop.videos.receiving import Announcement, Piece
 from shop.videos.refusals import UploadRefused
+from shop.videos.uploads import Announcement, Piece
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
@@ -97,7 +97,7 @@ class TusView(StaffView):
         answer["Tus-Version"] = tus.VERSION
         answer["Tus-Extension"] = tus.EXTENSIONS
         answer["Tus-Max-Size"] = str(settings.VIDEO_MAX_BYTES)
-        answer["Tus-Checksum-Algorithm"] = ",".join(receiving.CHECKSUMS)
+        answer["Tus-Checksum-Algorithm"] = ",".join(uploads.CHECKSUMS)
         return answer
 
 
@@ -124,7 +124,7 @@ class UploadsView(TusView):
         header = request.META.get("HTTP_UPLOAD_METADATA", "")
         said = tus.metadata(header)
         announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum, header)
-        upload = receiving.announce(announced, by=request.user.get_username())
+        upload = uploads.announce(announced, by=request.user.get_username())
         return HttpResponse(status=201, headers={"Location": _address(upload.token), **_standing(upload)})
 
 
@@ -185,7 +185,7 @@ class UploadView(TusView):
         named = tus.checksum(request.META.get("HTTP_UPLOAD_CHECKSUM", ""))
         body = _Body(request._request)
         try:
-            upload = receiving.append(token, Piece(offset, body.read, named))
+            upload = uploads.append(token, Piece(offset, body.read, named))
         except Upload.DoesNotExist:
             raise _unknown() from None
         except (OperationalError, InterfaceError) as error:
@@ -209,7 +209,7 @@ class UploadView(TusView):
         },
     )
     def delete(self, _request: Request, token: UUID) -> HttpResponse:
-        if not receiving.discard(token):
+        if not uploads.discard(token):
             raise _unknown()
         return HttpResponse(status=204)
 
@@ -239,9 +239,9 @@ def _told(filename: str, size: int, offset: int) -> dict[str, Any]:
 def _unfinished(token: UUID) -> Upload | None:
     """The upload; handed on when a process died between its last piece and that."""
     upload = Upload.objects.filter(token=token).first()
-    if upload is None or not receiving.is_complete(upload):
+    if upload is None or not uploads.is_complete(upload):
         return upload
-    receiving.hand_on(upload)
+    uploads.finalise(upload)
     return None
 
 

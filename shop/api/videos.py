@@ -10,7 +10,7 @@ from shop.api import problems, schema, uploadproblems, uploadschema
 from shop.api.base import json
 from shop.api.uploads import StaffView
 from shop.api.videoserializers import VideoSerializer
-from shop.videos import acting
+from shop.videos import actions
 from shop.videos.models import Video
 
 _PRIVATE = {"Cache-Control": "no-store"}
@@ -47,7 +47,7 @@ class CancelVideoView(StaffView):
     )
     def post(self, request: Request, token: UUID) -> HttpResponse:
         video = _find(token)
-        if not acting.cancel(video, request.user.get_username()):
+        if not actions.cancel(video, request.user.get_username()):
             raise _not_now(video, "be cancelled: it is not being made")
         return _told(_find(token))
 
@@ -67,7 +67,7 @@ class RetryVideoView(StaffView):
     )
     def post(self, request: Request, token: UUID) -> HttpResponse:
         video = _find(token)
-        if not acting.retry(video, request.user.get_username()):
+        if not actions.retry(video, request.user.get_username()):
             raise _not_now(video, "be tried again: it neither failed nor was cancelled, or its file is gone")
         return _told(_find(token))
 

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from shop.catalogue.importing.running import FileRefused, Options, import_file
+from shop.catalogue.importing.importer import FileRefused, Options, import_file
 from shop.catalogue.models import Product
 from shop.management.collecting import collect_if_changed
 
