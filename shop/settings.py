@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from pydantic import AfterValidator
 from whitenoise.compress import Compressor
 
-from shop import desk, logs, storing
+from shop import admin_menu, logs, storing
 from shop.environment import HTTP, URL, ComposeOnly, Names, begins_with, must_be, needed_if, read, variable
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -287,7 +287,7 @@ SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]  # health checks speak plain HTT
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 
-UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
+UNFOLD = admin_menu.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 # `orders` may import neither: what tells the operator in a sentence what an order is waiting for,
 ORDER_EXPLAINED_BY = "workers.why.sentence"
 # and what makes the short-lived links to printouts.
