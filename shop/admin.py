@@ -1,34 +1,38 @@
-"""Staff, their groups and the tokens of their programs at the operator's desk, in its own look."""
+"""Staff, their groups and their programs' API tokens in the admin, in Unfold's look."""
 
-# Unfold has no types.
-# mypy: disable-error-code="misc"
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
-from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from rest_framework.authtoken.admin import TokenAdmin as BaseTokenAdmin
+from rest_framework.authtoken.admin import TokenAdmin as RestTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
-admin.site.unregister(TokenProxy)
+from orders.admin.base import ModelAdmin
+
+if TYPE_CHECKING:
+    AccountAdmin = DjangoUserAdmin[User]
+else:
+    AccountAdmin = DjangoUserAdmin
+
+for model in (User, Group, TokenProxy):
+    admin.site.unregister(model)
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(AccountAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(BaseTokenAdmin, ModelAdmin):
+class TokenAdmin(RestTokenAdmin, ModelAdmin):
     pass

@@ -1,15 +1,13 @@
-"""What an order's page at the desk shows: its rows, in words, each table as headers and rows of cells."""
+"""What an order's page in the admin shows: its rows in words, and its tables."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils.html import format_html
 from django.utils.module_loading import import_string
 
-from orders.admin import standing
-from orders.admin.desk import precisely
+from orders.admin import progress
+from orders.admin.base import link, precisely, table
 from orders.cancelling import cancellable
 from orders.links import document_path
 from orders.models import Document, Notification, Order, Payment, Shipment
@@ -28,8 +26,6 @@ STATUS_COLOURS = {
     OrderStatus.REFUNDED: "warning",
 }
 
-Table = dict[str, Sequence[Any]]
-
 
 def order_page(order: Order) -> dict[str, Any]:
     """The context of orders/admin/order.html; eight statements, however many lines the order has."""
@@ -41,36 +37,32 @@ def order_page(order: Order) -> dict[str, Any]:
         "payment": payment,
         "shipment": shipment,
         "status_colour": STATUS_COLOURS.get(OrderStatus(order.status), ""),
-        "standing": standing.told(order),
-        "standing_colour": standing.COLOURS.get(standing.standing_of(order), ""),
+        "progress": progress.in_words(order),
+        "progress_colour": progress.COLOURS.get(progress.progress_of(order), ""),
         "why": import_string(settings.ORDER_EXPLAINED_BY)(order),
         "cancellable": cancellable(order),
         "refundable": order.status == OrderStatus.COMPLETED
         and payment is not None
         and payment.promised_minor < payment.captured_minor,
-        "drivable": order.ended_at is None,
+        "may_go_on": order.ended_at is None,
         "open_letters": order.dead_letters.filter(resolved_at=None),
         "open_findings": order.findings.filter(resolved_at=None),
         "lines": _lines(order),
         "refunds": _refunds(order),
         "messages_sent": _notifications(order.notifications.all()),
         "documents": _documents(order, order.documents.all()),
-        "timeline": _table(
+        "timeline": table(
             ("When", "What", "Details"),
             ((precisely(event.at), event.get_kind_display(), event.detail) for event in order.events.all()),
         ),
     }
 
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    return {"headers": headers, "rows": list(rows)}
-
-
-def _lines(order: Order) -> Table:
+def _lines(order: Order) -> dict[str, Any]:
     def amount(minor: int) -> str:
         return format(minor, order.currency)
 
-    return _table(
+    return table(
         ("SKU", "Article", "Quantity", "Unit price", "Tax rate", "Total"),
         (
             (
@@ -86,8 +78,8 @@ def _lines(order: Order) -> Table:
     )
 
 
-def _refunds(order: Order) -> Table:
-    return _table(
+def _refunds(order: Order) -> dict[str, Any]:
+    return table(
         ("When", "Amount", "Status", "Reason", "Who", "Goods"),
         (
             (
@@ -103,8 +95,8 @@ def _refunds(order: Order) -> Table:
     )
 
 
-def _notifications(notifications: QuerySet[Notification]) -> Table:
-    return _table(
+def _notifications(notifications: QuerySet[Notification]) -> dict[str, Any]:
+    return table(
         ("Channel", "Message", "Status", "When", "Failed tries"),
         (
             (
@@ -121,7 +113,7 @@ def _notifications(notifications: QuerySet[Notification]) -> Table:
     )
 
 
-def _documents(order: Order, documents: QuerySet[Document]) -> Table:
+def _documents(order: Order, documents: QuerySet[Document]) -> dict[str, Any]:
     def pdf(document: Document) -> str:
         if document.file:
             words = "Open the PDF"
@@ -129,11 +121,9 @@ def _documents(order: Order, documents: QuerySet[Document]) -> Table:
             words = "It could not be made: try again"
         else:
             words = "Not printed yet: make it now"
-        return format_html(
-            '<a class="text-link" href="{}">{}</a>', document_path(order.token, document.number), words
-        )
+        return link(document_path(order.token, document.number), words)
 
-    return _table(
+    return table(
         ("Document", "Number", "Issued", "PDF"),
         (
             (document.get_kind_display(), document.number, precisely(document.issued_at), pdf(document))

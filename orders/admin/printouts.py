@@ -1,12 +1,7 @@
-"""Printouts at the desk: asked for here, followed here, downloaded through a link that is good for minutes.
+"""Printouts: asked for here, followed here, downloaded through a link that is good for minutes.
 
-The page writes a row and is done; a worker makes the file. Calling one off and trying again go through a page that
-asks.
+The page writes a row and is done; a worker makes the file.
 """
-
-
-# Unfold has no types.
-# mypy: disable-error-code="misc, untyped-decorator"
 
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +9,16 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html
 from django.utils.module_loading import import_string
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
-from orders.admin.confirming import confirming_page
-from orders.admin.desk import ReadOnlyAdmin, briefly
+from orders.admin.action_page import ActionPage, done_if
+from orders.admin.base import ReadOnlyAdmin, briefly, column, display
 from orders.models import Order, Printout
 from orders.printouts import asking
 from orders.printouts.labels import days
@@ -37,42 +29,51 @@ STATE_COLOURS = {
     Printout.State.DONE: "success",
     Printout.State.FAILED: "danger",
 }
+_MAY_ASK = "orders.add_printout"
+
+
+def _today() -> Any:
+    return timezone.now().date()
 
 
 class PrintoutForm(forms.Form):
     """What to print, and for which days."""
 
     kind = forms.ChoiceField(label="What", choices=Printout.Kind.choices, widget=UnfoldAdminSelectWidget)
-    since = forms.DateField(label="From", required=False, widget=UnfoldAdminDateWidget)
+    since = forms.DateField(label="From", required=False, widget=UnfoldAdminDateWidget, initial=_today)
     until = forms.DateField(
         label="To",
         required=False,
         widget=UnfoldAdminDateWidget,
+        initial=_today,
         help_text="That day included; days are UTC's. The catalogue has none.",
     )
 
 
 @admin.register(Printout)
 class PrintoutAdmin(ReadOnlyAdmin):
-    list_display = ("named", "what", "state_shown", "progress", "by", "asked", "deeds")
+    list_display = ("named", "what", "state_shown", "progress", "by", "asked", "next_step")
     list_display_links = None
     list_filter = ("kind", "state")
     ordering = ("-id",)
     change_list_template = "orders/admin/printouts.html"
+    routes = {
+        "ask": "ask/",
+        "download": "<int:printout_id>/download/",
+        "cancel": "<int:printout_id>/cancel/",
+        "again": "<int:printout_id>/again/",
+    }
+    named = column("Printout", str, ordering="id")
+    what = column("What", lambda printout: (printout.get_kind_display(), days(printout)), header=True)
+    state_shown = column(
+        "Status",
+        lambda printout: (printout.state, printout.get_state_display()),
+        ordering="state",
+        label=STATE_COLOURS,
+    )
+    asked = column("Asked for", lambda printout: briefly(printout.created_at), ordering="id")
 
-    @display(description="Printout", ordering="id")
-    def named(self, printout: Printout) -> str:
-        return str(printout)
-
-    @display(description="What", header=True)
-    def what(self, printout: Printout) -> tuple[str, str]:
-        return printout.get_kind_display(), days(printout)
-
-    @display(description="Status", ordering="state", label=STATE_COLOURS)
-    def state_shown(self, printout: Printout) -> tuple[str, str]:
-        return printout.state, printout.get_state_display()
-
-    @display(description="How far")
+    @display("Progress")
     def progress(self, printout: Printout) -> str:
         if printout.state == Printout.State.FAILED:
             return printout.problem[:200]
@@ -81,137 +82,83 @@ class PrintoutAdmin(ReadOnlyAdmin):
         pages = f"{printout.pages:,} pages, " if printout.pages else ""
         return f"{pages}{printout.size / 1e6:,.1f} MB"
 
-    @display(description="Asked for", ordering="id")
-    def asked(self, printout: Printout) -> str:
-        return briefly(printout.created_at)
-
-    @display(description="")
-    def deeds(self, printout: Printout) -> str:
+    @display("")
+    def next_step(self, printout: Printout) -> str:
         if printout.state == Printout.State.DONE:
-            shown = [("download", "Download")]
+            page, words = "download", "Download"
         elif printout.state in Printout.UNDER_WAY:
-            shown = [("cancel", "Cancel…")]
+            page, words = "cancel", "Cancel…"
         else:
-            shown = [("again", "Try again…")]
-        return format_html_join(
-            " ",
-            '<a class="text-link whitespace-nowrap" href="{}">{}</a>',
-            ((reverse(f"admin:orders_printout_{deed}", args=[printout.pk]), words) for deed, words in shown),
-        )
+            page, words = "again", "Try again…"
+        address = reverse(f"admin:orders_printout_{page}", args=[printout.pk])
+        return format_html('<a class="text-link whitespace-nowrap" href="{}">{}</a>', address, words)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
-        more = {"may_ask": request.user.has_perm("orders.add_printout"), **(extra_context or {})}
-        response: HttpResponseBase = super().changelist_view(request, more)
-        return response
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("ask/", view(self.ask_view), name="orders_printout_ask"),
-            path("<int:printout_id>/download/", view(self.download_view), name="orders_printout_download"),
-            path("<int:printout_id>/cancel/", view(self.cancel_view), name="orders_printout_cancel"),
-            path("<int:printout_id>/again/", view(self.again_view), name="orders_printout_again"),
-            *super().get_urls(),
-        ]
+    ) -> HttpResponse:
+        more = {"may_ask": request.user.has_perm(_MAY_ASK), **(extra_context or {})}
+        return super().changelist_view(request, more)
 
     def ask_view(self, request: HttpRequest) -> HttpResponse:
-        may_ask(request)
-        today = timezone.now().date()
-        form = PrintoutForm(request.POST or None, initial={"since": today, "until": today})
-        if request.method == "POST" and form.is_valid():
+        def act(form: PrintoutForm) -> str:
             said = form.cleaned_data
             kind = Printout.Kind(said["kind"])
-            of_days = (
-                {} if kind == Printout.Kind.CATALOGUE else {"since": said["since"], "until": said["until"]}
-            )
-            try:
-                made = asking.ask(kind, by=request.user.get_username(), **of_days)
-            except asking.NotPrintable as reason:
-                form.add_error(None, str(reason))
-            else:
-                messages.success(request, f"{made} is under way: {kind.label.lower()} {days(made)}.")
-                return HttpResponseRedirect(list_page())
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Print or save something",
-            "form": form,
-            "back": list_page(),
-        }
-        return TemplateResponse(request, "orders/admin/form.html", context)
+            dated = kind != Printout.Kind.CATALOGUE
+            of_days = {"since": said["since"], "until": said["until"]} if dated else {}
+            made = asking.ask(kind, by=request.user.get_username(), **of_days)
+            return f"{made} is under way: {kind.label.lower()} {days(made)}."
 
-    def download_view(self, request: HttpRequest, printout_id: int) -> HttpResponseBase:
+        return ActionPage(
+            permissions=[_MAY_ASK],
+            title="Print or save something",
+            button="Go on",
+            variant="primary",
+            form=PrintoutForm,
+            act=act,
+            refused_by=(asking.NotPrintable,),
+            back=list_page(),
+        ).respond(self, request)
+
+    def download_view(self, request: HttpRequest, printout_id: int) -> HttpResponse:
         """To a link that is good for minutes."""
-        printout = self._printout(request, printout_id)
+        printout = self.row_or_404(request, Printout.objects.all(), printout_id)
         if printout.state != Printout.State.DONE:
             raise Http404(f"{printout} is {printout.get_state_display().lower()}: there is no file.")
         link: Callable[..., str] = import_string(settings.FILES_LINKED_BY)
         kind = "text/csv; charset=utf-8" if printout.suffix == "csv" else "application/pdf"
         return HttpResponseRedirect(link(printout.file, printout.filename, kind, list_page()))
 
-    def cancel_view(self, request: HttpRequest, printout_id: int) -> HttpResponseBase:
-        return self._ask_first(
-            request,
-            printout_id,
-            asking.cancel,
-            title="Cancel {}",
-            question="It stops at its next page; what was made of it is thrown away.",
+    def cancel_view(self, request: HttpRequest, printout_id: int) -> HttpResponse:
+        printout = self.row_or_404(request, Printout.objects.all(), printout_id)
+        return ActionPage(
+            permissions=[_MAY_ASK],
+            title=f"Cancel {printout}",
+            sentence="It stops at its next page; what was made of it is thrown away.",
             button="Cancel it",
-            done="{} is cancelled.",
-            too_late="{} has ended already.",
-        )
+            act=lambda _: done_if(
+                asking.cancel(printout), f"{printout} is cancelled.", f"{printout} has ended already."
+            ),
+            back=list_page(),
+        ).respond(self, request)
 
-    def again_view(self, request: HttpRequest, printout_id: int) -> HttpResponseBase:
-        return self._ask_first(
-            request,
-            printout_id,
-            asking.again,
-            title="Try {} again",
-            question="It is made from the beginning, as things stand now.",
+    def again_view(self, request: HttpRequest, printout_id: int) -> HttpResponse:
+        printout = self.row_or_404(request, Printout.objects.all(), printout_id)
+        return ActionPage(
+            permissions=[_MAY_ASK],
+            title=f"Try {printout} again",
+            sentence="It is made from the beginning, from what the tables say now.",
             button="Try again",
-            done="{} is under way.",
-            too_late="{} is under way or done already.",
-        )
-
-    def _ask_first(
-        self, request: HttpRequest, printout_id: int, deed: Callable[[Printout], bool], **words: str
-    ) -> HttpResponseBase:
-        may_ask(request)
-        printout = self._printout(request, printout_id)
-        if request.method != "POST":
-            return confirming_page(
-                self,
-                request,
-                title=words["title"].format(printout),
-                question=words["question"],
-                button=words["button"],
-                back=list_page(),
-            )
-        if deed(printout):
-            messages.success(request, words["done"].format(printout))
-        else:
-            messages.warning(request, words["too_late"].format(printout))
-        return HttpResponseRedirect(list_page())
-
-    def _printout(self, request: HttpRequest, printout_id: int) -> Printout:
-        found = Printout.objects.filter(pk=printout_id).first()
-        if found is None:
-            raise Http404(f"There is no printout with the id {printout_id}.")
-        if not self.has_view_permission(request, found):
-            raise PermissionDenied
-        return found
+            act=lambda _: done_if(
+                asking.again(printout),
+                f"{printout} is under way.",
+                f"{printout} is under way or done already.",
+            ),
+            back=list_page(),
+        ).respond(self, request)
 
 
 def list_page() -> str:
     return reverse("admin:orders_printout_changelist")
-
-
-def may_ask(request: HttpRequest) -> None:
-    """Raises PermissionDenied for who may not."""
-    if not request.user.has_perm("orders.add_printout"):
-        raise PermissionDenied
 
 
 def ask_for(request: HttpRequest, kind: Printout.Kind, queryset: QuerySet[Order]) -> HttpResponse | None:

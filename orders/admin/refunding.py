@@ -1,17 +1,11 @@
-"""The refund's two pages: a form that says what is left and asks what for, then one that says what it will do. Only
-the second one's POST refunds, and sent twice it is one refund: the form's key goes all the way."""
-
-# Unfold has no types.
-# mypy: disable-error-code="misc"
+"""The refund's two pages: a form that says what is left and asks what to refund, then a page that says what it will do.
+Only the second one's POST refunds, and sent twice it is one refund: the form's key goes with it all the way."""
 
 import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -20,7 +14,8 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from orders.admin.confirming import confirming_page
+from orders.admin.action_page import ActionPage, Needless
+from orders.admin.base import UndeletableAdmin
 from orders.models import Order
 from orders.money import format
 from orders.refunds import NotRefundable, Refundable, refund, refundable
@@ -31,23 +26,22 @@ WHOLE, PIECES = "whole", "pieces"
 class RefundForm(forms.Form):
     """What to refund of what is left, why, and whether the goods are back."""
 
-    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput, initial=uuid.uuid4)
     reason = forms.CharField(
         max_length=300,
         widget=UnfoldAdminTextInputWidget,
         help_text="For the shop's books; the customer does not see it.",
     )
     restock = forms.BooleanField(
-        required=False,
-        label="The pieces are back and go on the shelf again",
-        widget=UnfoldBooleanWidget,
+        required=False, label="The pieces are back and go on the shelf again", widget=UnfoldBooleanWidget
     )
 
-    def __init__(self, order: Order, left: Refundable, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.left, self.currency = left, order.currency
+    def __init__(self, order: Order, left: Refundable, *args: Any) -> None:
+        super().__init__(*args)
+        self.left = left
         self.fields["what"] = forms.ChoiceField(
             label="Refund",
+            initial=WHOLE,
             widget=UnfoldAdminRadioSelectWidget,
             choices=[
                 (
@@ -89,60 +83,58 @@ class RefundForm(forms.Form):
         return sum(line.unit_price_minor * pieces.get(line.id, 0) for line in self.left.lines)
 
 
-def refund_view(admin: "ModelAdmin[Any]", request: HttpRequest, order: Order) -> HttpResponse:
-    """GET: the form. POST: the page that says what it will do; with `confirmed` in it: the refund."""
-    back = HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
-    if request.method == "POST" and "confirmed" in request.POST:
-        before = order.refunds.filter(request_key=request.POST.get("key", "")).first()
+def refund_page(admin: UndeletableAdmin, request: HttpRequest, order: Order) -> HttpResponse:
+    """The form; after it, the page that says what it will do; after that one's POST, the order's page."""
+    permissions = ["orders.change_order", "orders.add_refund"]
+    order_page = reverse("admin:orders_order_change", args=[order.pk])
+
+    def ask(data: QueryDict | None) -> RefundForm:
+        before = order.refunds.filter(request_key=data.get("key", "")).first() if data else None
         if before:
-            messages.info(request, f"{format(before.amount_minor, order.currency)} were refunded already.")
-            return back
-    try:
-        left = refundable(order)
-    except NotRefundable as reason:
-        messages.error(request, str(reason))
-        return back
-    if request.method != "POST":
-        return _ask(
-            admin, request, order, RefundForm(order, left, initial={"key": uuid.uuid4(), "what": WHOLE})
-        )
-    form = RefundForm(order, left, data=request.POST)
-    if not form.is_valid():
-        return _ask(admin, request, order, form)
-    amount = format(form.amount_minor(), order.currency)
-    if "confirmed" not in request.POST:
-        return confirming_page(
-            admin,
-            request,
+            raise Needless(f"{format(before.amount_minor, order.currency)} were refunded already.")
+        return RefundForm(order, refundable(order), data)
+
+    def confirm(form: RefundForm) -> HttpResponse:
+        amount = format(form.amount_minor(), order.currency)
+        return ActionPage(
+            permissions=permissions,
             title=f"Refund {amount} of order {order.number}",
-            question=_question(order, form, amount),
+            sentence=_sentence(order, form, amount),
             button=f"Refund {amount}",
+            act=lambda _: act(form),
+            refused_by=(NotRefundable,),
             back=request.path,
-            fields={
-                "confirmed": ["1"],
-                **{name: request.POST.getlist(name) for name in form.fields if name in request.POST},
-            },
-        )
-    try:
+            after=order_page,
+            resent={name: request.POST.getlist(name) for name in form.fields if name in request.POST},
+        ).respond(admin, request)
+
+    def act(form: RefundForm) -> str:
+        said = form.cleaned_data
         made = refund(
             order.pk,
             form.pieces(),
-            key=form.cleaned_data["key"],
-            reason=form.cleaned_data["reason"],
+            key=said["key"],
+            reason=said["reason"],
             by=request.user.get_username(),
-            restock=form.cleaned_data["restock"],
+            restock=said["restock"],
         )
-    except NotRefundable as reason:
-        messages.error(request, str(reason))
-        return back
-    admin.log_change(request, order, f"Refunded {format(made.amount_minor, order.currency)}: {made.reason}")
-    messages.success(
-        request, f"{format(made.amount_minor, order.currency)} of order {order.number} are on their way back."
-    )
-    return back
+        amount = format(made.amount_minor, order.currency)
+        admin.log_change(request, order, f"Refunded {amount}: {made.reason}")
+        return f"{amount} of order {order.number} are on their way back."
+
+    return ActionPage(
+        permissions=permissions,
+        title=f"Refund order {order.number}",
+        button="Go on",
+        variant="primary",
+        form=ask,
+        act=confirm,
+        refused_by=(NotRefundable,),
+        back=order_page,
+    ).respond(admin, request)
 
 
-def _question(order: Order, form: RefundForm, amount: str) -> str:
+def _sentence(order: Order, form: RefundForm, amount: str) -> str:
     whole = form.amount_minor() == form.left.amount_minor
     ends = (
         "The order ends as refunded, and the customer is told by e-mail and SMS."
@@ -154,18 +146,7 @@ def _question(order: Order, form: RefundForm, amount: str) -> str:
         if form.cleaned_data["restock"]
         else "Nothing goes back on the shelf."
     )
-    return f"{amount} go back to the card of {order.name}. {ends} {shelf} It cannot be taken back."
-
-
-def _ask(admin: "ModelAdmin[Any]", request: HttpRequest, order: Order, form: RefundForm) -> TemplateResponse:
-    context = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": f"Refund order {order.number}",
-        "form": form,
-        "back": reverse("admin:orders_order_change", args=[order.pk]),
-    }
-    return TemplateResponse(request, "orders/admin/form.html", context)
+    return f"{amount} go back to the card of {order.name}. {ends} {shelf} It cannot be undone."
 
 
 def _name(line: int) -> str:

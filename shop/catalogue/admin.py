@@ -1,8 +1,8 @@
-"""The catalogue at the operator's desk: prices in pounds and pence, pictures, stock to read.
+"""The catalogue in the admin: prices in pounds and pence, pictures, stock to read.
 
-Stock is not changed here: it moves with orders and comes in by `import_catalogue`, both through
-orders.inventory, which keeps its ledger. Nothing is deleted either, for orders, stock and invoices know
-products by their SKU; a product that is no longer sold is made inactive.
+Stock is not changed here: it moves with orders and comes in by `import_catalogue`, both through orders.inventory, which
+keeps its ledger. No product is deleted, because orders, stock and invoices know products by their SKU; one that is no
+longer sold is made inactive.
 """
 
 from decimal import Decimal
@@ -14,11 +14,10 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.templatetags.static import static
-from unfold.admin import ModelAdmin
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from orders import money
+from orders.admin.base import ModelAdmin, ModelForm, column, display
 from orders.models import StockItem
 from shop.catalogue import pictures
 from shop.catalogue.importing.drafts import SKU, sku_of
@@ -27,7 +26,7 @@ from shop.catalogue.models import Category, Product
 THUMBNAIL = {"squared": True, "borderless": True, "width": 40, "height": 40}
 
 
-class ProductForm(forms.ModelForm):  # type: ignore[type-arg]
+class ProductForm(ModelForm):
     """Takes the price as people say it; the catalogue keeps it in minor units."""
 
     price = forms.DecimalField(min_value=0, max_digits=12, widget=UnfoldAdminDecimalFieldWidget)
@@ -70,7 +69,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ProductAdmin(ModelAdmin):
     form = ProductForm
     list_display = ("shown", "category", "price", "on_hand", "active")
     list_filter = ("category", "active")
@@ -85,31 +84,16 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         ("Price and stock", {"fields": ("price", "tax_rate_bp", "stock")}),
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        stock = StockItem.objects.filter(sku=OuterRef("sku")).values("on_hand")
-        products: QuerySet[Product] = super().get_queryset(request)
-        return products.annotate(free_to_sell=Subquery(stock))
+    price = column(
+        "Price", lambda product: money.format(product.price_minor, product.currency), ordering="price_minor"
+    )
+    on_hand = column("On hand", lambda product: f"{product.free_to_sell or 0:,}", ordering="free_to_sell")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        # A product that could have been ordered keeps its SKU: orders and stock know it by that.
-        return ("sku", "stock") if obj else ("stock",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:  # noqa: ARG002
-        return False
-
-    @display(description="Product", ordering="name", header=True)  # type: ignore[untyped-decorator]
+    @display("Product", ordering="name", header=True)
     def shown(self, product: Product) -> tuple[str, str, str, dict[str, Any]]:
         return product.name, product.sku, "", {"path": static(product.picture_path), **THUMBNAIL}
 
-    @display(description="Price", ordering="price_minor")  # type: ignore[untyped-decorator]
-    def price(self, product: Product) -> str:
-        return money.format(product.price_minor, product.currency)
-
-    @display(description="On hand", ordering="free_to_sell")  # type: ignore[untyped-decorator]
-    def on_hand(self, product: Product) -> str:
-        return f"{getattr(product, 'free_to_sell', None) or 0:,}"
-
-    @display(description="Stock")  # type: ignore[untyped-decorator]
+    @display("Stock")
     def stock(self, product: Product) -> str:
         item = StockItem.objects.filter(sku=product.sku).first()
         if item is None:
@@ -119,18 +103,28 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             f"{item.stocked:,} ever came in."
         )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        stock = StockItem.objects.filter(sku=OuterRef("sku")).values("on_hand")
+        products: QuerySet[Product] = super().get_queryset(request)
+        return products.annotate(free_to_sell=Subquery(stock))
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        # A product that could have been ordered keeps its SKU: orders and stock know it by that.
+        return ("sku", "stock") if obj else ("stock",)
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Product | None = None) -> bool:
+        return False
+
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):  # type: ignore[misc]
+class CategoryAdmin(ModelAdmin):
     list_display = ("name", "slug", "position", "products")
     list_editable = ("position",)
     prepopulated_fields = {"slug": ("name",)}
     search_fields = ("name",)
 
+    products = column("Products", lambda category: category.product_count, ordering="product_count")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         categories: QuerySet[Category] = super().get_queryset(request)
         return categories.annotate(product_count=Count("products"))
-
-    @display(description="Products", ordering="product_count")  # type: ignore[untyped-decorator]
-    def products(self, category: Category) -> int:
-        return getattr(category, "product_count", 0)

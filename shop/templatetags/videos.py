@@ -6,7 +6,7 @@ from django import template
 from django.template.context import RequestContext
 
 from shop.catalogue.models import Product
-from shop.videos import desk
+from shop.videos import card
 
 register = template.Library()
 
@@ -15,8 +15,8 @@ register = template.Library()
 def video_card(context: RequestContext, product: Product) -> dict[str, Any]:
     request = context["request"]
     return {
-        **desk.card(product),
-        **desk.rights(request),
+        **card.whole(product),
+        **card.rights(request),
         "request": request,
         "csrf_token": context.get("csrf_token"),
     }

@@ -1,14 +1,11 @@
-"""Videos at the operator's desk: the list of all, and what the card on a product's page can have done.
+"""Videos in the admin: the list of all, and what the buttons of the card on a product's page do.
 
 Nothing of a video is edited: it is uploaded (over the API, by the card's script), cancelled or tried again, each by a
-POST, and each is written into the desk's log. htmx gets the card's moving part back, a browser without it the page.
+POST, and each is written into the admin's log. htmx gets the card's moving part back, a browser without it the page.
 """
 
-
-# Unfold has no types.
-# mypy: disable-error-code="misc, untyped-decorator"
-
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -16,70 +13,46 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.defaultfilters import filesizeformat
-from django.urls import path, reverse
-from django.utils.html import format_html
-from unfold.decorators import display
+from django.urls import URLPattern, path, reverse
 
-from orders.admin.desk import ReadOnlyAdmin, briefly
+from orders.admin.base import ReadOnlyAdmin, briefly, column, link
 from shop.catalogue.models import Product
-from shop.videos import actions, captions, desk, uploads
+from shop.videos import actions, captions, card, uploads
 from shop.videos.models import Caption, Upload, Video
 from shop.videos.progress import progress_of
+
+Row = TypeVar("Row", Product, Video, Upload, Caption)
 
 
 @admin.register(Video)
 class VideoAdmin(ReadOnlyAdmin):
-    list_display = ("numbered", "of", "stands", "how_far", "file", "by", "sent")
+    list_display = ("numbered", "of", "status", "progress", "file", "by", "sent")
     list_filter = ("state", "created_at")
     list_select_related = ("product",)
     search_fields = ("product__sku", "product__name", "filename")
     search_help_text = "SKU, words of the product's name or of the file's"
     fields = (
-        "of",
-        "stands",
-        "how_far",
-        "file",
-        "by",
-        "created_at",
-        "started_at",
-        "published_at",
-        "ended_at",
-        "problem",
-        "checksum",
-        "attempts_total",
+        *("of", "status", "progress", "file", "by", "created_at", "started_at", "published_at", "ended_at"),
+        *("problem", "checksum", "attempts_total"),
     )
     readonly_fields = fields
+    numbered = column("Video", str, ordering="id")
+    of = column(
+        "Product",
+        lambda video: link(_page_of(video.product_id), video.product.name),
+        ordering="product__name",
+    )
+    status = column(
+        "Status", lambda video: (video.state, video.get_state_display()), ordering="state", label=card.COLOURS
+    )
+    progress = column("Progress", lambda video: progress_of(video).words)
+    file = column("File", lambda video: f"{video.filename}, {filesizeformat(video.size)}", ordering="size")
+    sent = column("Uploaded", lambda video: briefly(video.created_at), ordering="id")
 
-    @display(description="Video", ordering="id")
-    def numbered(self, video: Video) -> str:
-        return str(video)
-
-    @display(description="Product", ordering="product__name")
-    def of(self, video: Video) -> str:
-        return format_html(
-            '<a class="text-link" href="{}">{}</a>', _page_of(video.product_id), video.product.name
-        )
-
-    @display(description="State", ordering="state", label=desk.COLOURS)
-    def stands(self, video: Video) -> tuple[str, str]:
-        return video.state, video.get_state_display()
-
-    @display(description="How far")
-    def how_far(self, video: Video) -> str:
-        return progress_of(video).words
-
-    @display(description="File", ordering="size")
-    def file(self, video: Video) -> str:
-        return f"{video.filename}, {filesizeformat(video.size)}"
-
-    @display(description="Uploaded", ordering="id")
-    def sent(self, video: Video) -> str:
-        return briefly(video.created_at)
-
-    def get_urls(self) -> list[Any]:
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
-            path("of/<int:product_id>/", view(self.standing_view), name="videos_video_standing"),
+            path("of/<int:product_id>/", view(self.card_view), name="videos_video_standing"),
             path("<int:video_id>/cancel/", view(self.cancel_view), name="videos_video_cancel"),
             path("<int:video_id>/retry/", view(self.retry_view), name="videos_video_retry"),
             path("uploads/<uuid:token>/discard/", view(self.discard_view), name="videos_upload_discard"),
@@ -88,11 +61,10 @@ class VideoAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    def standing_view(self, request: HttpRequest, product_id: int) -> HttpResponse:
-        """What moves on the card. To be looked at; needs what the product's page needs."""
-        _may(request, "catalogue.view_product")
-        product = get_object_or_404(Product, pk=product_id)
-        return render(request, "shop/desk/_videos.html", desk.standing(product) | desk.rights(request))
+    def card_view(self, request: HttpRequest, product_id: int) -> HttpResponse:
+        """The card's moving part, to read; it needs what the product's page needs."""
+        _check(request, "catalogue.view_product")
+        return _moving_part(request, get_object_or_404(Product, pk=product_id))
 
     def cancel_view(self, request: HttpRequest, video_id: int) -> HttpResponse:
         def act(video: Video) -> str:
@@ -144,31 +116,37 @@ class VideoAdmin(ReadOnlyAdmin):
 
         return self._act(request, get_object_or_404(Caption, pk=caption_id), "videos.change_caption", act)
 
-    def _act(self, request: HttpRequest, what: Any, permission: str, act: Any) -> HttpResponse:
-        """Do it, for a POST of who may; then the card's moving part for htmx, else back to the product's page."""
-        _may(request, permission)
+    def _act(
+        self, request: HttpRequest, row: Row, permission: str, act: Callable[[Row], str]
+    ) -> HttpResponse:
+        """Do it for a POST; then the card's moving part for htmx, else back to the product's page."""
+        _check(request, permission)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        product_id = what.pk if isinstance(what, Product) else what.product_id
+        product = row if isinstance(row, Product) else row.product
         said, refused = "", ""
         try:
-            said = act(what)
+            said = act(row)
         except _Refused as reason:
             refused = str(reason)
         if "HX-Request" in request.headers:
-            context = desk.standing(Product.objects.get(pk=product_id)) | desk.rights(request)
-            return render(request, "shop/desk/_videos.html", {**context, "refused": refused})
+            return _moving_part(request, product, refused)
         messages.add_message(request, messages.ERROR if refused else messages.SUCCESS, refused or said)
-        return HttpResponseRedirect(f"{_page_of(product_id)}#video")
+        return HttpResponseRedirect(f"{_page_of(product.pk)}#video")
 
 
 class _Refused(Exception):
-    """What was asked for cannot be; the message is for people."""
+    """Nothing was done; the message says why."""
 
 
-def _may(request: HttpRequest, permission: str) -> None:
+def _check(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
+
+
+def _moving_part(request: HttpRequest, product: Product, refused: str = "") -> HttpResponse:
+    context = {**card.moving_part(product), **card.rights(request), "refused": refused}
+    return render(request, "shop/desk/_videos.html", context)
 
 
 def _page_of(product_id: int) -> str:

@@ -1,4 +1,4 @@
-"""What workers bring to the operator's desk: the dead letters, by failure and one by one, and what may be done."""
+"""What the admin shows of the workers: dead letters, by failure and one by one, and circuit breakers."""
 
 from workers.admin.breakers import BreakerAdmin
 from workers.admin.deadletters import DeadLetterAdmin

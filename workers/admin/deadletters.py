@@ -1,222 +1,161 @@
-"""Dead letters at the operator's desk: what was given up, why, and the buttons that take it up again or throw it away.
+"""Dead letters in the admin: what was given up, why, and the buttons that replay or discard it.
 
-Its first page shows the failures, not the letters: five hundred orders that one bug broke are one entry. What changes
-anything is a page that asks and a POST (workers.admin.actions); what the pages show is in workers.admin.pages.
+The first page shows the failures, not the letters: five hundred orders that one bug broke are one entry. What the pages
+show is in workers.admin.pages, what may be done is in workers.admin.actions.
 """
 
-# ruff: noqa: ARG002 (the signatures are Django's)
-# Unfold has no types.
-# mypy: disable-error-code="misc, untyped-decorator"
-
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils.html import format_html
-from unfold.decorators import display
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.text import Truncator
 
-from orders.admin.confirming import confirming_page
-from orders.admin.desk import ReadOnlyAdmin, briefly, link_to_order
+from orders.admin.action_page import ActionPage, done_if, selection
+from orders.admin.base import ChoiceFilter, ReadOnlyAdmin, briefly, column, link
 from orders.models.order import id_of
 from workers.admin import pages
-from workers.admin.actions import DEEDS, ask_or_do, may_do
+from workers.admin.actions import ACTIONS, MAY_ACT, LetterAction
 from workers.deadletters import canary
-from workers.models import DeadLetter
+from workers.deadletters.choosing import RUNNING
+from workers.models import DeadLetter, Replay
 
 
-class OpenFilter(admin.SimpleListFilter):
-    """Open ones are what the desk is for, so they are what the list begins with."""
+class OpenFilter(ChoiceFilter):
+    """Open letters are those that need a person, so the list begins with them."""
 
     title = "state"
     parameter_name = "state"
+    conditions = {"resolved": ("Resolved", Q(resolved_at__isnull=False)), "all": ("All", Q())}
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("resolved", "Resolved"), ("all", "All")]
-
-    def choices(self, changelist: Any) -> Any:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         default, *others = super().choices(changelist)
         yield {**default, "display": "Open"}
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
-        if self.value() == "all":
-            return queryset
-        return queryset.filter(resolved_at__isnull=self.value() != "resolved")
+        chosen = self.value() in self.conditions
+        return super().queryset(request, queryset) if chosen else queryset.filter(resolved_at=None)
 
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    list_display = ("buried", "task", "about", "error", "message_begins", "state", "alike")
-    list_display_links = ("buried", "task")
+    list_display = ("given_up", "task", "about", "error", "message_begins", "state", "alike")
+    list_display_links = ("given_up", "task")
     list_filter = (OpenFilter, "task", "stops_order", "error_class", "created_at")
     list_select_related = ("order",)
     ordering = ("-id",)
     actions = ("replay_selected", "canary_selected", "discard_selected")
     search_fields = ("message",)
     search_help_text = "Order number, or words of the error"
+    routes = {
+        "groups": "groups/",
+        "group": "groups/<str:fingerprint>/",
+        "group_act": "groups/<str:fingerprint>/<str:action>/",
+        "stop": "replays/<int:replay_id>/stop/",
+        "act": "<int:letter_id>/do/<str:action>/",
+    }
+    given_up = column("Given up", lambda letter: briefly(letter.created_at), ordering="id")
+    about = column("About", pages.about)
+    error = column("Error", lambda letter: pages.short(letter.error_class))
+    message_begins = column("Message", lambda letter: Truncator(letter.message).chars(90))
+    state = column(
+        "State",
+        lambda letter: ("resolved", "Resolved") if letter.resolved_at else ("open", "Open"),
+        label={"open": "danger", "resolved": "success"},
+    )
+    alike = column("Same failure", lambda letter: link(pages.group_address(letter.fingerprint), "All alike"))
 
-    def has_deed_permission(self, request: HttpRequest) -> bool:
-        return may_do(request)
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MAY_ACT)
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "fingerprint" or bool(super().lookup_allowed(lookup, value, request))
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup == "fingerprint" or super().lookup_allowed(lookup, value, request)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[DeadLetter], search_term: str
-    ) -> tuple[QuerySet[DeadLetter], bool]:
-        term = search_term.strip()
-        if order_id := id_of(term):
-            return queryset.filter(order_id=order_id), False
-        return queryset.filter(message__icontains=term), False
+    def found_by(self, letters: QuerySet[DeadLetter], term: str) -> QuerySet[DeadLetter]:
+        order_id = id_of(term)
+        return letters.filter(order_id=order_id) if order_id else letters.filter(message__icontains=term)
 
-    @display(description="Given up", ordering="id")
-    def buried(self, letter: DeadLetter) -> str:
-        return briefly(letter.created_at)
-
-    @display(description="About")
-    def about(self, letter: DeadLetter) -> str:
-        return link_to_order(letter.order_id) if letter.order_id else letter.subject
-
-    @display(description="Error")
-    def error(self, letter: DeadLetter) -> str:
-        return letter.error_class.rpartition(".")[2]
-
-    @display(description="Message")
-    def message_begins(self, letter: DeadLetter) -> str:
-        return letter.message if len(letter.message) <= 90 else f"{letter.message[:89]}…"
-
-    @display(description="State", label={"open": "danger", "resolved": "success"})
-    def state(self, letter: DeadLetter) -> tuple[str, str]:
-        return ("resolved", "Resolved") if letter.resolved_at else ("open", "Open")
-
-    @display(description="Same failure")
-    def alike(self, letter: DeadLetter) -> str:
-        address = reverse("admin:workers_deadletter_group", args=[letter.fingerprint])
-        return format_html('<a class="text-link" href="{}">All alike</a>', address)
-
-    @admin.action(description="Replay", permissions=["deed"])
-    def replay_selected(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponseBase | None:
+    @admin.action(description="Replay", permissions=["act"])
+    def replay_selected(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponse:
         return self._selected(request, chosen, "replay")
 
-    @admin.action(description="Canary replay", permissions=["deed"])
-    def canary_selected(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponseBase | None:
+    @admin.action(description="Canary replay", permissions=["act"])
+    def canary_selected(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponse:
         return self._selected(request, chosen, "canary")
 
-    @admin.action(description="Discard", permissions=["deed"])
-    def discard_selected(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponseBase | None:
+    @admin.action(description="Discard", permissions=["act"])
+    def discard_selected(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> HttpResponse:
         return self._selected(request, chosen, "discard")
 
-    def _selected(
-        self, request: HttpRequest, chosen: QuerySet[DeadLetter], deed: str
-    ) -> HttpResponseBase | None:
-        """First the page that asks, which sends the same choice once more with a yes."""
-        return ask_or_do(
-            self,
-            request,
-            DEEDS[deed],
-            chosen,
-            what=f"{chosen.filter(resolved_at=None).count():,} dead letters",
-            back=request.get_full_path(),
-            answered="confirmed" in request.POST,
-            fields={
-                "action": [f"{deed}_selected"],
-                "select_across": [request.POST.get("select_across", "0")],
-                "confirmed": ["yes"],
-                ACTION_CHECKBOX_NAME: request.POST.getlist(ACTION_CHECKBOX_NAME),
-            },
-        )
+    def _selected(self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str) -> HttpResponse:
+        what = f"{letters.filter(resolved_at=None).count():,} dead letters"
+        resent = selection(request, f"{action}_selected")
+        page = ACTIONS[action].page(request, letters, what, request.get_full_path(), resent)
+        return page.respond(self, request)
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        own = [
-            ("groups/", self.groups_view, "groups"),
-            ("groups/<str:fingerprint>/", self.group_view, "group"),
-            ("groups/<str:fingerprint>/<str:deed>/", self.group_deed_view, "group_deed"),
-            ("replays/<int:replay_id>/stop/", self.stop_view, "stop"),
-            ("<int:letter_id>/do/<str:deed>/", self.deed_view, "deed"),
-        ]
-        return [
-            *(path(route, view(work), name=f"workers_deadletter_{name}") for route, work, name in own),
-            *super().get_urls(),
-        ]
+    def groups_view(self, request: HttpRequest) -> HttpResponse:
+        return self._page(request, "groups", pages.groups_page())
 
-    def groups_view(self, request: HttpRequest) -> HttpResponseBase:
-        self._may_view(request)
-        context = {"title": "Dead letters", **pages.groups_page(may_do=may_do(request))}
-        return self._page(request, "groups", context)
-
-    def group_view(self, request: HttpRequest, fingerprint: str) -> HttpResponseBase:
-        self._may_view(request)
-        return self._page(request, "group", pages.group_page(fingerprint, may_do=may_do(request)))
+    def group_view(self, request: HttpRequest, fingerprint: str) -> HttpResponse:
+        return self._page(request, "group", pages.group_page(fingerprint))
 
     def change_view(
         self,
         request: HttpRequest,
         object_id: str,
-        form_url: str = "",
+        _form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponseBase:
-        """The letter's page, to read. There is no form, so there is nothing that a POST could change."""
-        self._may_view(request)
+    ) -> HttpResponse:
+        """The letter's page, to read. It has no form, so there is nothing that a POST could change."""
         if request.method == "POST":
             raise PermissionDenied
-        context = pages.letter_page(self._letter(object_id), may_do=may_do(request))
+        context = pages.letter_page(self._letter(request, object_id))
         return self._page(request, "letter", {**context, **(extra_context or {})})
 
-    def group_deed_view(self, request: HttpRequest, fingerprint: str, deed: str) -> HttpResponseBase:
+    def group_act_view(self, request: HttpRequest, fingerprint: str, action: str) -> HttpResponse:
         letters = DeadLetter.objects.filter(fingerprint=fingerprint)
-        count = letters.filter(resolved_at=None).count()
-        back = reverse("admin:workers_deadletter_group", args=[fingerprint])
-        return self._deed(request, deed, letters, f"{count:,} letters of group {fingerprint[:12]}", back)
+        what = f"{letters.filter(resolved_at=None).count():,} letters of group {fingerprint[:12]}"
+        page = _action(action).page(request, letters, what, pages.group_address(fingerprint))
+        return page.respond(self, request)
 
-    def deed_view(self, request: HttpRequest, letter_id: int, deed: str) -> HttpResponseBase:
-        letter = self._letter(letter_id)
+    def act_view(self, request: HttpRequest, letter_id: int, action: str) -> HttpResponse:
+        letter = self._letter(request, letter_id)
         back = reverse("admin:workers_deadletter_change", args=[letter.pk])
         letters = DeadLetter.objects.filter(pk=letter.pk)
-        return self._deed(request, deed, letters, f"{letter.task} of {letter.about}", back)
+        page = _action(action).page(request, letters, f"{letter.task} of {letter.about}", back)
+        return page.respond(self, request)
 
-    def stop_view(self, request: HttpRequest, replay_id: int) -> HttpResponseBase:
-        if not may_do(request):
-            raise PermissionDenied
-        replay = pages.running(replay_id)
-        back = reverse("admin:workers_deadletter_groups")
-        if request.method != "POST":
-            return confirming_page(
-                self,
-                request,
-                title=f"Stop replay {replay.pk}",
-                question="What it has replayed goes on. The letters it has not come to stay open.",
-                button="Stop it",
-                back=back,
-            )
-        if canary.stop(replay.pk, request.user.get_username()):
-            messages.success(request, f"Replay {replay.pk} is stopped.")
-        return HttpResponseRedirect(back)
+    def stop_view(self, request: HttpRequest, replay_id: int) -> HttpResponse:
+        if not Replay.objects.filter(pk=replay_id, state__in=RUNNING).exists():
+            raise Http404(f"There is no running replay {replay_id}; perhaps it has ended.")
+        return ActionPage(
+            permissions=[MAY_ACT],
+            title=f"Stop replay {replay_id}",
+            sentence="What it has replayed goes on. The letters that it has not reached stay open.",
+            button="Stop it",
+            act=lambda _: done_if(
+                canary.stop(replay_id, request.user.get_username()),
+                f"Replay {replay_id} is stopped.",
+                f"Replay {replay_id} has ended already.",
+            ),
+            back=reverse("admin:workers_deadletter_groups"),
+        ).respond(self, request)
 
-    def _deed(
-        self, request: HttpRequest, deed: str, letters: QuerySet[DeadLetter], what: str, back: str
-    ) -> HttpResponseBase:
-        if deed not in DEEDS:
-            raise Http404(f"Dead letters cannot be made to {deed}.")
-        answered = request.method == "POST"
-        page = ask_or_do(self, request, DEEDS[deed], letters, what=what, back=back, answered=answered)
-        return page or HttpResponseRedirect(back)
+    def _letter(self, request: HttpRequest, letter_id: str | int) -> DeadLetter:
+        return self.row_or_404(request, DeadLetter.objects.select_related("order"), letter_id)
 
-    def _letter(self, letter_id: str | int) -> DeadLetter:
-        try:
-            return DeadLetter.objects.select_related("order").get(pk=letter_id)
-        except (DeadLetter.DoesNotExist, ValueError):
-            raise Http404(f"There is no dead letter with the id {letter_id}.") from None
-
-    def _may_view(self, request: HttpRequest) -> None:
+    def _page(self, request: HttpRequest, name: str, context: Mapping[str, Any]) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
+        more = {"may_act": self.has_act_permission(request)}
+        return self.page(request, f"workers/admin/{name}.html", {**context, **more})
 
-    def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponseBase:
-        own = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, f"workers/admin/{name}.html", own)
+
+def _action(name: str) -> LetterAction:
+    if name not in ACTIONS:
+        raise Http404(f"Dead letters have no action {name}; there are {', '.join(ACTIONS)}.")
+    return ACTIONS[name]

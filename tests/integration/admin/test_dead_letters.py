@@ -28,11 +28,11 @@ def bury(step: Step = Step.SHIP, why: str = "carrier is away") -> DeadLetter:
 
 
 def do(letter: DeadLetter, deed: str) -> str:
-    return reverse("admin:workers_deadletter_deed", args=[letter.pk, deed])
+    return reverse("admin:workers_deadletter_act", args=[letter.pk, deed])
 
 
 def do_all(letter: DeadLetter, deed: str) -> str:
-    return reverse("admin:workers_deadletter_group_deed", args=[letter.fingerprint, deed])
+    return reverse("admin:workers_deadletter_group_act", args=[letter.fingerprint, deed])
 
 
 def text(client: Client, address: str, **query: str) -> str:

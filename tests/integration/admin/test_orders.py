@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from orders import scheduling
-from orders.admin.desk import CappedPaginator
+from orders.admin.base import CappedPaginator
 from orders.admin.order import OrderAdmin
 from orders.invoices import issuing
 from orders.models import Document, Notification, Order, Shipment

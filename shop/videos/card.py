@@ -1,7 +1,7 @@
-"""What the video card on a product's page at the desk shows: what comes in, what is being made, what is published.
+"""What the video card on a product's page in the admin shows: what comes in, what is being made, what is published.
 
-It is shown with the page, and looked at anew every two seconds while anything moves: from the same rows, so it tells
-the same with any browser, and while somebody else uploads.
+It comes with the page, and is loaded again every two seconds while anything moves. It is made from the tables alone, so
+it shows the same in every browser, and also while somebody else uploads.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ COLOURS = {
     Video.State.FAILED: "danger",
     Video.State.CANCELLED: "warning",
 }
-_LATELY = timedelta(seconds=30)  # since its last piece; what is quiet for longer has stopped
+_LATELY = timedelta(seconds=30)  # since its last piece; an upload that is silent for longer has stopped
 _PAST = 4  # videos that are neither made nor shown any more
-MOVING, QUIET = 2, 20  # seconds between two looks
+MOVING, QUIET = 2, 20  # seconds until it is loaded again
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Shown:
     poster: str  # address of its picture, or ""
 
 
-def standing(product: Product) -> dict[str, Any]:
-    """The part of the card that moves."""
+def moving_part(product: Product) -> dict[str, Any]:
+    """What changes by itself."""
     coming = [_coming(upload) for upload in product.uploads.all()]
     videos = product.videos.all()
     current = [*videos.filter(state__in=Video.UNDER_WAY), *videos.filter(state=Video.State.PUBLISHED)]
@@ -63,10 +63,9 @@ def standing(product: Product) -> dict[str, Any]:
     return {"product": product, "coming": coming, "videos": shown, "look_again": MOVING if moves else QUIET}
 
 
-def card(product: Product) -> dict[str, Any]:
-    """The whole card."""
+def whole(product: Product) -> dict[str, Any]:
     return {
-        **standing(product),
+        **moving_part(product),
         "accepted": limits.ACCEPTED,
         "extensions": ",".join(f".{one}" for one in limits.EXTENSIONS),
         "max_bytes": settings.VIDEO_MAX_BYTES,

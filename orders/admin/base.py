@@ -1,0 +1,166 @@
+"""What all pages of the admin share: rows are not deleted, and no list counts the millions of rows behind it.
+
+Unfold, which the admin is made with, has no types. Here its classes and its decorator get those of Django, which they
+extend, once for all.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django import forms
+from django.contrib import admin
+from django.core import paginator
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from unfold import decorators
+from unfold.admin import ModelAdmin as UnfoldAdmin
+
+from orders.models.order import number_of
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
+    Paginator = paginator.Paginator[Any]
+else:
+    ModelAdmin, ModelForm, Paginator = UnfoldAdmin, forms.ModelForm, paginator.Paginator
+
+Row = TypeVar("Row", bound=Model)
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class CappedPaginator(Paginator):
+    """Counts up to CAP rows and ends the list there: nobody turns to page 100; a search or a filter finds the rest."""
+
+    CAP = 5_000
+    object_list: QuerySet[Any]
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[: self.CAP].count()
+
+
+class UndeletableAdmin(ModelAdmin):
+    """A long list whose rows are never deleted."""
+
+    list_per_page = 50
+    list_fullwidth = True
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count every row behind every filter
+
+    routes: ClassVar[Mapping[str, str]] = {}
+    """Pages of its own: "cancel" has the view `cancel_view` and the name `admin:<app>_<model>_cancel`."""
+
+    def get_urls(self) -> list[URLPattern]:
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(route, self.admin_site.admin_view(getattr(self, f"{name}_view")), name=f"{prefix}_{name}")
+            for name, route in self.routes.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def has_delete_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        found = self.found_by(queryset, term) if term else queryset
+        return super().get_search_results(request, queryset, term) if found is None else (found, False)
+
+    def found_by(self, _rows: QuerySet[Any], _term: str) -> QuerySet[Any] | None:
+        """The rows that a search finds, by an index that suits the term; None is Django's way, by `search_fields`."""
+        return None
+
+    def row_or_404(self, request: HttpRequest, rows: QuerySet[Row], key: str | int) -> Row:
+        """The row, for somebody who may see it. Raises Http404 and PermissionDenied."""
+        try:
+            row = rows.get(pk=key)
+        except (ObjectDoesNotExist, ValueError):
+            raise Http404(f"There is no {self.opts.verbose_name} with the id {key}.") from None
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return row
+
+    def page(self, request: HttpRequest, template: str, context: Mapping[str, Any]) -> TemplateResponse:
+        """A page of its own, with the admin's menu around it."""
+        around = {**self.admin_site.each_context(request), "opts": self.opts}
+        return TemplateResponse(request, template, {**around, **context})
+
+
+class ReadOnlyAdmin(UndeletableAdmin):
+    """A long list whose rows are neither added nor edited nor deleted."""
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _row: Model | None = None) -> bool:
+        return False
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """A filter beside a list: each value with its name and the condition that it stands for."""
+
+    conditions: ClassVar[Mapping[str, tuple[str, Q]]]
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, name) for value, (name, _) in self.conditions.items()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = self.conditions.get(self.value() or "")
+        return queryset.filter(found[1]) if found else queryset
+
+
+def display(description: str, **options: Any) -> Callable[[Method], Method]:
+    """Unfold's decorator for a list's column: `ordering`, `header` for two lines, `label` for a colour by value."""
+    decorate: Callable[[Method], Method] = decorators.display(description=description, **options)
+    return decorate
+
+
+def column(description: str, shown: Callable[[Any], object], **options: Any) -> Callable[[Any, Any], object]:
+    """A list's column in one line, with the options of `display`: what it shows of a row."""
+
+    @display(description, **options)
+    def of_row(_admin: Any, row: Any) -> object:
+        return shown(row)
+
+    return of_row
+
+
+def briefly(moment: datetime) -> str:
+    """For lists, in one piece: 20 Nov 2026 10:57."""
+    return date_format(timezone.localtime(moment), "j M Y H:i").replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def precisely(moment: datetime) -> str:
+    """With milliseconds: two steps of an order are often less than a second apart."""
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'j M Y H:i:s')}.{local.microsecond // 1000:03d}"
+
+
+def link(address: str, words: object) -> str:
+    return format_html('<a class="text-link" href="{}">{}</a>', address, words)
+
+
+def link_to_order(order_id: int) -> str:
+    address = reverse("admin:orders_order_change", args=[order_id])
+    return format_html(
+        '<a class="text-link whitespace-nowrap" href="{}">{}</a>', address, number_of(order_id)
+    )
+
+
+order_column = column("Order", lambda row: link_to_order(row.order_id) if row.order_id else "–")
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
+    """What Unfold's table component shows."""
+    return {"headers": headers, "rows": list(rows)}
