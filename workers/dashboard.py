@@ -10,16 +10,17 @@ from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Count, Min
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
-from orders.admin.base import link, table
+from orders.admin.columns import link, table
 from orders.admin.page import STATUS_COLOURS
 from orders.admin.progress import CONDITIONS, Progress
 from orders.models import Document, Order
 from orders.states import OrderStatus
-from workers.admin.pages import group_address, short
 from workers.deadletters.choosing import groups, open_letters
+
+_ORDERS = reverse_lazy("admin:orders_order_changelist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,12 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _work() -> list[Figure]:
-    def figure(progress: Progress, name: str, note: str) -> Figure:
-        count = Order.objects.filter(CONDITIONS[progress]).count()
-        return Figure(name, f"{count:,}", f"{_orders()}?stands={progress}", note=note)
-
-    oldest = Order.objects.filter(CONDITIONS[Progress.DUE]).aggregate(at=Min("due_at"))["at"]
     unprinted = Document.objects.filter(due_at__lte=timezone.now()).count()
     letters = open_letters().count()
     return [
-        figure(Progress.DUE, "Due now", f"the oldest {naturaltime(oldest)}" if oldest else "nothing waits"),
-        figure(Progress.UNDER_WAY, "Under way", "with a worker"),
-        figure(Progress.WAITING, "Waiting", "for a retry or the buyer's bank"),
+        _orders_that_are(Progress.DUE, "Due now"),
+        _orders_that_are(Progress.UNDER_WAY, "Under way", "with a worker"),
+        _orders_that_are(Progress.WAITING, "Waiting", "for a retry or the buyer's bank"),
         Figure("Invoices to print", f"{unprinted:,}", note="nobody waits for them"),
         Figure(
             "Open dead letters",
@@ -71,13 +67,19 @@ def _work() -> list[Figure]:
     ]
 
 
+def _orders_that_are(progress: Progress, name: str, note: str = "") -> Figure:
+    found = Order.objects.filter(CONDITIONS[progress]).aggregate(count=Count("pk"), oldest=Min("due_at"))
+    oldest = f"the oldest {naturaltime(found['oldest'])}" if found["oldest"] else "nothing waits"
+    return Figure(name, f"{found['count']:,}", f"{_ORDERS}?stands={progress}", note=note or oldest)
+
+
 def _statuses() -> list[Figure]:
     counts = dict(Order.objects.order_by().values_list("status").annotate(count=Count("pk")))
     return [
         Figure(
             status.label,
             f"{counts.get(status.value, 0):,}",
-            f"{_orders()}?status__exact={status.value}",
+            f"{_ORDERS}?status__exact={status.value}",
             STATUS_COLOURS.get(status, ""),
         )
         for status in OrderStatus
@@ -88,7 +90,10 @@ def _letter_groups() -> dict[str, Any]:
     rows = (
         (
             group.task,
-            link(group_address(group.fingerprint), short(group.error_class)),
+            link(
+                reverse("admin:workers_deadletter_group", args=[group.fingerprint]),
+                group.error_class.rpartition(".")[2],
+            ),
             group.message[:120],
             f"{group.count:,}",
             naturaltime(group.last),
@@ -96,7 +101,3 @@ def _letter_groups() -> dict[str, Any]:
         for group in groups(open_letters(), limit=10)
     )
     return table(("Step", "Error", "For example", "Letters", "Latest"), rows)
-
-
-def _orders() -> str:
-    return reverse("admin:orders_order_changelist")

@@ -56,17 +56,16 @@ class ActionPage:
             done = self.act(form) if form.is_valid() else self._page(admin, request, form)
         except Needless as reason:
             messages.warning(request, str(reason))
-            done = ""
         except self.refused_by as reason:
             if form is not None and form.fields:
                 form.add_error(None, str(reason))
                 return self._page(admin, request, form)
             messages.error(request, str(reason))
-            done = ""
-        if isinstance(done, HttpResponse):
-            return done
-        if done:
-            messages.success(request, done)
+        else:
+            if isinstance(done, HttpResponse):
+                return done
+            if done:
+                messages.success(request, done)
         return HttpResponseRedirect(self.after or self.back)
 
     def _page(self, admin: UndeletableAdmin, request: HttpRequest, form: Form) -> HttpResponse:

@@ -1,11 +1,9 @@
-"""What all pages of the admin share: rows are not deleted, and no list counts the millions of rows behind it.
+"""What all lists of the admin share: rows are not deleted, and no list counts the millions of rows behind it.
 
-Unfold, which the admin is made with, has no types. Here its classes and its decorator get those of Django, which they
-extend, once for all.
+Unfold, which the admin is made with, has no types: here its classes get those of Django's, which they extend.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
@@ -15,15 +13,9 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.formats import date_format
+from django.urls import URLPattern, path
 from django.utils.functional import cached_property
-from django.utils.html import format_html
-from unfold import decorators
 from unfold.admin import ModelAdmin as UnfoldAdmin
-
-from orders.models.order import number_of
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -33,7 +25,6 @@ else:
     ModelAdmin, ModelForm, Paginator = UnfoldAdmin, forms.ModelForm, paginator.Paginator
 
 Row = TypeVar("Row", bound=Model)
-Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class CappedPaginator(Paginator):
@@ -118,49 +109,3 @@ class ChoiceFilter(admin.SimpleListFilter):
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         found = self.conditions.get(self.value() or "")
         return queryset.filter(found[1]) if found else queryset
-
-
-def display(description: str, **options: Any) -> Callable[[Method], Method]:
-    """Unfold's decorator for a list's column: `ordering`, `header` for two lines, `label` for a colour by value."""
-    decorate: Callable[[Method], Method] = decorators.display(description=description, **options)
-    return decorate
-
-
-def column(description: str, shown: Callable[[Any], object], **options: Any) -> Callable[[Any, Any], object]:
-    """A list's column in one line, with the options of `display`: what it shows of a row."""
-
-    @display(description, **options)
-    def of_row(_admin: Any, row: Any) -> object:
-        return shown(row)
-
-    return of_row
-
-
-def briefly(moment: datetime) -> str:
-    """For lists, in one piece: 20 Nov 2026 10:57."""
-    return date_format(timezone.localtime(moment), "j M Y H:i").replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def precisely(moment: datetime) -> str:
-    """With milliseconds: two steps of an order are often less than a second apart."""
-    local = timezone.localtime(moment)
-    return f"{date_format(local, 'j M Y H:i:s')}.{local.microsecond // 1000:03d}"
-
-
-def link(address: str, words: object) -> str:
-    return format_html('<a class="text-link" href="{}">{}</a>', address, words)
-
-
-def link_to_order(order_id: int) -> str:
-    address = reverse("admin:orders_order_change", args=[order_id])
-    return format_html(
-        '<a class="text-link whitespace-nowrap" href="{}">{}</a>', address, number_of(order_id)
-    )
-
-
-order_column = column("Order", lambda row: link_to_order(row.order_id) if row.order_id else "–")
-
-
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
-    """What Unfold's table component shows."""
-    return {"headers": headers, "rows": list(rows)}

@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from orders import scheduling
 from orders.admin.action_page import ActionPage
-from orders.admin.base import ReadOnlyAdmin, briefly, column, display
+from orders.admin.base import ReadOnlyAdmin
+from orders.admin.columns import briefly, column, display
 from orders.admin.filters import DeadLetterFilter, ProgressFilter
 from orders.admin.page import STATUS_COLOURS, order_page
 from orders.admin.printouts import ask_for
@@ -95,8 +96,6 @@ class OrderAdmin(ReadOnlyAdmin):
         context = {
             **order_page(order),
             "title": f"Order {order.number}",
-            "may_change": request.user.has_perm("orders.change_order"),
-            "may_refund": request.user.has_perm("orders.add_refund"),
             **(extra_context or {}),
         }
         return self.page(request, "orders/admin/order.html", context)

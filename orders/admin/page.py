@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from orders.admin import progress
-from orders.admin.base import link, precisely, table
+from orders.admin.columns import link, precisely, table
 from orders.cancelling import cancellable
 from orders.links import document_path
 from orders.models import Document, Notification, Order, Payment, Shipment
@@ -102,9 +102,7 @@ def _notifications(notifications: QuerySet[Notification]) -> dict[str, Any]:
             (
                 message.get_channel_display(),
                 message.get_kind_display(),
-                f"{message.get_status_display()}: {message.reason}"
-                if message.reason
-                else message.get_status_display(),
+                ": ".join(filter(None, (message.get_status_display(), message.reason))),
                 precisely(message.sent_at or message.requested_at),
                 message.failures,
             )

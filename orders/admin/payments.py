@@ -4,7 +4,8 @@ provider and our books agree again, whatever anybody thinks of it."""
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 
-from orders.admin.base import ChoiceFilter, ReadOnlyAdmin, briefly, column, display, order_column
+from orders.admin.base import ChoiceFilter, ReadOnlyAdmin
+from orders.admin.columns import briefly, column, display, order_column
 from orders.models import Finding, ProviderEvent
 from orders.models.order import id_of
 from orders.money import format

@@ -4,7 +4,6 @@ The page writes a row and is done; a worker makes the file.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -18,7 +17,8 @@ from django.utils.module_loading import import_string
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
 from orders.admin.action_page import ActionPage, done_if
-from orders.admin.base import ReadOnlyAdmin, briefly, column, display
+from orders.admin.base import ReadOnlyAdmin
+from orders.admin.columns import briefly, column, display
 from orders.models import Order, Printout
 from orders.printouts import asking
 from orders.printouts.labels import days
@@ -32,21 +32,19 @@ STATE_COLOURS = {
 _MAY_ASK = "orders.add_printout"
 
 
-def _today() -> Any:
-    return timezone.now().date()
-
-
 class PrintoutForm(forms.Form):
     """What to print, and for which days."""
 
     kind = forms.ChoiceField(label="What", choices=Printout.Kind.choices, widget=UnfoldAdminSelectWidget)
-    since = forms.DateField(label="From", required=False, widget=UnfoldAdminDateWidget, initial=_today)
+    since = forms.DateField(
+        label="From", required=False, widget=UnfoldAdminDateWidget, initial=timezone.localdate
+    )
     until = forms.DateField(
         label="To",
         required=False,
         widget=UnfoldAdminDateWidget,
-        initial=_today,
-        help_text="That day included; days are UTC's. The catalogue has none.",
+        initial=timezone.localdate,
+        help_text="This day is included. Days are those of UTC; the catalogue needs none.",
     )
 
 
@@ -92,12 +90,6 @@ class PrintoutAdmin(ReadOnlyAdmin):
             page, words = "again", "Try again…"
         address = reverse(f"admin:orders_printout_{page}", args=[printout.pk])
         return format_html('<a class="text-link whitespace-nowrap" href="{}">{}</a>', address, words)
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        more = {"may_ask": request.user.has_perm(_MAY_ASK), **(extra_context or {})}
-        return super().changelist_view(request, more)
 
     def ask_view(self, request: HttpRequest) -> HttpResponse:
         def act(form: PrintoutForm) -> str:

@@ -45,11 +45,9 @@ def in_words(order: Order) -> str:
     progress = progress_of(order)
     moment = order.due_at or order.ended_at
     when = naturaltime(moment) if moment else ""
-    match progress:
-        case Progress.ENDED:
-            return f"{progress.label} {when}"
-        case Progress.UNDER_WAY:
-            return f"{progress.label}, the lease ends {when}"
-        case Progress.WAITING:
-            return f"{progress.label}, {when}"
-    return progress.label
+    details = {
+        Progress.ENDED: f" {when}",
+        Progress.UNDER_WAY: f", the lease ends {when}",
+        Progress.WAITING: f", {when}",
+    }
+    return f"{progress.label}{details.get(progress, '')}"

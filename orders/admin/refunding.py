@@ -39,17 +39,14 @@ class RefundForm(forms.Form):
     def __init__(self, order: Order, left: Refundable, *args: Any) -> None:
         super().__init__(*args)
         self.left = left
+        whole = (
+            f"All that is left: {format(left.amount_minor, order.currency)}. It ends the order as refunded."
+        )
         self.fields["what"] = forms.ChoiceField(
             label="Refund",
             initial=WHOLE,
             widget=UnfoldAdminRadioSelectWidget,
-            choices=[
-                (
-                    WHOLE,
-                    f"All that is left: {format(left.amount_minor, order.currency)}. It ends the order as refunded.",
-                ),
-                (PIECES, "These pieces, and the order stays completed:"),
-            ],
+            choices=[(WHOLE, whole), (PIECES, "These pieces, and the order stays completed:")],
         )
         for line in left.lines:
             self.fields[_name(line.id)] = forms.IntegerField(

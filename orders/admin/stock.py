@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from orders.admin.base import ModelForm, ReadOnlyAdmin, UndeletableAdmin, briefly, column, link, order_column
+from orders.admin.base import ModelForm, ReadOnlyAdmin, UndeletableAdmin
+from orders.admin.columns import briefly, column, link, order_column
 from orders.inventory import stock_to
 from orders.locking import lock_stock
 from orders.models import StockItem, StockMovement
@@ -25,7 +26,7 @@ class StockForm(ModelForm):
         max_value=10**12,
         label="Ever stocked",
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Every piece that ever came in. Ten more came: add ten. Two broke: take two away.",
+        help_text="All pieces that ever came in. When ten more arrive, add 10; when two break, subtract 2.",
     )
 
     class Meta:

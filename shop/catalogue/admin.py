@@ -17,7 +17,8 @@ from django.templatetags.static import static
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from orders import money
-from orders.admin.base import ModelAdmin, ModelForm, column, display
+from orders.admin.base import ModelAdmin, ModelForm
+from orders.admin.columns import column, display
 from orders.models import StockItem
 from shop.catalogue import pictures
 from shop.catalogue.importing.drafts import SKU, sku_of

@@ -15,7 +15,8 @@ from django.shortcuts import get_object_or_404, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 
-from orders.admin.base import ReadOnlyAdmin, briefly, column, link
+from orders.admin.base import ReadOnlyAdmin
+from orders.admin.columns import briefly, column, link
 from shop.catalogue.models import Product
 from shop.videos import actions, captions, card, uploads
 from shop.videos.models import Caption, Upload, Video
@@ -32,7 +33,7 @@ class VideoAdmin(ReadOnlyAdmin):
     search_fields = ("product__sku", "product__name", "filename")
     search_help_text = "SKU, words of the product's name or of the file's"
     fields = (
-        *("of", "status", "progress", "file", "by", "created_at", "started_at", "published_at", "ended_at"),
+        *("of", "state", "progress", "file", "by", "created_at", "started_at", "published_at", "ended_at"),
         *("problem", "checksum", "attempts_total"),
     )
     readonly_fields = fields

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
-from orders.admin.action_page import ActionPage, done_if
+from orders.admin.action_page import ActionPage, Needless, done_if
 from workers.deadletters import canary, note, replay
 from workers.deadletters.discarding import discard
 from workers.models import DeadLetter
@@ -105,12 +105,9 @@ def _replay(
 def _canary(request: HttpRequest, letters: QuerySet[DeadLetter], said: Mapping[str, Any], chosen: str) -> str:
     words = f"{chosen}: {said['why']}" if said["why"] else chosen
     begun = canary.begin(letters, chosen=words, by=request.user.get_username(), rate=said["rate"])
-    done = (
-        f"Replay {begun.pk} begins with one of {begun.total:,} letters; its progress is shown here."
-        if begun
-        else ""
-    )
-    return done_if(begun, done, f"{_RESOLVED} Or a running replay has them.")
+    if begun is None:
+        raise Needless(f"{_RESOLVED} Or a running replay has them.")
+    return f"Replay {begun.pk} begins with one of {begun.total:,} letters; its progress is shown here."
 
 
 def _discard(

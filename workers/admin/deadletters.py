@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.text import Truncator
 
 from orders.admin.action_page import ActionPage, done_if, selection
-from orders.admin.base import ChoiceFilter, ReadOnlyAdmin, briefly, column, link
+from orders.admin.base import ChoiceFilter, ReadOnlyAdmin
+from orders.admin.columns import briefly, column, link
 from orders.models.order import id_of
 from workers.admin import pages
 from workers.admin.actions import ACTIONS, MAY_ACT, LetterAction
@@ -151,8 +152,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def _page(self, request: HttpRequest, name: str, context: Mapping[str, Any]) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        more = {"may_act": self.has_act_permission(request)}
-        return self.page(request, f"workers/admin/{name}.html", {**context, **more})
+        return self.page(request, f"workers/admin/{name}.html", context)
 
 
 def _action(name: str) -> LetterAction:

@@ -8,7 +8,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from orders.admin import progress
-from orders.admin.base import link, link_to_order, precisely, table
+from orders.admin.columns import link, link_to_order, precisely, table
 from orders.facts import facts_of
 from orders.workflow import remaining, steps
 from workers.deadletters.choosing import Group, attempts, groups, open_letters
@@ -50,7 +50,12 @@ def group_page(fingerprint: str) -> dict[str, Any]:
     group = {**_group(alike[0]), "count": count}
     newest = list((still_open if count else letters).select_related("order")[:_SHOWN])
     rows = (
-        (link(_letter_address(one), one.pk), about(one), precisely(one.created_at), one.message[:120])
+        (
+            link(reverse("admin:workers_deadletter_change", args=[one.pk]), one.pk),
+            about(one),
+            precisely(one.created_at),
+            one.message[:120],
+        )
         for one in newest
     )
     return {
@@ -115,10 +120,6 @@ def short(error_class: str) -> str:
 
 def group_address(fingerprint: str) -> str:
     return reverse("admin:workers_deadletter_group", args=[fingerprint])
-
-
-def _letter_address(letter: DeadLetter) -> str:
-    return reverse("admin:workers_deadletter_change", args=[letter.pk])
 
 
 def _group(group: Group) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Somebody at the operator's desk, and somebody who may only look."""
+"""Somebody signed in to the admin, and somebody who may only look."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -16,7 +16,7 @@ def _pages(settings: Settings) -> None:
 
 
 @pytest.fixture
-def desk(admin_client: Client) -> Client:
+def operator(admin_client: Client) -> Client:
     """Signed in as a superuser."""
     return admin_client
 

@@ -1,4 +1,4 @@
-"""The breakers at the desk: a list that says who is away, and nothing to press."""
+"""The breakers in the admin: a list that says who is away, and nothing to press."""
 
 from datetime import timedelta
 
@@ -35,10 +35,10 @@ def away() -> Breaker:
     return breaker
 
 
-def test_the_list_says_who_is_away_and_how_many_wait(desk: Client, away: Breaker) -> None:
+def test_the_list_says_who_is_away_and_how_many_wait(operator: Client, away: Breaker) -> None:
     place_order()
     Order.objects.update(due_at=away.parked_until)
-    page = desk.get(LIST).content.decode()
+    page = operator.get(LIST).content.decode()
     assert "Carrier" in page
     assert "Open" in page
     assert "no connection" in page
@@ -47,12 +47,13 @@ def test_the_list_says_who_is_away_and_how_many_wait(desk: Client, away: Breaker
     assert ">1<" in "".join(row.split())
 
 
-def test_one_is_looked_at_and_not_changed(desk: Client, away: Breaker) -> None:
-    page = desk.get(f"{LIST}{away.pk}/change/")
-    assert "POST http://carrier/v1/shipments" in page.content.decode()
-    assert desk.post(f"{LIST}{away.pk}/change/", {"state": "closed"}).status_code == 403
-    assert desk.get(f"{LIST}add/").status_code == 403
-    assert desk.post(f"{LIST}{away.pk}/delete/").status_code == 403
+def test_one_is_looked_at_and_not_changed(operator: Client, away: Breaker) -> None:
+    page = operator.get(f"{LIST}{away.pk}/change/").content.decode()
+    assert "POST http://carrier/v1/shipments" in page
+    assert "Open: its orders are parked" in page
+    assert operator.post(f"{LIST}{away.pk}/change/", {"state": "closed"}).status_code == 403
+    assert operator.get(f"{LIST}add/").status_code == 403
+    assert operator.post(f"{LIST}{away.pk}/delete/").status_code == 403
 
 
 def test_it_takes_a_right_to_see_them(onlooker: Client, away: Breaker) -> None:

@@ -33,15 +33,15 @@ def test_it_counts_what_there_is(rf: object, admin_user: User) -> None:
     assert ">ConnectionError</a>" in error
 
 
-def test_it_leads_to_flower_and_mailbox(desk: Client, settings: object) -> None:
+def test_it_leads_to_flower_and_mailbox(operator: Client, settings: object) -> None:
     settings.FLOWER_URL, settings.MAILBOX_URL = "http://flower.example", "http://mailbox.example"  # type: ignore[attr-defined]
-    page = desk.get("/admin/").content.decode()
+    page = operator.get("/admin/").content.decode()
     assert "http://flower.example" in page
     assert "http://mailbox.example" in page
 
 
-def test_an_empty_shop_has_one_too(desk: Client) -> None:
-    page = desk.get("/admin/").content.decode()
+def test_an_empty_shop_has_one_too(operator: Client) -> None:
+    page = operator.get("/admin/").content.decode()
     assert "nothing waits" in page
     assert "nothing was given up" in page
 
@@ -53,7 +53,7 @@ def test_who_may_not_see_orders_sees_no_figures(client: Client) -> None:
     assert "Orders by status" not in page.content.decode()
 
 
-def test_every_page_keeps_to_the_admins_own_policy(desk: Client) -> None:
-    policy = desk.get("/admin/").headers["Content-Security-Policy"]
+def test_every_page_keeps_to_the_admins_own_policy(operator: Client) -> None:
+    policy = operator.get("/admin/").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "http:" not in policy

@@ -1,4 +1,4 @@
-"""Orders at the desk: found by whatever a caller has at hand, read in full, changed by a confirmed POST alone."""
+"""Orders in the admin: found by whatever a caller has at hand, read in full, changed by a confirmed POST alone."""
 
 import re
 from datetime import timedelta
@@ -28,9 +28,9 @@ def page_of(order: Order, action: str = "change") -> str:
     return reverse(f"admin:orders_order_{action}", args=[order.pk])
 
 
-def found(desk: Client, **query: str) -> set[str]:
+def found(operator: Client, **query: str) -> set[str]:
     """The numbers of the orders that the list shows."""
-    response = desk.get(LIST, query)
+    response = operator.get(LIST, query)
     assert response.status_code == 200
     return set(re.findall(r"S-\d+", response.content.decode()))
 
@@ -46,7 +46,7 @@ def paid_order() -> Order:
 @pytest.mark.parametrize(
     "term", ["number", "bare number", "email", "upper email", "name", "sku", "token", "reference"]
 )
-def test_an_order_is_found_by(desk: Client, term: str) -> None:
+def test_an_order_is_found_by(operator: Client, term: str) -> None:
     stock(KETTLE=5, BOOK=5)
     order, other = place_order((("KETTLE", 1),)), place_order((("BOOK", 1),))
     Order.objects.filter(pk=order.pk).update(email="grace@example.com", name="Grace Hopper")
@@ -62,36 +62,45 @@ def test_an_order_is_found_by(desk: Client, term: str) -> None:
         "token": order.token,
         "reference": "pi_17",
     }
-    assert found(desk, q=terms[term]) == {order.number}
-    assert found(desk) == {order.number, other.number}
+    assert found(operator, q=terms[term]) == {order.number}
+    assert found(operator) == {order.number, other.number}
 
 
-def test_the_list_can_be_narrowed_to_where_orders_stand(desk: Client) -> None:
+def test_the_list_can_be_narrowed_by_progress(operator: Client) -> None:
     due, under_way, waiting, set_aside, ended = (place_order() for _ in range(5))
     later = timezone.now() + timedelta(hours=1)
     Order.objects.filter(pk=under_way.pk).update(due_at=later, attempts=1)
     Order.objects.filter(pk=waiting.pk).update(due_at=later)
     deadletters.bury(Step.SHIP, {set_aside.pk: ConnectionError("carrier is away")})
     scheduling.close([ended.pk])
-    assert found(desk, stands="due") == {due.number}
-    assert found(desk, stands="under_way") == {under_way.number}
-    assert found(desk, stands="waiting") == {waiting.number}
-    assert found(desk, stands="set_aside") == found(desk, dead="open") == {set_aside.number}
-    assert found(desk, stands="ended") == {ended.number}
-    assert found(desk, status__exact="placed", payment_method__exact="cod") == set()
+    assert found(operator, stands="due") == {due.number}
+    assert found(operator, stands="under_way") == {under_way.number}
+    assert found(operator, stands="waiting") == {waiting.number}
+    assert found(operator, stands="set_aside") == found(operator, dead="open") == {set_aside.number}
+    assert found(operator, stands="ended") == {ended.number}
+    assert found(operator, status__exact="placed", payment_method__exact="cod") == set()
 
 
-def test_a_long_list_is_not_counted_to_its_end(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_without_a_colour_is_shown_by_its_name(operator: Client) -> None:
+    order = place_order()
+    Order.objects.update(status="cancelled", due_at=None, ended_at=timezone.now())
+    page = operator.get(LIST).content.decode()
+    [row] = [row for row in page.split("<tr")[1:] if order.number in row]
+    assert "Cancelled" in row
+    assert "Ended" in row
+
+
+def test_a_long_list_is_not_counted_to_its_end(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CappedPaginator, "CAP", 2)
     monkeypatch.setattr(OrderAdmin, "list_per_page", 1)
     _, older, newest = (place_order() for _ in range(3))
-    assert found(desk) == {newest.number}
-    assert found(desk, p="2") == {older.number}
-    assert desk.get(LIST, {"p": "3"}).status_code == 302
+    assert found(operator) == {newest.number}
+    assert found(operator, p="2") == {older.number}
+    assert operator.get(LIST, {"p": "3"}).status_code == 302
 
 
 def test_the_page_shows_all_there_is(
-    desk: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     order = paid_order()
     issuing.issue([order.pk])
@@ -108,7 +117,7 @@ def test_the_page_shows_all_there_is(
     deadletters.bury(Step.SMS, {order.pk: ConnectionError("gateway is away")})
     order = Order.objects.get(pk=order.pk)
     with django_assert_max_num_queries(17):
-        page = desk.get(page_of(order)).content.decode()
+        page = operator.get(page_of(order)).content.decode()
     for piece in (
         order.number,
         "Ada Lovelace",
@@ -126,50 +135,50 @@ def test_the_page_shows_all_there_is(
 
 
 def test_a_page_of_a_thousand_lines_asks_no_more_of_the_database(
-    desk: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     order = place_order([(f"SKU-{number}", 1) for number in range(1_000)])
     with django_assert_max_num_queries(15):
-        assert desk.get(page_of(order)).content.count(b"SKU-") == 1_000
+        assert operator.get(page_of(order)).content.count(b"SKU-") == 1_000
 
 
-def test_facts_are_neither_edited_nor_deleted_nor_added(desk: Client) -> None:
+def test_facts_are_neither_edited_nor_deleted_nor_added(operator: Client) -> None:
     order = place_order()
-    desk.post(page_of(order), {"total_minor": 1, "email": "mallory@example.com", "status": "completed"})
-    assert desk.post(page_of(order, "delete"), {"post": "yes"}).status_code == 403
-    assert desk.get(reverse("admin:orders_order_add")).status_code == 403
+    operator.post(page_of(order), {"total_minor": 1, "email": "mallory@example.com", "status": "completed"})
+    assert operator.post(page_of(order, "delete"), {"post": "yes"}).status_code == 403
+    assert operator.get(reverse("admin:orders_order_add")).status_code == 403
     again = Order.objects.get(pk=order.pk)
     assert (again.email, again.total_minor, again.status) == (order.email, order.total_minor, order.status)
 
 
-def test_cancelling_asks_first_and_cancels_by_post(desk: Client) -> None:
+def test_cancelling_asks_first_and_cancels_by_post(operator: Client) -> None:
     order = place_order()
     address = page_of(order, "cancel")
-    assert address in desk.get(page_of(order)).content.decode()
-    assert "Cancel the order" in desk.get(address).content.decode()
+    assert address in operator.get(page_of(order)).content.decode()
+    assert "Cancel the order" in operator.get(address).content.decode()
     assert Order.objects.get(pk=order.pk).status == OrderStatus.PLACED
-    assert desk.post(address).status_code == 302
+    assert operator.post(address).status_code == 302
     order.refresh_from_db()
     assert order.status == OrderStatus.CANCELLED
     assert order.events.get(kind="order.cancelled").detail == "Cancelled by the shop."
     assert LogEntry.objects.get().get_change_message() == "Cancelled."
-    assert address not in desk.get(page_of(order)).content.decode()
+    assert address not in operator.get(page_of(order)).content.decode()
 
 
-def test_an_order_with_the_carrier_is_not_cancelled_and_says_why(desk: Client) -> None:
+def test_an_order_with_the_carrier_is_not_cancelled_and_says_why(operator: Client) -> None:
     order = paid_order()
     Shipment.objects.create(order=order)
-    page = desk.post(page_of(order, "cancel"), follow=True).content.decode()
+    page = operator.post(page_of(order, "cancel"), follow=True).content.decode()
     assert "already with the carrier" in page
     assert Order.objects.get(pk=order.pk).status == OrderStatus.PAID
 
 
-def test_driving_again_makes_the_order_due(desk: Client) -> None:
+def test_driving_again_makes_the_order_due(operator: Client) -> None:
     order = place_order()
     Order.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=1), attempts=2)
-    desk.get(page_of(order, "drive"))
+    operator.get(page_of(order, "drive"))
     assert Order.objects.get(pk=order.pk).attempts == 2
-    desk.post(page_of(order, "drive"))
+    operator.post(page_of(order, "drive"))
     order.refresh_from_db()
     assert order.due_at is not None
     assert order.due_at <= timezone.now()
@@ -194,6 +203,6 @@ def test_a_form_from_another_site_changes_nothing(admin_user: object, action: st
     assert client.post(page_of(order, action)).status_code == 403
 
 
-def test_what_is_not_there_is_not_found(desk: Client) -> None:
-    assert desk.get("/admin/orders/order/999999999/change/").status_code == 404
-    assert desk.get("/admin/orders/order/nonsense/change/").status_code == 404
+def test_what_is_not_there_is_not_found(operator: Client) -> None:
+    assert operator.get("/admin/orders/order/999999999/change/").status_code == 404
+    assert operator.get("/admin/orders/order/nonsense/change/").status_code == 404

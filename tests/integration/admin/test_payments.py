@@ -1,4 +1,4 @@
-"""Reports of the payment provider and the reconciler's findings at the desk: read, narrowed, and never edited."""
+"""Reports of the payment provider and the reconciler's findings in the admin: read, narrowed, and never edited."""
 
 import re
 
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 EVENTS, FINDINGS = "/admin/orders/providerevent/", "/admin/orders/finding/"
 
 
-def shown(desk: Client, path: str, **query: str) -> set[str]:
+def shown(operator: Client, path: str, **query: str) -> set[str]:
     """The charges that a list shows."""
-    response = desk.get(path, query)
+    response = operator.get(path, query)
     assert response.status_code == 200
     return set(re.findall(r"pi_\w+", response.content.decode()))
 
@@ -40,21 +40,23 @@ def events() -> list[ProviderEvent]:
     )
 
 
-def test_reports_are_narrowed_to_those_that_wait(desk: Client, events: list[ProviderEvent]) -> None:
-    assert shown(desk, EVENTS) == {"pi_applied", "pi_waiting", "pi_nobody"}
-    assert shown(desk, EVENTS, applied="no") == {"pi_waiting", "pi_nobody"}
-    assert shown(desk, EVENTS, applied="nobody") == {"pi_nobody"}
-    assert shown(desk, EVENTS, applied="yes") == {"pi_applied"}
+def test_reports_are_narrowed_to_those_that_wait(operator: Client, events: list[ProviderEvent]) -> None:
+    assert shown(operator, EVENTS) == {"pi_applied", "pi_waiting", "pi_nobody"}
+    assert shown(operator, EVENTS, applied="no") == {"pi_waiting", "pi_nobody"}
+    assert shown(operator, EVENTS, applied="nobody") == {"pi_nobody"}
+    assert shown(operator, EVENTS, applied="yes") == {"pi_applied"}
 
 
-def test_reports_are_found_by_what_a_person_has_at_hand(desk: Client, events: list[ProviderEvent]) -> None:
+def test_reports_are_found_by_what_a_person_has_at_hand(
+    operator: Client, events: list[ProviderEvent]
+) -> None:
     assert events[0].order
-    assert shown(desk, EVENTS, q=events[0].order.number) == {"pi_applied", "pi_waiting"}
-    assert shown(desk, EVENTS, q="evt_nobody") == {"pi_nobody"}
-    assert shown(desk, EVENTS, q="pi_waiting") == {"pi_waiting"}
+    assert shown(operator, EVENTS, q=events[0].order.number) == {"pi_applied", "pi_waiting"}
+    assert shown(operator, EVENTS, q="evt_nobody") == {"pi_nobody"}
+    assert shown(operator, EVENTS, q="pi_waiting") == {"pi_waiting"}
 
 
-def test_findings_are_shown_with_both_sides(desk: Client) -> None:
+def test_findings_are_shown_with_both_sides(operator: Client) -> None:
     for reference, resolved in (("pi_open", None), ("pi_done", timezone.now())):
         Finding.objects.create(
             gateway="sandbox",
@@ -66,22 +68,22 @@ def test_findings_are_shown_with_both_sides(desk: Client) -> None:
             detail=f"£5.00 are captured for no order of ours ({reference}).",
             resolved_at=resolved,
         )
-    assert shown(desk, FINDINGS, open="yes") == {"pi_open"}
-    assert shown(desk, FINDINGS, open="no") == {"pi_done"}
-    page = desk.get(FINDINGS).content.decode()
+    assert shown(operator, FINDINGS, open="yes") == {"pi_open"}
+    assert shown(operator, FINDINGS, open="no") == {"pi_done"}
+    page = operator.get(FINDINGS).content.decode()
     assert "Captured without an order" in page
     assert "£5.00" in page
 
 
-def test_neither_is_edited(desk: Client, events: list[ProviderEvent]) -> None:
+def test_neither_is_edited(operator: Client, events: list[ProviderEvent]) -> None:
     page = f"{EVENTS}{events[0].pk}/change/"
-    assert desk.get(page).status_code == 200
-    assert desk.post(page, {"kind": "x"}).status_code == 403
-    assert desk.post(f"{EVENTS}{events[0].pk}/delete/", {"post": "yes"}).status_code == 403
-    assert desk.get(f"{EVENTS}add/").status_code == 403
+    assert operator.get(page).status_code == 200
+    assert operator.post(page, {"kind": "x"}).status_code == 403
+    assert operator.post(f"{EVENTS}{events[0].pk}/delete/", {"post": "yes"}).status_code == 403
+    assert operator.get(f"{EVENTS}add/").status_code == 403
 
 
-def test_an_order_says_what_was_found_about_it(desk: Client) -> None:
+def test_an_order_says_what_was_found_about_it(operator: Client) -> None:
     stock(KETTLE=1)
     order = place_order()
     Finding.objects.create(
@@ -95,6 +97,6 @@ def test_an_order_says_what_was_found_about_it(desk: Client) -> None:
         detail="It was made there by hand.",
     )
     page = reverse("admin:orders_order_change", args=[order.pk])
-    assert "It was made there by hand." in desk.get(page).content.decode()
+    assert "It was made there by hand." in operator.get(page).content.decode()
     Finding.objects.update(resolved_at=timezone.now())
-    assert "It was made there by hand." not in desk.get(page).content.decode()
+    assert "It was made there by hand." not in operator.get(page).content.decode()

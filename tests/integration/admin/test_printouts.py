@@ -1,4 +1,4 @@
-"""Printouts at the desk: asked for with a POST, followed in the list, downloaded through a signed link."""
+"""Printouts in the admin: asked for with a POST, followed in the list, downloaded through a signed link."""
 
 from pathlib import Path
 
@@ -29,11 +29,11 @@ def media(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = str(tmp_path)
 
 
-def test_one_is_asked_for_by_its_days_and_made_later(desk: Client) -> None:
-    assert "Print or save something" in desk.get(LIST).content.decode()
-    assert desk.get(ASK).status_code == 200
+def test_one_is_asked_for_by_its_days_and_made_later(operator: Client) -> None:
+    assert "Print or save something" in operator.get(LIST).content.decode()
+    assert operator.get(ASK).status_code == 200
     assert not Printout.objects.exists()
-    response = desk.post(
+    response = operator.post(
         ASK, {"kind": "pick_list", "since": "2026-11-20", "until": "2026-11-21"}, follow=True
     )
     found = Printout.objects.get()
@@ -44,18 +44,18 @@ def test_one_is_asked_for_by_its_days_and_made_later(desk: Client) -> None:
     assert f"P-{found.pk} is under way" in response.content.decode()
 
 
-def test_what_is_missing_is_said_on_the_form(desk: Client) -> None:
-    text = desk.post(ASK, {"kind": "pick_list", "since": "", "until": ""}).content.decode()
+def test_what_is_missing_is_said_on_the_form(operator: Client) -> None:
+    text = operator.post(ASK, {"kind": "pick_list", "since": "", "until": ""}).content.decode()
     assert "Say from which day to which" in text
     assert not Printout.objects.exists()
-    desk.post(ASK, {"kind": "catalogue", "since": "", "until": ""})
+    operator.post(ASK, {"kind": "catalogue", "since": "", "until": ""})
     assert Printout.objects.get().since is None
 
 
-def test_ticked_orders_get_their_packing_slips(desk: Client) -> None:
+def test_ticked_orders_get_their_packing_slips(operator: Client) -> None:
     chosen = [place_order().pk, place_order().pk]
     place_order()
-    desk.post(
+    operator.post(
         reverse("admin:orders_order_changelist"),
         {"action": "print_packing_slips", "_selected_action": [str(pk) for pk in chosen]},
     )
@@ -63,31 +63,33 @@ def test_ticked_orders_get_their_packing_slips(desk: Client) -> None:
     assert (found.kind, found.order_ids) == ("packing_slips", sorted(chosen))
 
 
-def test_it_is_downloaded_through_a_link_that_is_good_for_minutes(desk: Client, client: Client) -> None:
+def test_it_is_downloaded_through_a_link_that_is_good_for_minutes(operator: Client, client: Client) -> None:
     made = done()
-    text = desk.get(LIST).content.decode()
+    text = operator.get(LIST).content.decode()
     address = reverse("admin:orders_printout_download", args=[made.pk])
     assert address in text
     assert "3 pages" in text
-    link = desk.get(address).headers["Location"]
+    link = operator.get(address).headers["Location"]
     response = Client().get(link)  # whoever has it needs no login
     assert b"".join(response.streaming_content) == b"%PDF-1.7"  # type: ignore[attr-defined]
     assert response.headers["Content-Disposition"] == 'inline; filename="pick-list-2026-11-21.pdf"'
     assert Client().get(address).status_code == 302  # to the login
 
 
-def test_cancelling_and_trying_again_ask_first(desk: Client) -> None:
-    desk.post(ASK, {"kind": "catalogue"})
+def test_cancelling_and_trying_again_ask_first(operator: Client) -> None:
+    operator.post(ASK, {"kind": "catalogue"})
     made = Printout.objects.get()
-    cancel, again = (reverse(f"admin:orders_printout_{deed}", args=[made.pk]) for deed in ("cancel", "again"))
-    assert "thrown away" in desk.get(cancel).content.decode()
+    cancel, again = (
+        reverse(f"admin:orders_printout_{action}", args=[made.pk]) for action in ("cancel", "again")
+    )
+    assert "thrown away" in operator.get(cancel).content.decode()
     made.refresh_from_db()
     assert made.state == "waiting"
-    desk.post(cancel)
+    operator.post(cancel)
     made.refresh_from_db()
     assert (made.state, made.due_at) == ("cancelled", None)
-    assert "has ended already" in desk.post(cancel, follow=True).content.decode()
-    desk.post(again)
+    assert "has ended already" in operator.post(cancel, follow=True).content.decode()
+    operator.post(again)
     made.refresh_from_db()
     assert made.state == "waiting"
     assert made.due_at

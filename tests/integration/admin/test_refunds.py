@@ -1,4 +1,4 @@
-"""Refunding at the desk: a form, a page that says what it will do, and one refund however often it is confirmed."""
+"""Refunding in the admin: a form, a page that says what it will do, and one refund however often it is confirmed."""
 
 import re
 
@@ -37,10 +37,10 @@ def page_of(order: Order, action: str = "refund") -> str:
 
 
 def filled_in(
-    desk: Client, order: Order, what: str, pieces: dict[str, int], *, restock: bool = False
+    operator: Client, order: Order, what: str, pieces: dict[str, int], *, restock: bool = False
 ) -> dict[str, str]:
     """The form, with its own key, as a person fills it in."""
-    page = desk.get(page_of(order)).content.decode()
+    page = operator.get(page_of(order)).content.decode()
     [key] = re.findall(r'name="key" value="([^"]+)"', page)
     lines = {f"line_{order.lines.get(sku=sku).pk}": str(count) for sku, count in pieces.items()}
     return {
@@ -56,21 +56,21 @@ def hidden(page: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
 
 
-def test_the_orders_page_offers_it_while_something_is_left(desk: Client, order: Order) -> None:
-    assert page_of(order) in desk.get(page_of(order, "change")).content.decode()
+def test_the_orders_page_offers_it_while_something_is_left(operator: Client, order: Order) -> None:
+    assert page_of(order) in operator.get(page_of(order, "change")).content.decode()
     Payment.objects.update(promised_minor=6_250)
-    assert page_of(order) not in desk.get(page_of(order, "change")).content.decode()
+    assert page_of(order) not in operator.get(page_of(order, "change")).content.decode()
 
 
-def test_pieces_are_refunded_after_a_page_that_says_so(desk: Client, order: Order) -> None:
-    asked = desk.post(page_of(order), filled_in(desk, order, "pieces", {"KETTLE": 2}))
+def test_pieces_are_refunded_after_a_page_that_says_so(operator: Client, order: Order) -> None:
+    asked = operator.post(page_of(order), filled_in(operator, order, "pieces", {"KETTLE": 2}))
     page = asked.content.decode()
     assert "£25.00 go back to the card of Ada Lovelace" in page
     assert "stays completed" in page
     assert "Nothing goes back on the shelf" in page
     assert not Refund.objects.exists()
 
-    answer = desk.post(page_of(order), hidden(page))
+    answer = operator.post(page_of(order), hidden(page))
     assert answer.status_code == 302
     made = Refund.objects.get()
     assert (made.amount_minor, made.whole, made.requested_by, made.reason) == (
@@ -83,43 +83,45 @@ def test_pieces_are_refunded_after_a_page_that_says_so(desk: Client, order: Orde
     assert order.status == OrderStatus.COMPLETED
     assert order.due_at
     assert "It was broken." in LogEntry.objects.get().get_change_message()
-    assert "£25.00" in desk.get(page_of(order, "change")).content.decode()
+    assert "£25.00" in operator.get(page_of(order, "change")).content.decode()
 
 
-def test_the_whole_ends_the_order_and_goes_on_the_shelf(desk: Client, order: Order) -> None:
+def test_the_whole_ends_the_order_and_goes_on_the_shelf(operator: Client, order: Order) -> None:
     before = StockItem.objects.get(sku="KETTLE").on_hand
-    page = desk.post(page_of(order), filled_in(desk, order, "whole", {}, restock=True)).content.decode()
+    page = operator.post(
+        page_of(order), filled_in(operator, order, "whole", {}, restock=True)
+    ).content.decode()
     assert "ends as refunded" in page
     assert "go on the shelf again" in page
-    desk.post(page_of(order), hidden(page))
+    operator.post(page_of(order), hidden(page))
     order.refresh_from_db()
     assert order.status == OrderStatus.REFUNDED
     assert StockItem.objects.get(sku="KETTLE").on_hand == before + 3
 
 
-def test_confirming_twice_is_one_refund(desk: Client, order: Order) -> None:
-    page = desk.post(page_of(order), filled_in(desk, order, "pieces", {"MUG": 1})).content.decode()
+def test_confirming_twice_is_one_refund(operator: Client, order: Order) -> None:
+    page = operator.post(page_of(order), filled_in(operator, order, "pieces", {"MUG": 1})).content.decode()
     for _ in range(2):
-        assert desk.post(page_of(order), hidden(page)).status_code == 302
+        assert operator.post(page_of(order), hidden(page)).status_code == 302
     assert Refund.objects.get().amount_minor == 1_250
 
 
 @pytest.mark.parametrize("pieces", [{}, {"KETTLE": 0}, {"KETTLE": 4}, {"MUG": -1}])
-def test_what_makes_no_sense_is_asked_again(desk: Client, order: Order, pieces: dict[str, int]) -> None:
-    answer = desk.post(page_of(order), {**filled_in(desk, order, "pieces", pieces), "confirmed": "1"})
+def test_what_makes_no_sense_is_asked_again(operator: Client, order: Order, pieces: dict[str, int]) -> None:
+    answer = operator.post(page_of(order), {**filled_in(operator, order, "pieces", pieces), "confirmed": "1"})
     assert answer.status_code == 200
     assert "Go on" in answer.content.decode()
     assert not Refund.objects.exists()
 
 
-def test_a_get_refunds_nothing(desk: Client, order: Order) -> None:
-    desk.get(page_of(order), {**filled_in(desk, order, "whole", {}), "confirmed": "1"})
+def test_a_get_refunds_nothing(operator: Client, order: Order) -> None:
+    operator.get(page_of(order), {**filled_in(operator, order, "whole", {}), "confirmed": "1"})
     assert not Refund.objects.exists()
 
 
-def test_what_cannot_be_refunded_says_why(desk: Client) -> None:
+def test_what_cannot_be_refunded_says_why(operator: Client) -> None:
     order = place_order()
-    answer = desk.get(page_of(order), follow=True)
+    answer = operator.get(page_of(order), follow=True)
     assert "only a completed order can be refunded" in answer.content.decode()
 
 

@@ -1,4 +1,4 @@
-"""Stock at the desk: a person says what ever came in, the ledger says the difference, the rest follows from orders."""
+"""Stock in the admin: a person says what ever came in, the ledger says the difference, the rest follows from orders."""
 
 import pytest
 from django.test import Client
@@ -15,39 +15,39 @@ def page_of(sku: str) -> str:
     return reverse("admin:orders_stockitem_change", args=[sku])
 
 
-def test_more_pieces_come_in_through_the_ledger(desk: Client) -> None:
+def test_more_pieces_come_in_through_the_ledger(operator: Client) -> None:
     stock(KETTLE=3)
-    assert desk.post(page_of("KETTLE"), {"stocked": "5", "on_hand": "99", "sold": "0"}).status_code == 302
+    assert operator.post(page_of("KETTLE"), {"stocked": "5", "on_hand": "99", "sold": "0"}).status_code == 302
     item = StockItem.objects.get(sku="KETTLE")
     assert (item.stocked, item.on_hand, item.reserved, item.sold) == (5, 5, 0, 0)
     assert list(StockMovement.objects.values_list("kind", "quantity")) == [("stocked", 3), ("stocked", 2)]
 
 
-def test_what_is_reserved_cannot_be_taken_away(desk: Client) -> None:
+def test_what_is_reserved_cannot_be_taken_away(operator: Client) -> None:
     stock(KETTLE=3)
     inventory.reserve([place_order((("KETTLE", 2),)).pk])
-    page = desk.post(page_of("KETTLE"), {"stocked": "1"})
+    page = operator.post(page_of("KETTLE"), {"stocked": "1"})
     assert page.status_code == 200
     assert "cannot be less than 2" in page.content.decode()
     assert StockItem.objects.get(sku="KETTLE").stocked == 3
 
 
-def test_a_new_sku_is_stocked(desk: Client) -> None:
-    desk.post(reverse("admin:orders_stockitem_add"), {"sku": "teapot ", "stocked": "7"})
+def test_a_new_sku_is_stocked(operator: Client) -> None:
+    operator.post(reverse("admin:orders_stockitem_add"), {"sku": "teapot ", "stocked": "7"})
     assert StockItem.objects.get(sku="TEAPOT").on_hand == 7
 
 
-def test_the_ledger_is_read_by_sku_or_order_and_never_written(desk: Client) -> None:
+def test_the_ledger_is_read_by_sku_or_order_and_never_written(operator: Client) -> None:
     stock(KETTLE=3, BOOK=3)
     order = place_order((("KETTLE", 1),))
     inventory.reserve([order.pk])
     address = reverse("admin:orders_stockmovement_changelist")
-    assert desk.get(address, {"q": "BOOK"}).content.decode().count("Stocked</") >= 1
-    assert order.number in desk.get(address, {"q": order.number}).content.decode()
+    assert operator.get(address, {"q": "BOOK"}).content.decode().count("Stocked</") >= 1
+    assert order.number in operator.get(address, {"q": order.number}).content.decode()
     movement = StockMovement.objects.first()
     assert movement
-    assert desk.get(reverse("admin:orders_stockmovement_add")).status_code == 403
+    assert operator.get(reverse("admin:orders_stockmovement_add")).status_code == 403
     delete = reverse("admin:orders_stockmovement_delete", args=[movement.pk])
-    assert desk.post(delete, {"post": "yes"}).status_code == 403
+    assert operator.post(delete, {"post": "yes"}).status_code == 403
     change = reverse("admin:orders_stockmovement_change", args=[movement.pk])
-    assert desk.post(change, {"quantity": "1000"}).status_code == 403
+    assert operator.post(change, {"quantity": "1000"}).status_code == 403

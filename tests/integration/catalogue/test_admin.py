@@ -1,4 +1,4 @@
-"""The catalogue at the operator's desk."""
+"""The catalogue in the admin."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -23,7 +23,7 @@ def _plain_static(settings: Settings) -> None:
 
 
 @pytest.fixture
-def desk() -> Client:
+def operator() -> Client:
     staff = get_user_model().objects.create_superuser("staff", password="irrelevant")
     client = Client(SERVER_NAME="testserver")
     client.force_login(staff)
@@ -52,18 +52,18 @@ def form(product: Product, **changes: object) -> dict[str, object]:
     return {**kept, **changes}
 
 
-def test_the_list_shows_picture_price_and_stock(desk: Client, kettle: Product) -> None:
-    page = desk.get(reverse("admin:catalogue_product_changelist"), {"q": "kettle"}).content.decode()
+def test_the_list_shows_picture_price_and_stock(operator: Client, kettle: Product) -> None:
+    page = operator.get(reverse("admin:catalogue_product_changelist"), {"q": "kettle"}).content.decode()
     assert f'src="/static/{kettle.picture_path}"' in page
     assert "£38.50" in page
     assert "KE-1" in page
     assert ">7<" in page.replace("\n", "").replace(" ", "")
 
 
-def test_the_list_asks_no_more_for_more_products(desk: Client, kettle: Product) -> None:
+def test_the_list_asks_no_more_for_more_products(operator: Client, kettle: Product) -> None:
     def statements() -> int:
         with CaptureQueriesContext(connection) as captured:
-            assert desk.get(reverse("admin:catalogue_product_changelist")).status_code == 200
+            assert operator.get(reverse("admin:catalogue_product_changelist")).status_code == 200
         return len(captured)
 
     statements()  # the first request of a session asks more
@@ -75,10 +75,10 @@ def test_the_list_asks_no_more_for_more_products(desk: Client, kettle: Product) 
     assert statements() == before
 
 
-def test_a_price_is_changed_in_pounds_and_kept_in_pence(desk: Client, kettle: Product) -> None:
+def test_a_price_is_changed_in_pounds_and_kept_in_pence(operator: Client, kettle: Product) -> None:
     address = reverse("admin:catalogue_product_change", args=[kettle.pk])
-    assert 'value="38.50"' in desk.get(address).content.decode()
-    assert desk.post(address, form(kettle, price="41.05", sku="OTHER")).status_code == 302
+    assert 'value="38.50"' in operator.get(address).content.decode()
+    assert operator.post(address, form(kettle, price="41.05", sku="OTHER")).status_code == 302
     kettle.refresh_from_db()
     assert (kettle.price_minor, kettle.sku) == (4105, "KE-1")
 
@@ -92,23 +92,25 @@ def test_a_price_is_changed_in_pounds_and_kept_in_pence(desk: Client, kettle: Pr
     ],
 )
 def test_what_a_page_could_not_show_is_refused(
-    desk: Client, kettle: Product, changes: dict[str, str], said: str
+    operator: Client, kettle: Product, changes: dict[str, str], said: str
 ) -> None:
-    answer = desk.post(reverse("admin:catalogue_product_change", args=[kettle.pk]), form(kettle, **changes))
+    answer = operator.post(
+        reverse("admin:catalogue_product_change", args=[kettle.pk]), form(kettle, **changes)
+    )
     assert answer.status_code == 200
     assert said in answer.content.decode()
 
 
-def test_a_new_product_gets_the_shops_currency_and_a_clean_sku(desk: Client, kettle: Product) -> None:
+def test_a_new_product_gets_the_shops_currency_and_a_clean_sku(operator: Client, kettle: Product) -> None:
     address = reverse("admin:catalogue_product_add")
-    assert desk.post(address, form(kettle, sku=" mu-1 ", name="Mug")).status_code == 302
+    assert operator.post(address, form(kettle, sku=" mu-1 ", name="Mug")).status_code == 302
     mug = Product.objects.get(sku="MU-1")
     assert (mug.currency, mug.price_minor) == ("GBP", 3850)
-    assert "Use letters" in desk.post(address, form(kettle, sku="a/b")).content.decode()
+    assert "Use letters" in operator.post(address, form(kettle, sku="a/b")).content.decode()
 
 
-def test_stock_is_read_and_products_are_not_deleted(desk: Client, kettle: Product) -> None:
-    page = desk.get(reverse("admin:catalogue_product_change", args=[kettle.pk])).content.decode()
+def test_stock_is_read_and_products_are_not_deleted(operator: Client, kettle: Product) -> None:
+    page = operator.get(reverse("admin:catalogue_product_change", args=[kettle.pk])).content.decode()
     assert "7 on hand, 0 reserved, 0 sold; 7 ever came in." in page
-    assert desk.post(reverse("admin:catalogue_product_delete", args=[kettle.pk])).status_code == 403
-    assert desk.get(reverse("admin:catalogue_category_changelist")).status_code == 200
+    assert operator.post(reverse("admin:catalogue_product_delete", args=[kettle.pk])).status_code == 403
+    assert operator.get(reverse("admin:catalogue_category_changelist")).status_code == 200

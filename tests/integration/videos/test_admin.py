@@ -1,4 +1,4 @@
-"""The video card on a product's page at the desk, and the list of all videos."""
+"""The video card on a product's page in the admin, and the list of all videos."""
 
 import re
 from pathlib import Path
@@ -57,12 +57,12 @@ def test_what_comes_in_is_told_and_what_has_stopped(
 ) -> None:
     upload = uploads.announce(Announcement("KETTLE", "kettle.mp4", 4 * CHUNK), by="ada")
     Upload.objects.update(offset=CHUNK, expires_at=timezone.now() + uploads.KEPT)
-    standing = reverse("admin:videos_video_standing", args=[kettle.pk])
-    answer = admin_client.get(standing)
+    card = reverse("admin:videos_video_standing", args=[kettle.pk])
+    answer = admin_client.get(card)
     assert "Coming in kettle.mp4 25 %" in text(answer)
     assert 'hx-trigger="every 2s, look"' in answer.content.decode()
     Upload.objects.update(expires_at=timezone.now() + uploads.KEPT / 2)
-    answer = admin_client.get(standing)
+    answer = admin_client.get(card)
     assert "Choose the same file once more to go on" in text(answer)
     assert 'hx-trigger="every 20s, look"' in answer.content.decode()
     discard = reverse("admin:videos_upload_discard", args=[upload.token])
@@ -143,7 +143,7 @@ def test_the_list_of_all_videos(admin_client: Client, kettle: Product) -> None:
     assert admin_client.get(reverse("admin:videos_video_delete", args=[made.pk])).status_code == 403
 
 
-def test_a_program_gets_its_token_at_the_desk(admin_client: Client, admin_user: User) -> None:
+def test_a_program_gets_its_token_in_the_admin(admin_client: Client, admin_user: User) -> None:
     answer = admin_client.post(reverse("admin:authtoken_tokenproxy_add"), {"user": admin_user.pk})
     assert answer.status_code == 302
     assert admin_user.auth_token.key in text(
