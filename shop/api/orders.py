@@ -8,12 +8,12 @@ from rest_framework.request import Request
 
 from orders import cancelling
 from orders.models import Order
-from orders.placing import KeyReused, OrderDraft, Placed, StillBeingPlaced, place
+from orders.placing import Address, KeyReused, OrderDraft, Placed, StillBeingPlaced, place
 from orders.states import OrderStatus
 from shop.api import problems, schema
 from shop.api.base import ApiView, body, json
-from shop.api.bodies import read_order
-from shop.api.serializers import OrderRequestSerializer, OrderSerializer, PlacedSerializer
+from shop.api.bodies import OrderRequest, read_order
+from shop.api.serializers import OrderSerializer, PlacedSerializer
 from shop.checkout.quoting import QuoteError, fingerprint, quote
 
 KEY_HEADER = "Idempotency-Key"
@@ -30,7 +30,7 @@ class OrdersView(ApiView):
         description=schema.PLACING,
         tags=["orders"],
         parameters=[schema.IDEMPOTENCY_KEY, schema.LOCATION, schema.REPEATED, schema.RETRY_AFTER],
-        request=OrderRequestSerializer,
+        request=OrderRequest,
         responses={
             201: schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
             **schema.problems(400, 406, 409, 413, 415, 422, 500, 503),
@@ -43,7 +43,7 @@ class OrdersView(ApiView):
         wanted = read_order(asked)
         sign = fingerprint(asked)
         try:
-            priced = quote(wanted.items)
+            priced = quote([(item.sku, item.quantity) for item in wanted.items])
         except QuoteError as error:
             # The catalogue may have moved on since the first try; the answer to a repeat stays what it was.
             if (before := Order.objects.filter(idempotency_key=key).first()) is None:
@@ -56,11 +56,11 @@ class OrdersView(ApiView):
             fingerprint=sign,
             email=wanted.email,
             phone=wanted.phone,
-            address=wanted.address,
+            address=Address(**dict(wanted.shipping_address)),
             currency=priced.currency,
             lines=priced.lines,
-            payment_method=wanted.payment_method,
-            payment_token=wanted.payment_token,
+            payment_method=wanted.payment.method.value,
+            payment_token=wanted.payment.token,
         )
         try:
             return _answer(place(draft, wait=False))

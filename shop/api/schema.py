@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
@@ -195,17 +193,3 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
         )
         for status in statuses
     }
-
-
-class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """A request serializer takes no fields but its own."""
-
-    target_class = "shop.api.serializers.Strict"
-    match_subclasses = True
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
-            self.target, direction, bypass_extensions=True
-        )
-        schema["additionalProperties"] = False
-        return schema

@@ -20,8 +20,6 @@ from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.money import tax_within
 from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
 from shop.catalogue.models import Product
-from shop.checkout import rules
-from shop.checkout.quoting import MAX_LINES, MAX_QUANTITY
 from shop.videos.showing import showing_of
 
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
@@ -32,60 +30,6 @@ _INTERNAL_EVENTS = (EventKind.DEAD_LETTERED, EventKind.REPLAYED)
 
 class Answer(serializers.Serializer[Any]):
     """Something that is only ever sent."""
-
-
-class Strict(serializers.Serializer[Any]):
-    """Something that is received, and in which fields with other names are refused (see shop.api.schema)."""
-
-
-# What is received
-
-
-class ItemSerializer(Strict):
-    sku = serializers.CharField(max_length=rules.MAX_SKU)
-    quantity = serializers.IntegerField(
-        min_value=1,
-        max_value=MAX_QUANTITY,
-        help_text="Items with the same SKU are added up; together they have the same limit.",
-    )
-
-
-class ShippingAddressSerializer(Strict):
-    name = serializers.CharField(max_length=rules.MAX_LENGTHS["name"])
-    line1 = serializers.CharField(max_length=rules.MAX_LENGTHS["line1"])
-    line2 = serializers.CharField(
-        max_length=rules.MAX_LENGTHS["line2"], required=False, allow_blank=True, allow_null=True
-    )
-    city = serializers.CharField(max_length=rules.MAX_LENGTHS["city"])
-    postcode = serializers.CharField(max_length=rules.MAX_LENGTHS["postcode"])
-    country = serializers.RegexField(
-        r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2 code in capitals, such as GB."
-    )
-
-
-class PaymentRequestSerializer(Strict):
-    method = serializers.ChoiceField(
-        choices=PaymentMethod.choices, help_text="`card`, or `cod`: cash on delivery."
-    )
-    token = serializers.RegexField(
-        r"^[!-~]+$",
-        max_length=rules.MAX_TOKEN,
-        required=False,
-        help_text="The payment provider's token for the card, never a card number. Required for `card`, "
-        "refused for `cod`.",
-    )
-
-
-class OrderRequestSerializer(Strict):
-    email = serializers.EmailField(
-        max_length=rules.MAX_EMAIL, help_text="Gets the confirmation and the invoice."
-    )
-    phone = serializers.RegexField(
-        rules.PHONE_PATTERN, help_text="With country code, as E.164 has it: +442079460958. Gets an SMS."
-    )
-    items = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MAX_LINES)
-    shipping_address = ShippingAddressSerializer()
-    payment = PaymentRequestSerializer()
 
 
 # What is sent
