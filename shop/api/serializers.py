@@ -31,6 +31,10 @@ _INTERNAL_EVENTS = (EventKind.DEAD_LETTERED, EventKind.REPLAYED)
 class Answer(serializers.Serializer[Any]):
     """Something that is only ever sent."""
 
+    # Names that a serializer keeps for input; here they are free for fields.
+    label: Any
+    errors: Any
+
 
 # What is sent
 
@@ -94,9 +98,7 @@ class DocumentSerializer(Answer):
 
 class EventSerializer(Answer):
     kind = serializers.ChoiceField(choices=EventKind.choices)
-    label = serializers.CharField(  # type: ignore[assignment]
-        source="get_kind_display", help_text="`kind` in words for people."
-    )
+    label = serializers.CharField(source="get_kind_display", help_text="`kind` in words for people.")
     at = serializers.DateTimeField()
     detail = serializers.SerializerMethodField(help_text="A sentence more; often empty.")
 
@@ -170,7 +172,7 @@ class ProductSerializer(Answer):
 
 class ProductCaptionSerializer(Answer):
     language = serializers.CharField(help_text="A language tag, such as en or pt-BR.")
-    label = serializers.CharField(help_text="The language as people read it.")  # type: ignore[assignment]
+    label = serializers.CharField(help_text="The language as people read it.")
     url = serializers.URLField(help_text="A WebVTT file.")
 
 
@@ -231,7 +233,7 @@ class ProblemSerializer(Answer):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What happened this time, in words.")
     instance = serializers.CharField(help_text="The path that was asked for.")
-    errors = serializers.DictField(  # type: ignore[assignment]
+    errors = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with "

@@ -43,7 +43,7 @@ class MayUpload(BasePermission):
 
     message = "Only staff who may add videos can do this."
 
-    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002
+    def has_permission(self, request: Request, *_view: Any) -> bool:
         user = request.user
         return bool(user and user.is_staff and user.has_perm("videos.add_video"))
 

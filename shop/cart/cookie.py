@@ -66,9 +66,11 @@ class Cart:
 
 def read(request: HttpRequest) -> Cart:
     """The visitor's cart; the same object however often a request asks."""
-    if not hasattr(request, "_cart"):
-        request._cart = _unpacked(request.COOKIES.get(NAME, ""))  # type: ignore[attr-defined]
-    return request._cart  # type: ignore[attr-defined,no-any-return]
+    kept = vars(request)
+    if "cart" not in kept:
+        kept["cart"] = _unpacked(request.COOKIES.get(NAME, ""))
+    cart: Cart = kept["cart"]
+    return cart
 
 
 def write(response: HttpResponse, cart: Cart) -> None:

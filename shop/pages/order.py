@@ -129,14 +129,14 @@ def order_again(request: ShopRequest, token: str) -> HttpResponse:
 
 @private
 @require_safe
-def invoice(request: ShopRequest, token: str) -> HttpResponse:  # noqa: ARG001
+def invoice(_request: ShopRequest, token: str) -> HttpResponse:
     """To the invoice as PDF, made now if nobody has asked for it before. The address in e-mails, which lasts."""
     return _to(get_object_or_404(_documents(token), kind=Document.Kind.INVOICE))
 
 
 @private
 @require_safe
-def order_document(request: ShopRequest, token: str, number: str) -> HttpResponse:  # noqa: ARG001
+def order_document(_request: ShopRequest, token: str, number: str) -> HttpResponse:
     """To any document of the order, by its number."""
     found = next((document for document in _documents(token) if document.number == number), None)
     if found is None:
