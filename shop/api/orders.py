@@ -3,7 +3,6 @@
 import re
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from orders import cancelling
@@ -24,20 +23,26 @@ _PRIVATE = {"Cache-Control": "no-store"}
 
 
 class OrdersView(ApiView):
-    @extend_schema(
-        operation_id="place_order",
-        summary="Place an order",
-        description=schema.PLACING,
-        tags=["orders"],
+    @schema.operation(
+        "orders",
+        "place_order",
+        "Place an order",
+        schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
+        status=201,
+        problems=[400, 409, 413, 415, 422],
         parameters=[schema.IDEMPOTENCY_KEY, schema.LOCATION, schema.REPEATED, schema.RETRY_AFTER],
         request=OrderRequest,
-        responses={
-            201: schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
-            **schema.problems(400, 406, 409, 413, 415, 422, 500, 503),
-        },
         examples=schema.ORDER_EXAMPLES,
     )
     def post(self, request: Request) -> HttpResponse:
+        """
+        One request, one order: it is safe to send the same request again, with the same `Idempotency-Key`, as often as
+        it takes to get an answer. Names, prices and tax come from the catalogue at this moment.
+
+        The answer means that the order is kept and will be worked on, not that it is paid or in stock: follow it with
+        `GET /api/orders/{token}/`, or with the server-sent events of `GET /live/orders/{token}`, which say `changed`
+        whenever there is something new to fetch and `ended` when nothing more will come.
+        """
         key = _idempotency_key(request)
         asked = body(request)
         wanted = read_order(asked)
@@ -75,37 +80,37 @@ class OrdersView(ApiView):
 
 
 class OrderView(ApiView):
-    @extend_schema(
-        operation_id="retrieve_order",
-        summary="Follow an order",
-        description=schema.FOLLOWING,
-        tags=["orders"],
+    @schema.operation(
+        "orders",
+        "retrieve_order",
+        "Follow an order",
+        schema.response(OrderSerializer, "The order as it is now.", schema.ORDER_EXAMPLE),
+        problems=[404],
         parameters=[schema.TOKEN],
-        responses={
-            200: schema.response(OrderSerializer, "The order as it stands.", schema.ORDER_EXAMPLE),
-            **schema.problems(404, 406, 500, 503),
-        },
     )
     def get(self, _request: Request, token: str) -> HttpResponse:
+        """
+        Everything about the order but who ordered it. Rather than asking often, listen to `GET /live/orders/{token}`
+        (server-sent events) and ask when it says `changed`.
+        """
         return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
 
 
 class CancelView(ApiView):
-    @extend_schema(
-        operation_id="cancel_order",
-        summary="Cancel an order",
-        description="Possible until the parcel is begun. Stock and money are given back, and the customer "
-        "is told. Cancelling a cancelled order changes nothing and is no error. A body is not needed and "
-        "not read.",
-        tags=["orders"],
+    @schema.operation(
+        "orders",
+        "cancel_order",
+        "Cancel an order",
+        schema.response(OrderSerializer, "The order is cancelled."),
+        problems=[404, 409],
         parameters=[schema.TOKEN],
         request=None,
-        responses={
-            200: schema.response(OrderSerializer, "The order is cancelled."),
-            **schema.problems(404, 406, 409, 500, 503),
-        },
     )
     def post(self, _request: Request, token: str) -> HttpResponse:
+        """
+        Possible until the parcel is begun. Stock and money are given back, and the customer is told. Cancelling a
+        cancelled order changes nothing and is no error. A body is not needed and not read.
+        """
         try:
             cancelling.cancel(token)
         except Order.DoesNotExist:

@@ -21,7 +21,6 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -102,22 +101,16 @@ class TusView(StaffView):
 
 
 class UploadsView(TusView):
-    @extend_schema(
-        operation_id="announce_upload",
-        summary="Announce a video for a product",
+    @schema.operation(
+        "videos",
+        "announce_upload",
+        "Announce a video for a product",
+        schema.response(None, "There is room for it: send it to `Location`, from its beginning."),
+        status=201,
+        problems=[400, 412, 413, 415, 507],
         description=uploadschema.ANNOUNCING,
-        tags=["videos"],
-        parameters=[
-            uploadschema.RESUMABLE,
-            uploadschema.LENGTH,
-            uploadschema.METADATA,
-            *uploadschema.ANNOUNCED,
-        ],
+        parameters=uploadschema.TO_ANNOUNCE,
         request=None,
-        responses={
-            201: uploadschema.nothing("There is room for it: send it to `Location`, from its beginning."),
-            **schema.problems(400, 401, 403, 406, 412, 413, 415, 500, 503, 507),
-        },
     )
     def post(self, request: Request) -> HttpResponse:
         size = tus.number(request.META, "Upload-Length", "the size of the file")
@@ -129,18 +122,19 @@ class UploadsView(TusView):
 
 
 class UploadView(TusView):
-    @extend_schema(
-        operation_id="retrieve_upload",
-        summary="Look how far an upload is",
-        description=uploadschema.LOOKING,
-        tags=["videos"],
+    @schema.operation(
+        "videos",
+        "retrieve_upload",
+        "Look how far an upload is",
+        schema.response(UploadSerializer, "The upload as it is now."),
+        problems=[404, 410],
         parameters=[uploadschema.TOKEN],
-        responses={
-            200: schema.response(UploadSerializer, "The upload as it stands."),
-            **schema.problems(401, 403, 404, 406, 410, 500, 503),
-        },
     )
     def get(self, _request: Request, token: UUID) -> HttpResponse:
+        """
+        For people and programs; a client of tus asks with `HEAD`, which answers in headers (`Upload-Offset`,
+        `Upload-Length`, `Upload-Expires`).
+        """
         if upload := _unfinished(token):
             expires = upload.expires_at.isoformat()
             said = _told(upload.filename, upload.size, upload.offset) | {"expires_at": expires}
@@ -158,23 +152,16 @@ class UploadView(TusView):
         size = str(_video(token).size)
         return HttpResponse(headers={**_PRIVATE, "Upload-Offset": size, "Upload-Length": size})
 
-    @extend_schema(
-        operation_id="send_upload",
-        summary="Send the next piece",
+    @schema.operation(
+        "videos",
+        "send_upload",
+        "Send the next piece",
+        schema.response(None, "The piece has arrived and is safe."),
+        status=204,
+        problems=[400, 404, 409, 410, 412, 413, 415, 423, 460, 507],
         description=uploadschema.SENDING,
-        tags=["videos"],
-        parameters=[
-            uploadschema.TOKEN,
-            uploadschema.RESUMABLE,
-            uploadschema.OFFSET,
-            uploadschema.CHECKSUM,
-            *uploadschema.SENT,
-        ],
+        parameters=uploadschema.TO_SEND,
         request={tus.CONTENT_TYPE: OpenApiTypes.BINARY},
-        responses={
-            204: uploadschema.nothing("The piece has arrived and is safe."),
-            **schema.problems(400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 423, 460, 500, 503, 507),
-        },
     )
     def patch(self, request: Request, token: UUID) -> HttpResponse:
         if request.META.get("CONTENT_TYPE") != tus.CONTENT_TYPE:
@@ -197,18 +184,17 @@ class UploadView(TusView):
                 body.let_go()
         return HttpResponse(status=204, headers=_standing(upload))
 
-    @extend_schema(
-        operation_id="discard_upload",
-        summary="Take an upload back",
-        description="Throws away what has arrived of it. What is complete is a video already: cancel that.",
-        tags=["videos"],
+    @schema.operation(
+        "videos",
+        "discard_upload",
+        "Take an upload back",
+        schema.response(None, "Nothing is kept of it."),
+        status=204,
+        problems=[404, 412],
         parameters=[uploadschema.TOKEN, uploadschema.RESUMABLE],
-        responses={
-            204: uploadschema.nothing("Nothing is kept of it."),
-            **schema.problems(401, 403, 404, 406, 412, 500, 503),
-        },
     )
     def delete(self, _request: Request, token: UUID) -> HttpResponse:
+        """Throws away what has arrived of it. What is complete is a video already: cancel that."""
         if not receiving.discard(token):
             raise _unknown()
         return HttpResponse(status=204)
