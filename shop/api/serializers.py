@@ -129,18 +129,15 @@ class OrderSerializer(Answer):
     @extend_schema_field(PaymentSerializer)
     def get_payment(self, order: Order) -> dict[str, Any]:
         payment: Payment | None = getattr(order, "payment", None)
-        if payment is None:
-            nothing = {"status": None, "captured": 0, "refunded": 0, "action_url": None, "reason": None}
-            return {"method": order.payment_method, **nothing}
-        waiting = payment.status == Payment.Status.REQUIRES_ACTION
-        declined = payment.status == Payment.Status.DECLINED
+        status = payment.status if payment else None
         return {
             "method": order.payment_method,
-            "status": payment.status,
-            "captured": payment.captured_minor,
-            "refunded": payment.refunded_minor,
-            "action_url": payment.action_url if waiting and payment.action_url else None,
-            "reason": payment.reason if declined and payment.reason else None,
+            "status": status,
+            "captured": payment.captured_minor if payment else 0,
+            "refunded": payment.refunded_minor if payment else 0,
+            "action_url": (payment and status == Payment.Status.REQUIRES_ACTION and payment.action_url)
+            or None,
+            "reason": (payment and status == Payment.Status.DECLINED and payment.reason) or None,
         }
 
 
@@ -170,24 +167,29 @@ class ProductSerializer(Answer):
         return settings.SHOP_URL + product.get_absolute_url()
 
 
+class _Absolute(serializers.URLField):
+    """A path of the shop with the shop before it; what lies in a bucket has its own address already."""
+
+    def to_representation(self, value: str) -> str:
+        return urljoin(settings.SHOP_URL, value)
+
+
 class ProductCaptionSerializer(Answer):
     language = serializers.CharField(help_text="A language tag, such as en or pt-BR.")
     label = serializers.CharField(help_text="The language as people read it.")
-    url = serializers.URLField(help_text="A WebVTT file.")
+    url = _Absolute(help_text="A WebVTT file.")
 
 
 class ProductVideoSerializer(Answer):
     """Addresses of one video; a newer one has others, and these go on for an hour then."""
 
-    duration = serializers.FloatField(help_text="Seconds.")
+    duration = serializers.FloatField(source="seconds", help_text="Seconds.")
     width = serializers.IntegerField(help_text="Of the picture, in pixels.")
     height = serializers.IntegerField()
-    poster = serializers.URLField(help_text="A still picture (JPEG) to show before it plays.")
-    hls = serializers.URLField(help_text="The HLS playlist, with every size there is.")
-    mp4 = serializers.URLField(help_text="An MP4 in one size, for players without HLS.")
-    thumbnails = serializers.URLField(
-        help_text="Small pictures for seeking: WebVTT that names parts of JPEGs."
-    )
+    poster = _Absolute(help_text="A still picture (JPEG) to show before it plays.")
+    hls = _Absolute(help_text="The HLS playlist, with every size there is.")
+    mp4 = _Absolute(help_text="An MP4 in one size, for players without HLS.")
+    thumbnails = _Absolute(help_text="Small pictures for seeking: WebVTT that names parts of JPEGs.")
     captions = ProductCaptionSerializer(many=True)
 
 
@@ -197,21 +199,7 @@ class ProductDetailSerializer(ProductSerializer):
     @extend_schema_field(ProductVideoSerializer(allow_null=True))
     def get_video(self, product: Product) -> dict[str, Any] | None:
         showing = showing_of(product)
-        if showing is None:
-            return None
-        return {
-            "duration": showing.seconds,
-            "width": showing.width,
-            "height": showing.height,
-            "poster": _absolute(showing.poster),
-            "hls": _absolute(showing.hls),
-            "mp4": _absolute(showing.mp4),
-            "thumbnails": _absolute(showing.thumbnails),
-            "captions": [
-                {"language": words.language, "label": words.label, "url": _absolute(words.url)}
-                for words in showing.captions
-            ],
-        }
+        return ProductVideoSerializer(showing).data if showing else None
 
 
 class ProductPageSerializer(Answer):
@@ -239,8 +227,3 @@ class ProblemSerializer(Answer):
         help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with "
         "it.",
     )
-
-
-def _absolute(address: str) -> str:
-    """A path of the shop with the shop before it; what lies in a bucket has its own address already."""
-    return urljoin(settings.SHOP_URL, address)

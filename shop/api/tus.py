@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shop.api import problems
-from shop.api.problems import Errors
 from shop.videos.receiving import CHECKSUMS
 
 VERSION = "1.0.0"
@@ -78,15 +77,11 @@ def checksum(header: str) -> tuple[str, bytes] | None:
     if not header:
         return None
     algorithm, _, encoded = header.strip().partition(" ")
-    errors: Errors | None = None
-    digest = b""
     if algorithm not in CHECKSUMS:
-        errors = {"Upload-Checksum": [f"The algorithm has to be one of {', '.join(CHECKSUMS)}."]}
-    else:
-        try:
-            digest = base64.b64decode(encoded.strip(), validate=True)
-        except binascii.Error:
-            errors = {"Upload-Checksum": ["The digest has to be in base64."]}
-    if errors:
-        raise problems.invalid(errors)
-    return algorithm, digest
+        raise problems.invalid(
+            {"Upload-Checksum": [f"The algorithm has to be one of {', '.join(CHECKSUMS)}."]}
+        )
+    try:
+        return algorithm, base64.b64decode(encoded.strip(), validate=True)
+    except binascii.Error:
+        raise problems.invalid({"Upload-Checksum": ["The digest has to be in base64."]}) from None

@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt  # the signature is what proves the sender
 def payments(request: HttpRequest) -> HttpResponse:
-    """200 for every report with a good signature, known order or not, so that the provider does not repeat
-    it."""
+    """200 for every report with a good signature, known order or not, so that the provider does not repeat it."""
     if request.method != "POST":
         return problems.response(request, 405, "This takes POST alone.", headers={"Allow": "POST"})
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
@@ -62,15 +61,14 @@ def payments(request: HttpRequest) -> HttpResponse:
 
 def _sender(header: str, body: bytes) -> str:
     """The gateway whose secret signed the body, lately; raises BadSignature."""
-    secrets = _secrets()
-    for last, (gateway, secret) in enumerate(secrets.items(), start=1):
+    refused = BadSignature("No payment gateway has a webhook secret here.")
+    for gateway, secret in _secrets().items():
         try:
             verify(header, body, secret, time.time())
             return gateway
-        except BadSignature:
-            if last == len(secrets):
-                raise
-    raise BadSignature("No payment gateway has a webhook secret here.")
+        except BadSignature as reason:
+            refused = reason
+    raise refused
 
 
 def _secrets() -> dict[str, str]:
@@ -98,7 +96,7 @@ def _report(gateway: str, event: Any, body: bytes) -> inbox.Report:
         order_id=id_of(number),
         body=body.decode(),
         happened_at=datetime.fromtimestamp(created, UTC)
-        if isinstance(created, int) and 0 < created < 1 << 34
+        if type(created) is int and 0 < created < 1 << 34
         else None,
     )
 
