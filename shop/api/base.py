@@ -1,5 +1,4 @@
-"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead
-connection.
+"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead connection.
 
 REST framework does the work; what it does more generally than one media type and no logins need is cut short
 here, because each order of a rush passes through it.
@@ -30,8 +29,7 @@ class ApiView(APIView):
     parser_classes = [JSONParser]  # for the schema; `body` reads it
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """As REST framework does it, and once more when a database connection kept from an earlier request is
-        dead.
+        """As REST framework does it, and once more when a database connection kept from an earlier request is dead.
 
         Every request may be run twice: an order has its key, and cancelling what is cancelled changes
         nothing.

@@ -1,23 +1,14 @@
-"""The body of POST /api/orders/: one schema that checks it and that clients read in the API's description.
+"""The body of POST /api/orders/: one schema, which checks it and which the API's description shows.
 
 What a value may be is decided by shop.checkout.rules, as for the checkout page. All that is wrong is said at once, by
 the path of each field.
 """
 
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
+import pydantic
 from drf_spectacular.plumbing import list_hash
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from orders.states import PaymentMethod
@@ -27,7 +18,7 @@ from shop.checkout.quoting import MAX_LINES, MAX_QUANTITY
 
 _REQUIRED = "This field is required."
 _WHOLE_NUMBER = f"This has to be a whole number from 1 to {MAX_QUANTITY:,}."
-# What pydantic calls an error -> what we say; the rules' errors come with their own sentences.
+# What pydantic calls an error -> what we say. The errors of our own rules have sentences already.
 _REASONS = {
     "missing": _REQUIRED,
     "string_type": "This has to be a text.",
@@ -40,8 +31,7 @@ _REASONS = {
     "greater_than_equal": _WHOLE_NUMBER,
     "less_than_equal": _WHOLE_NUMBER,
 }
-
-# The id is that of the same choices in our answers: a client's generator makes one type of both.
+# The id is that of the same choices in our answers, so that a client's generator makes one type of both.
 _METHODS = {
     "type": "string",
     "enum": PaymentMethod.values,
@@ -59,15 +49,15 @@ def _in_openapi(schema: dict[str, Any]) -> None:
             field |= field.pop("anyOf")[0] | {"nullable": True}
 
 
-class Body(BaseModel):
-    """Something that is received: fields of another name or type are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_in_openapi)
-
-
 def _told(description: str | None = None, default: Any = ..., **schema: Any) -> Any:
     """What clients are told of a field that one of the rules checks; None as default is checked as well."""
     return Field(default, description=description, json_schema_extra=schema, validate_default=default is None)
+
+
+class Body(pydantic.BaseModel):
+    """Something that is received: fields of another name or type are refused."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, json_schema_extra=_in_openapi)
 
 
 class Item(Body):
@@ -97,9 +87,9 @@ class ShippingAddress(Body):
         maxLength=rules.MAX_LENGTHS["postcode"],
     )
 
-    @field_validator("name", "line1", "line2", "city", "postcode")
+    @pydantic.field_validator("name", "line1", "line2", "city", "postcode")
     @classmethod
-    def _is_line(cls, value: str | None, info: ValidationInfo) -> str:
+    def _is_line(cls, value: str | None, info: pydantic.ValidationInfo) -> str:
         return rules.address_line(str(info.field_name), value, info.data.get("country", ""))
 
 
@@ -114,13 +104,12 @@ class PaymentRequest(Body):
         pattern="^[!-~]+$",
     )
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _token_fits(self) -> Self:
         by_card = self.method == PaymentMethod.CARD
         if by_card != ("token" in self.model_fields_set):
-            raise PydanticCustomError(
-                "token", _REQUIRED if by_card else "Only a payment by card has a token."
-            )
+            reason = _REQUIRED if by_card else "Only a payment by card has a token."
+            raise PydanticCustomError("token", "{reason}", {"reason": reason})
         return self
 
 
@@ -136,6 +125,13 @@ class OrderRequest(Body):
     payment: PaymentRequest
 
 
+_PARTS: dict[str, type[Body]] = {
+    "items": Item,
+    "shipping_address": ShippingAddress,
+    "payment": PaymentRequest,
+}
+
+
 def read_order(body: Any) -> OrderRequest:
     """The checked request in a parsed JSON body; raises a Problem that names every wrong field. Whether the products
     exist is the catalogue's to say."""
@@ -143,32 +139,25 @@ def read_order(body: Any) -> OrderRequest:
         raise problems.Problem(problems.MALFORMED, "The body has to be a JSON object.")
     try:
         return OrderRequest.model_validate(body)
-    except ValidationError as refused:
+    except pydantic.ValidationError as refused:
         errors: dict[str, list[str]] = {}
         for error in refused.errors(include_url=False):
-            path = (*error["loc"], *(["token"] if error["type"] == "token" else []))
+            path = (*error["loc"], "token") if error["type"] == "token" else error["loc"]
             errors.setdefault(".".join(map(str, path)), []).append(_reason(error))
         raise problems.invalid(errors) from None
 
 
 def _reason(error: Any) -> str:
-    kind, value = error["type"], error["input"]
-    if kind == "value_error":
-        return str(error["ctx"]["error"])
-    if kind == "extra_forbidden":
-        return f"There is no such field; the fields here are {', '.join(_fields(error['loc']))}."
-    if kind == "string_too_long":
-        return f"This has {len(value)} characters; up to {rules.MAX_SKU} are possible."
-    if kind in ("too_long", "too_short"):
-        return f"An order takes 1 to {MAX_LINES:,} items; these are {len(value):,}."
-    return _REQUIRED if value is None else _REASONS.get(kind, error["msg"])
-
-
-def _fields(path: tuple[int | str, ...]) -> list[str]:
-    """The fields of the object that the last step of `path` is in."""
-    model: Any = OrderRequest
-    for step in path[:-1]:
-        if isinstance(step, str):
-            model = model.model_fields[step].annotation
-            model = next(iter(get_args(model)), model)
-    return list(model.model_fields)
+    value = error["input"]
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "extra_forbidden":
+            part = _PARTS[error["loc"][0]] if len(error["loc"]) > 1 else OrderRequest
+            return f"There is no such field; the fields here are {', '.join(part.model_fields)}."
+        case "too_long" | "too_short":
+            return f"An order takes 1 to {MAX_LINES:,} items; these are {len(value):,}."
+        case "string_too_long":
+            return f"This has {len(value)} characters; up to {rules.MAX_SKU} are possible."
+        case kind:
+            return _REQUIRED if value is None else _REASONS.get(kind, error["msg"])

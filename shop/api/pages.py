@@ -1,5 +1,4 @@
-"""What the API shows to those who look around in it: its documentation, its kinds of problems, and its
-edges."""
+"""What the API shows to those who look around in it: its documentation, its kinds of problems, and its edges."""
 
 import http.client
 

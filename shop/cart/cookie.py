@@ -42,13 +42,11 @@ class Cart:
         return sum(self.items.values())
 
     def add(self, sku: str, quantity: int) -> None:
-        """Put `quantity` more of the SKU in, up to MAX_QUANTITY; raises CartFull and leaves the cart as it
-        is."""
+        """Put `quantity` more of the SKU in, up to MAX_QUANTITY; raises CartFull and leaves the cart as it is."""
         self.set(sku, self.items.get(sku, 0) + quantity)
 
     def set(self, sku: str, quantity: int) -> None:
-        """Have exactly `quantity` of the SKU, up to MAX_QUANTITY; none or less takes it out. Raises
-        CartFull."""
+        """Have exactly `quantity` of the SKU, up to MAX_QUANTITY; none or less takes it out. Raises CartFull."""
         if quantity <= 0:
             self.items.pop(sku, None)
             return

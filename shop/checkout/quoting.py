@@ -30,8 +30,7 @@ WHERE sku = ANY(%(skus)s) AND active
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The lines of an order to be, a SKU at most once, in the order asked for; amounts gross, in the minor
-    unit."""
+    """The lines of an order to be, a SKU at most once, in the order asked for; amounts gross, in the minor unit."""
 
     lines: list[LineDraft]
     total_minor: int
@@ -91,6 +90,5 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
 
 
 def fingerprint(payload: object) -> str:
-    """SHA-256, in hexadecimal, of `payload` as canonical JSON: it tells whether two requests ask for the
-    same."""
+    """SHA-256, in hexadecimal, of `payload` as canonical JSON: it tells whether two requests ask for the same."""
     return sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -47,8 +47,7 @@ def _begun(request: ShopRequest) -> HttpResponse:
 
 
 def _submitted(request: ShopRequest) -> HttpResponse:
-    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the
-    way."""
+    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the way."""
     held = cookie.read(request)
     form = CheckoutForm(request.POST)
     try:
@@ -57,8 +56,7 @@ def _submitted(request: ShopRequest) -> HttpResponse:
         return _page(request, held, form, _TOO_OLD)
     of_this_cart = held.key in ("", ticket.key)
     if not of_this_cart:
-        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that
-        # one.
+        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that one.
         if order := _placed_under(ticket):
             return _to_order(request, order.token, cart_too=False, note=_already(order.number))
         ticket = replace(ticket, key=held.key)

@@ -1,5 +1,4 @@
-"""Pages for when something went wrong. They ask nothing of the database, so that they also stand when it is
-down."""
+"""Pages for when something went wrong. They ask nothing of the database, so that they also stand when it is down."""
 
 import sys
 from collections.abc import Callable

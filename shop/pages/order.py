@@ -36,8 +36,7 @@ def private(view: View) -> View:
     def kept(request: ShopRequest, *arguments: Any, **named: Any) -> HttpResponseBase:
         response = view(request, *arguments, **named)
         response["X-Robots-Tag"] = "noindex, nofollow"
-        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses
-        # them.
+        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses them.
         response["Referrer-Policy"] = "same-origin"
         return response
 
@@ -88,8 +87,7 @@ def order(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_safe
 def order_progress(request: ShopRequest, token: str) -> HttpResponse:
-    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's
-    eyes."""
+    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's eyes."""
     status = _status(token)
     if request.GET.get("seen") == status.progress.version:
         return HttpResponse(status=204)
@@ -111,8 +109,7 @@ def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_POST
 def order_again(request: ShopRequest, token: str) -> HttpResponse:
-    """Put the goods of an order that failed back into the cart; after a declined card straight on to the
-    checkout."""
+    """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout."""
     failed = get_object_or_404(Order.objects.filter(status__in=FAILED_STATES), token=token)
     held = cookie.read(request)
     held.key, held.refilled_from = "", token

@@ -117,8 +117,7 @@ def progress_of(
 
 
 def _steps(order: Order, events: Sequence[OrderEvent]) -> list[Step]:
-    """The road to completion with the times it took; an order that left the road ends with the step where it
-    did."""
+    """The road to completion with the times it took; an order that left the road ends with the step where it did."""
     times = {event.kind: event.at for event in reversed(events)}  # the first of a kind is kept
     paying = order.payment_method != PaymentMethod.COD
     road = [(kind, name) for kind, name in _ROAD if paying or kind != EventKind.PAID]
