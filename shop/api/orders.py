@@ -10,7 +10,7 @@ from orders.models import Order
 from orders.placing import Address, KeyReused, OrderDraft, Placed, StillBeingPlaced, place
 from orders.states import OrderStatus
 from shop.api import problems, schema
-from shop.api.base import ApiView, body, json
+from shop.api.base import PRIVATE, ApiView, body, json
 from shop.api.bodies import OrderRequest, read_order
 from shop.api.serializers import OrderSerializer, PlacedSerializer
 from shop.checkout.quoting import QuoteError, fingerprint, quote
@@ -18,8 +18,6 @@ from shop.checkout.quoting import QuoteError, fingerprint, quote
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255
 _KEY = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-# What is said of an order may name a person's parcel and payment; no cache between us may keep it.
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
 class OrdersView(ApiView):
@@ -50,12 +48,12 @@ class OrdersView(ApiView):
         try:
             priced = quote([(item.sku, item.quantity) for item in wanted.items])
         except QuoteError as error:
-            # The catalogue may have moved on since the first try; the answer to a repeat stays what it was.
+            # The catalogue may have changed since the first try; the answer to a repeat stays what it was.
             if (before := Order.objects.filter(idempotency_key=key).first()) is None:
                 raise problems.invalid(_item_errors(error)) from None
             if before.fingerprint != sign:
                 raise _reused() from None
-            return _answer(_placed(before))
+            return _answer(before, again=True)
         draft = OrderDraft(
             key=key,
             fingerprint=sign,
@@ -68,7 +66,8 @@ class OrdersView(ApiView):
             payment_token=wanted.payment.token,
         )
         try:
-            return _answer(place(draft, wait=False))
+            placed = place(draft, wait=False)
+            return _answer(placed, again=not placed.created)
         except KeyReused:
             raise _reused() from None
         except StillBeingPlaced:
@@ -93,7 +92,7 @@ class OrderView(ApiView):
         Everything about the order but who ordered it. Rather than asking often, listen to `GET /live/orders/{token}`
         (server-sent events) and ask when it says `changed`.
         """
-        return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
+        return json(OrderSerializer(_find(token)).data, headers=PRIVATE)
 
 
 class CancelView(ApiView):
@@ -108,7 +107,7 @@ class CancelView(ApiView):
     )
     def post(self, _request: Request, token: str) -> HttpResponse:
         """
-        Possible until the parcel is begun. Stock and money are given back, and the customer is told. Cancelling a
+        Possible until the parcel is begun. Stock is released, money goes back, and the customer is told. Cancelling a
         cancelled order changes nothing and is no error. A body is not needed and not read.
         """
         try:
@@ -117,7 +116,7 @@ class CancelView(ApiView):
             raise _unknown() from None
         except cancelling.NotCancellable as reason:
             raise problems.Problem(problems.NOT_CANCELLABLE, str(reason)) from None
-        return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
+        return json(OrderSerializer(_find(token)).data, headers=PRIVATE)
 
 
 def _idempotency_key(request: Request) -> str:
@@ -134,10 +133,10 @@ def _idempotency_key(request: Request) -> str:
     raise problems.invalid({KEY_HEADER: [reason]})
 
 
-def _answer(placed: Placed) -> HttpResponse:
+def _answer(placed: Order | Placed, *, again: bool) -> HttpResponse:
     """The same answer for the first request and for every repeat of it, but for one header."""
-    headers = {"Location": f"/api/orders/{placed.token}/", "Cache-Control": "no-store"}
-    if not placed.created:
+    headers = {"Location": f"/api/orders/{placed.token}/", **PRIVATE}
+    if again:
         headers["Idempotent-Replayed"] = "true"
     return json(
         {
@@ -150,12 +149,6 @@ def _answer(placed: Placed) -> HttpResponse:
         },
         status=201,
         headers=headers,
-    )
-
-
-def _placed(order: Order) -> Placed:
-    return Placed(
-        order.pk, order.number, order.token, order.total_minor, order.currency, order.url, created=False
     )
 
 

@@ -1,8 +1,4 @@
-"""What goes in and out, as the schema tells it.
-
-Answers are made by these serializers. The request to place an order is read by shop.api.bodies instead, for
-speed; its serializers here are what clients are told, with the limits taken from the same constants, and
-tests hold the two against each other.
+"""What the API answers, as its description tells it. What it takes is in shop.api.bodies.
 
 Amounts are integers of the currency's minor unit everywhere: 1999 with currency GBP is £19.99.
 """
@@ -12,6 +8,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.templatetags.static import static
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -20,6 +17,8 @@ from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.money import tax_within
 from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
 from shop.catalogue.models import Product
+from shop.videos.models import Video
+from shop.videos.progress import progress_of
 from shop.videos.showing import showing_of
 
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
@@ -34,9 +33,6 @@ class Answer(serializers.Serializer[Any]):
     # Names that a serializer keeps for input; here they are free for fields.
     label: Any
     errors: Any
-
-
-# What is sent
 
 
 class PlacedSerializer(Answer):
@@ -209,6 +205,45 @@ class ProductPageSerializer(Answer):
     next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
     previous = serializers.URLField(allow_null=True)
     results = ProductSerializer(many=True)
+
+
+class UploadSerializer(Answer):
+    filename = serializers.CharField(help_text="As the sender calls it, without what is no part of a name.")
+    size = serializers.IntegerField(help_text="Bytes in all, as announced.")
+    offset = serializers.IntegerField(help_text="Bytes that have arrived and are kept.")
+    expires_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When it is thrown away unless more of it arrives; null once it is complete.",
+    )
+    video = serializers.URLField(
+        allow_null=True, help_text="Where to follow the video that it has become; null while it is coming in."
+    )
+
+
+class ProgressSerializer(Answer):
+    percent = serializers.IntegerField(min_value=0, max_value=100)
+    seconds_left = serializers.FloatField(allow_null=True, help_text="An estimate; null while there is none.")
+    words = serializers.CharField(help_text="How it is going, for people.")
+
+
+class VideoSerializer(Answer):
+    token = serializers.UUIDField()
+    sku = serializers.CharField(source="product.sku")
+    filename = serializers.CharField(help_text="As its sender calls it.")
+    size = serializers.IntegerField(help_text="Bytes of the uploaded file.")
+    state = serializers.ChoiceField(Video.State.choices)
+    progress = serializers.SerializerMethodField()
+    uploaded_at = serializers.DateTimeField(source="created_at")
+    published_at = serializers.DateTimeField(allow_null=True)
+    url = serializers.SerializerMethodField(help_text="Where to look again.")
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, video: Video) -> dict[str, Any]:
+        found = progress_of(video)
+        return {"percent": found.percent, "seconds_left": found.estimate, "words": found.words}
+
+    def get_url(self, video: Video) -> str:
+        return settings.SHOP_URL + reverse("api_video", args=[video.token])
 
 
 class ProblemSerializer(Answer):

@@ -25,8 +25,8 @@ STORAGE_AWAY = Kind(
 NOT_NOW = Kind(
     "video-not-so",
     409,
-    "The video does not stand so that this can be done",
-    "The video goes on as it was. `detail` says how it stands.",
+    "The video is not in a state in which this can be done",
+    "The video goes on as it was. `detail` says which state it is in.",
 )
 _REFUSED: dict[type[refusals.UploadRefused], Kind] = {
     refusals.TooLarge: Kind(
@@ -51,7 +51,7 @@ _REFUSED: dict[type[refusals.UploadRefused], Kind] = {
         "uploads-busy",
         503,
         "As many pieces come in as may at once",
-        "This piece was not taken, and the upload stands where it stood. Send the piece again after `Retry-After`.",
+        "This piece was not taken, and the upload is as it was before. Send the piece again after `Retry-After`.",
     ),
     refusals.DiskFull: Kind(
         "storage-full", 507, "There is no room for it", "Nothing was taken; what had arrived before is kept."
@@ -72,7 +72,7 @@ _REFUSED: dict[type[refusals.UploadRefused], Kind] = {
         "checksum-mismatch",
         460,
         "The piece changed on its way",
-        "This piece was not taken, and the upload stands where it stood. Send the piece again.",
+        "This piece was not taken, and the upload is as it was before. Send the piece again.",
     ),
     refusals.Expired: Kind(
         "upload-gone",

@@ -1,12 +1,12 @@
 """Uploads of videos over the API: tus 1.0.0 with creation, expiration, termination and checksum.
 
 Staff only: a browser with its session and the CSRF token, a program with the token of a user (`Authorization: Token`).
-What a request is refused for is found out from its headers, before its body is read; only the first bytes of a file
-are looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.receiving).
+Whether a request is refused is known from its headers, before its body is read; of a file only the first bytes are
+looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.receiving).
 
 Our own small server rather than a package: drf-tus reads each piece into memory as a whole, writes without a lock and
-without fsync, and needs two packages that are no longer kept up; tuspyserver is for FastAPI and keeps its truth in
-files beside the upload. Both would be all around what matters here, which is the row.
+without fsync, and needs two packages that nobody maintains; tuspyserver is for FastAPI and keeps its state in files
+beside the upload, where we keep it in a row.
 """
 
 from io import BytesIO
@@ -26,14 +26,13 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from shop.api import problems, schema, tus, uploadproblems, uploadschema
-from shop.api.base import ApiView, json
-from shop.api.videoserializers import UploadSerializer
+from shop.api.base import PRIVATE, ApiView, json
+from shop.api.serializers import UploadSerializer
 from shop.videos import receiving
 from shop.videos.models import Upload, Video
 from shop.videos.receiving import Announcement, Piece
 from shop.videos.refusals import UploadRefused
 
-_PRIVATE = {"Cache-Control": "no-store"}
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 
 
@@ -118,7 +117,9 @@ class UploadsView(TusView):
         said = tus.metadata(header)
         announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum, header)
         upload = receiving.announce(announced, by=request.user.get_username())
-        return HttpResponse(status=201, headers={"Location": _address(upload.token), **_standing(upload)})
+        # Without a host: it is the one that was asked, by whichever name.
+        address = reverse("api_upload", args=[upload.token])
+        return HttpResponse(status=201, headers={"Location": address, **_how_far(upload)})
 
 
 class UploadView(TusView):
@@ -135,22 +136,24 @@ class UploadView(TusView):
         For people and programs; a client of tus asks with `HEAD`, which answers in headers (`Upload-Offset`,
         `Upload-Length`, `Upload-Expires`).
         """
-        if upload := _unfinished(token):
-            expires = upload.expires_at.isoformat()
-            said = _told(upload.filename, upload.size, upload.offset) | {"expires_at": expires}
-        else:
-            video = _video(token)
-            said = _told(video.filename, video.size, video.size)
-            said["video"] = settings.SHOP_URL + reverse("api_video", args=[token])
-        return json(said, headers=_PRIVATE)
+        upload = _unfinished(token)
+        found = upload or _video(token)
+        told = {
+            "filename": found.filename,
+            "size": found.size,
+            "offset": upload.offset if upload else found.size,
+            "expires_at": upload.expires_at.isoformat() if upload else None,
+            "video": None if upload else settings.SHOP_URL + reverse("api_video", args=[token]),
+        }
+        return json(told, headers=PRIVATE)
 
     def head(self, _request: Request, token: UUID) -> HttpResponse:
         """Where to go on. A sender who never heard that the last piece had arrived learns it here."""
         if upload := _unfinished(token):
             known = {"Upload-Length": str(upload.size), "Upload-Metadata": upload.metadata}
-            return HttpResponse(headers={**_standing(upload), **known})
+            return HttpResponse(headers={**_how_far(upload), **known})
         size = str(_video(token).size)
-        return HttpResponse(headers={**_PRIVATE, "Upload-Offset": size, "Upload-Length": size})
+        return HttpResponse(headers={**PRIVATE, "Upload-Offset": size, "Upload-Length": size})
 
     @schema.operation(
         "videos",
@@ -181,8 +184,8 @@ class UploadView(TusView):
             return problems.unavailable(request._request, error)
         finally:
             if body.begun:
-                body.let_go()
-        return HttpResponse(status=204, headers=_standing(upload))
+                body.free()
+        return HttpResponse(status=204, headers=_how_far(upload))
 
     @schema.operation(
         "videos",
@@ -201,7 +204,7 @@ class UploadView(TusView):
 
 
 class _Body:
-    """A request's body as it comes in, and whether any of it was read: then the request cannot be run again."""
+    """A request's body as it comes in, and whether any of it was read: if so, the request cannot be run again."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -211,19 +214,15 @@ class _Body:
         self.begun = True
         return self._request.read(size)
 
-    def let_go(self) -> None:
-        """Give the server's buffers back now. A request is in a circle with its user and its view, and so it stays
-        until the collector comes, which is seldom here (shop.collector): a megabyte for each piece until then."""
+    def free(self) -> None:
+        """Free the server's buffers now. A request, its user and its view refer to each other, so it stays in memory
+        until the garbage collector runs, which is seldom (shop.collector): a megabyte for each piece until then."""
         self._request.META.pop("wsgi.input", None)
         vars(self._request)["_stream"] = BytesIO()
 
 
-def _told(filename: str, size: int, offset: int) -> dict[str, Any]:
-    return {"filename": filename, "size": size, "offset": offset, "expires_at": None, "video": None}
-
-
 def _unfinished(token: UUID) -> Upload | None:
-    """The upload; handed on when a process died between its last piece and that."""
+    """The upload; one that is complete, because a process died before it became a video, becomes one now."""
     upload = Upload.objects.filter(token=token).first()
     if upload is None or not receiving.is_complete(upload):
         return upload
@@ -239,17 +238,12 @@ def _video(token: UUID) -> Video:
 
 
 def _unknown() -> Http404:
-    return Http404("There is no such upload; it may have been taken back, or thrown away after three days.")
+    return Http404("There is no such upload; it may have been discarded, or thrown away after three days.")
 
 
-def _address(token: UUID) -> str:
-    """Without a host: it is the one that was asked, by whichever name."""
-    return reverse("api_upload", args=[token])
-
-
-def _standing(upload: Upload) -> dict[str, str]:
+def _how_far(upload: Upload) -> dict[str, str]:
     return {
-        **_PRIVATE,
+        **PRIVATE,
         "Upload-Offset": str(upload.offset),
         "Upload-Expires": http_date(upload.expires_at.timestamp()),
     }

@@ -6,13 +6,11 @@ from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from shop.api import problems, schema, uploadproblems, uploadschema
-from shop.api.base import json
+from shop.api.base import PRIVATE, json
+from shop.api.serializers import VideoSerializer
 from shop.api.uploads import StaffView
-from shop.api.videoserializers import VideoSerializer
 from shop.videos import acting
 from shop.videos.models import Video
-
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
 class VideoView(StaffView):
@@ -73,9 +71,9 @@ def _find(token: UUID) -> Video:
 
 
 def _told(video: Video) -> HttpResponse:
-    return json(VideoSerializer(video).data, headers=_PRIVATE)
+    return json(VideoSerializer(video).data, headers=PRIVATE)
 
 
 def _not_now(video: Video, what: str) -> problems.Problem:
-    stands = video.get_state_display().lower()
-    return problems.Problem(uploadproblems.NOT_NOW, f"The video is “{stands}” and cannot {what}.")
+    state = video.get_state_display().lower()
+    return problems.Problem(uploadproblems.NOT_NOW, f"The video is “{state}” and cannot {what}.")

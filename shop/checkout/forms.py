@@ -12,6 +12,7 @@ from orders.states import PaymentMethod
 from shop.checkout import rules, testcards
 
 CASH_ON_DELIVERY = "cod"
+_REQUIRED = {"required": "Please fill this in."}
 
 
 class _Line(forms.CharField):
@@ -28,7 +29,9 @@ class _Line(forms.CharField):
         **looks: str,
     ) -> None:
         widget = forms.TextInput(attrs={"autocomplete": autocomplete, **looks})
-        super().__init__(label=label, max_length=longest, help_text=hint, widget=widget)
+        super().__init__(
+            label=label, max_length=longest, help_text=hint, widget=widget, error_messages=_REQUIRED
+        )
         self._rule = rule or partial(rules.text, longest=longest, blank=True)
 
     def clean(self, value: Any) -> str:
@@ -67,6 +70,7 @@ class CheckoutForm(forms.Form):
         label="Country",
         choices=list(rules.COUNTRIES.items()),
         initial="GB",
+        error_messages=_REQUIRED,
         widget=forms.Select(attrs={"autocomplete": "country"}),
     )
     payment = forms.ChoiceField(
@@ -83,12 +87,9 @@ class CheckoutForm(forms.Form):
         super().__init__(data, **options)
         self.fields["line2"].required = False
         self.fields["postcode"].required = rules.needs_postcode(str(self["country"].value()))
-        dressed = [name for name in self.fields if name != "payment"]
-        for name in dressed:
-            self.fields[name].error_messages["required"] = "Please fill this in."
-        # Only now, as it asks which fields are wrong.
-        for name in dressed:
-            self._dress(name, self.fields[name])
+        for name, field in self.fields.items():
+            if name != "payment":
+                self._dress(name, field)
 
     def _dress(self, name: str, field: forms.Field) -> None:
         """The field's look, and for screen readers its error and its hint."""

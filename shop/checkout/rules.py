@@ -1,6 +1,6 @@
 """What an order's contact, address and payment may look like: the same for the checkout page and the API.
 
-Each check returns the value as it is to be kept, or raises ValueError with a sentence for whoever typed it.
+Each check returns the value as it is kept, or raises ValueError with a sentence for whoever typed it.
 """
 
 import re
@@ -82,13 +82,13 @@ def address_line(name: str, value: str | None, country: str) -> str:
 
 
 def phone(value: str) -> str:
-    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958". It has to be as long as numbers
-    of its country are; whether somebody has it is for the SMS to find out."""
+    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958". It has to be as long as
+    the numbers of its country are; whether it is in use, only the SMS can tell."""
     value = value.strip()
     try:
         number = phonenumbers.parse(value if _phone.match(value) else "")
         kept = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        # Not those either that can only be dialled within one town.
+        # A number that can only be dialled within its town is not possible either.
         possible = (
             phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
         )

@@ -58,7 +58,7 @@ class Status:
     @property
     def bank_page(self) -> str:
         """Where the buyer confirms the payment; empty unless that is what is waited for."""
-        waiting = self.order.status == OrderStatus.AWAITING_PAYMENT and self.payment
+        waiting = self.order.status == OrderStatus.AWAITING_PAYMENT
         return self.payment.action_url if waiting and self.payment else ""
 
     @property
@@ -147,16 +147,9 @@ def _documents(token: str) -> QuerySet[Document]:
 
 def _to(document: Document) -> HttpResponse:
     invoices.pdf(document)
-    return HttpResponseRedirect(
-        downloads.link(
-            Download(
-                invoices.file_of(document),
-                f"{document.number}.pdf",
-                "application/pdf",
-                back=document.order.get_absolute_url(),
-            )
-        )
-    )
+    name, back = f"{document.number}.pdf", document.order.get_absolute_url()
+    sealed = downloads.link(Download(invoices.file_of(document), name, "application/pdf", back=back))
+    return HttpResponseRedirect(sealed)
 
 
 def _status(token: str) -> Status:

@@ -1,8 +1,8 @@
 """Where the payment provider reports what happened outside a call of ours, such as a buyer's bank confirming.
 
-Only who sent it is looked at here: signature and age. Then the report goes into the inbox (orders.payments.inbox), and
-with it the doorbell of its order. Whichever gateway charges now, reports of every one whose secret is set are taken: a
-shop that moves from one to the other still hears of what it charged before.
+Only the sender is checked here: signature and age. Then the report goes into the inbox (orders.payments.inbox), and its
+order becomes due. Reports of every gateway whose secret is set are taken, whichever charges now: a shop that moves from
+one to the other still hears of what it charged before.
 """
 
 import logging
@@ -47,7 +47,7 @@ def payments(request: HttpRequest) -> HttpResponse:
     try:
         known = inbox.ring(inbox.keep(report))
     except DatabaseError as error:
-        # No 200 for a report that reached nobody: the provider comes again.
+        # No 200 for a report that was not kept: so the provider sends it again.
         connection.close()
         return problems.unavailable(request, error)
     if not known:
@@ -72,7 +72,7 @@ def _sender(header: str, body: bytes) -> str:
 
 
 def _secrets() -> dict[str, str]:
-    """Secrets by gateway; the one that charges now comes last, so that its reason is told."""
+    """Secrets by gateway. The one that charges now comes last, so that its reason for a refusal is what is told."""
     ours = "sandbox" if settings.PAYMENT_GATEWAY == "stripe" else settings.PAYMENT_GATEWAY
     found = {ours: settings.PAYMENTS_WEBHOOK_SECRET, "stripe": settings.STRIPE_WEBHOOK_SECRET}
     return {
@@ -107,7 +107,7 @@ def _text(value: Any) -> str:
 
 
 def _at(value: Any, *names: str) -> Any:
-    """What stands at a path of a parsed JSON value; None where the path ends early."""
+    """The value at a path of parsed JSON; None where the path ends early."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
