@@ -30,7 +30,7 @@ from shop.api.base import PRIVATE, ApiView, json
 from shop.api.serializers import UploadSerializer
 from shop.videos import receiving
 from shop.videos.models import Upload, Video
-from shop.videos.receiving import Announcement, Piece
+from shop.videos.receiving import Piece
 from shop.videos.refusals import UploadRefused
 
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
@@ -113,9 +113,7 @@ class UploadsView(TusView):
     )
     def post(self, request: Request) -> HttpResponse:
         size = tus.number(request.META, "Upload-Length", "the size of the file")
-        header = request.META.get("HTTP_UPLOAD_METADATA", "")
-        said = tus.metadata(header)
-        announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum, header)
+        announced = tus.announcement(request.META.get("HTTP_UPLOAD_METADATA", ""), size)
         upload = receiving.announce(announced, by=request.user.get_username())
         # Without a host: it is the one that was asked, by whichever name.
         address = reverse("api_upload", args=[upload.token])

@@ -46,10 +46,8 @@ COUNTRIES: Final = _countries()
 @lru_cache(512)
 def needs_postcode(country: str) -> bool:
     """Whether an address in this country has to have a postcode; true for what is no country."""
-    return (
-        country not in COUNTRIES
-        or "postal_code" in get_validation_rules({"country_code": country}).required_fields
-    )
+    asked = {"country_code": country}
+    return country not in COUNTRIES or "postal_code" in get_validation_rules(asked).required_fields
 
 
 def text(value: str, longest: int, *, blank: bool = False) -> str:
@@ -88,11 +86,9 @@ def phone(value: str) -> str:
     try:
         number = phonenumbers.parse(value if _phone.match(value) else "")
         kept = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        # A number that can only be dialled within its town is not possible either.
-        possible = (
-            phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
-        )
-        if possible and 8 <= len(kept) <= 16:
+        # There is also "possible within its town only".
+        found = phonenumbers.is_possible_number_with_reason(number)
+        if found == phonenumbers.ValidationResult.IS_POSSIBLE and 8 <= len(kept) <= 16:
             return kept
     except phonenumbers.NumberParseException:
         pass  # it is not written like one, or no country has its code
