@@ -6,11 +6,6 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-
-def main() -> None:
+if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
     execute_from_command_line(sys.argv)
-
-
-if __name__ == "__main__":
-    main()

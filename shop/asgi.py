@@ -1,14 +1,12 @@
 """The live process: uvicorn serves this to nginx, for the streams of the live order pages and nothing else.
 
-Its settings are those of the shop's other processes and are checked in the same way; Django itself is not
-started.
+It has the settings of all processes, checked in the same way; Django itself is not started.
 """
 
-import logging
+from logging.config import dictConfig
 
-from shop.environment import read_environment
 from shop.live.streams import LiveApplication
+from shop.settings import BROKER_URL, DATABASE_URL, LOGGING
 
-_environment = read_environment()
-logging.basicConfig(level=_environment.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-application = LiveApplication(_environment.database_url, _environment.broker_url)
+dictConfig(LOGGING)
+application = LiveApplication(DATABASE_URL, BROKER_URL)

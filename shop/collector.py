@@ -1,13 +1,13 @@
-"""Python's garbage collector, told what a shop's processes are like: many small objects, hardly a cycle."""
+"""Sets Python's garbage collector for processes like ours: many small objects, hardly a cycle."""
 
 import gc
 
 
 def relieve() -> None:
-    """Call once a process has loaded what it needs: collect ever more rarely, and never look at that again.
+    """Call it when a process has loaded what it needs: that is never looked at again, and the rest rarely.
 
-    Reference counting frees nearly everything at once. By default the collector still looks after every 700 new
-    objects, which a single order makes, and cost a process a tenth of its time and more.
+    Reference counting frees nearly everything at once. By default the collector runs after every 700 new objects,
+    which a single order makes, and takes a tenth of the time of a process or more.
     """
     gc.collect()
     gc.freeze()

@@ -1,7 +1,7 @@
-"""What every page of the shop shows: its name, the categories of the menu, how much is in the cart.
+"""What every page of the shop shows: its name, the categories of the menu, how many pieces are in the cart.
 
-The menu is kept in the process's memory for half a minute: each page needs it, and it changes a few times a
-year. The cart is in the visitor's cookie. So a page costs no query here, also while a crowd is browsing.
+The menu is cached in the process for half a minute, because each page needs it and it changes a few times a year. The
+cart is in the visitor's cookie. So pages need no query for these, even while a crowd is browsing.
 """
 
 from typing import Any
@@ -21,16 +21,16 @@ _MENU_SECONDS = 30
 
 
 def menu() -> list[Category]:
-    """Categories that sell something, in menu order; at most half a minute old."""
+    """Categories with something on sale, in menu order; at most half a minute old."""
     found: list[Category] | None = cache.get(MENU_CACHE_KEY)
     if found is None:
-        found = list(queries.categories().order_by("position", "name"))
+        found = list(queries.categories())
         cache.set(MENU_CACHE_KEY, found, _MENU_SECONDS)
     return found
 
 
 def storefront(request: HttpRequest) -> dict[str, Any]:
-    """The context processor. What costs anything is lazy: a page that has no menu asks for none."""
+    """The context processor. What costs something is lazy: a page without a menu does not ask for it."""
     return {
         "shop_name": SHOP_NAME,
         "demonstration": settings.PAYMENT_GATEWAY == "sandbox",

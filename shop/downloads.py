@@ -1,7 +1,7 @@
-"""Links to files that no web server hands out by itself: signed, good for minutes, and then worth nothing.
+"""Signed links to private files, valid for a few minutes.
 
-Whoever has the link gets the file, without a login: it can be opened in another tab, by a program, or behind a proxy
-that strips cookies. So it must not live long, and it names the page where a new one is to be had.
+Whoever has the link gets the file without a login: it works in another tab, in a program, or behind a proxy that strips
+cookies. So it must expire soon, and it names the page where people get a new one.
 """
 
 from dataclasses import astuple, dataclass
@@ -16,7 +16,7 @@ _SALT = "shop.downloads"
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file by its name under MEDIA_ROOT, what it is called for people, and the page that leads to it."""
+    """A file by its name under MEDIA_ROOT; its name for people; and the page that links to it."""
 
     name: str
     filename: str
@@ -25,7 +25,7 @@ class Download:
 
 
 class Expired(Exception):
-    """The link was good and is too old; `download` is what it led to."""
+    """The link is ours but too old; `download` is what it led to."""
 
     def __init__(self, download: Download) -> None:
         super().__init__(f"The link to {download.filename} is older than {LIVES}.")
@@ -38,12 +38,12 @@ def link(download: Download) -> str:
 
 
 def link_to(name: str, filename: str, content_type: str, back: str) -> str:
-    """The same for who may not import this module (settings.FILES_LINKED_BY)."""
+    """The same for those who may not import this module (settings.FILES_LINKED_BY)."""
     return link(Download(name, filename, content_type, back))
 
 
 def open_link(sealed: str) -> Download:
-    """What the link leads to. Raises Expired, or django.core.signing.BadSignature for one that we did not make."""
+    """What the link leads to. Raises Expired, or django.core.signing.BadSignature for a link that is not ours."""
     signer = signing.TimestampSigner(salt=_SALT)
     try:
         return Download(*signer.unsign_object(sealed, max_age=LIVES))

@@ -1,160 +1,113 @@
-"""Reads the environment once, checks it whole, and says everything that is wrong at once.
+"""How the variables of the environment are declared, read and checked, and how .env.example is made of them.
 
-Whoever starts a process with half its settings learns all that is missing in one go, not one variable a try.
+shop.settings declares each of them once: the name of the variable is the name of the setting. Who starts a process with
+half of its settings is told of everything that is wrong at once, not of one variable a try.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
-from urllib.parse import urlsplit
+import inspect
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import Annotated, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvValidationError, ValidationError, validate
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WrapValidator, create_model
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-# Name, address and tax number as invoices show them, and the tax number as machines read it.
-DEFAULT_SELLER = "Stampede Ltd\n1 Crowd Street\nLondon EC1A 1AA\nGB VAT 000 0000 00"
-DEFAULT_SELLER_VAT_ID = "GB000000000"
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Every setting that comes from outside; URLs without a trailing slash, money in the currency's minor unit."""
-
-    debug: bool
-    secret_key: str
-    allowed_hosts: list[str]
-    shop_url: str
-    database_url: str
-    broker_url: str
-    email_url: str
-    mail_from: str
-    currency: str
-    seller: str
-    seller_vat_id: str
-    seller_country: str
-    payment_gateway: str
-    payments_url: str
-    payments_webhook_secret: str
-    stripe_api_key: str
-    stripe_api_base: str
-    stripe_webhook_secret: str
-    sms_gateway: str
-    sms_url: str
-    carrier_gateway: str
-    carrier_url: str
-    media_root: str
-    media_threads: int
-    media_segment_seconds: int
-    media_bucket: str
-    media_endpoint: str
-    media_region: str
-    media_access_key: str
-    media_secret_key: str
-    media_public_url: str
-    video_max_bytes: int
-    video_backlog_hours: int
-    static_root: str
-    flower_url: str
-    mailbox_url: str
-    metrics_listen: str
-    log_level: str
-    secure: bool
+# What docker-compose.yml alone reads: it stands in .env.example, and is no setting of the shop.
+ComposeOnly = Annotated[str, "docker-compose.yml"]
+# Names with commas between them.
+Names = Annotated[list[str], NoDecode, BeforeValidator(lambda text: text.split(",") if text else [])]
 
 
-def read_environment() -> Environment:
-    """Read and check all variables; raises ImproperlyConfigured that lists every problem, a line each."""
-    env = Env(eager=False)
-    url = validate.URL(require_tld=False, schemes={"http", "https"})
-    gateway = env.str("PAYMENT_GATEWAY", "sandbox") or "sandbox"
-    stripe = gateway == "stripe"
-    bucket = env.str("MEDIA_BUCKET", "")
-    found = Environment(
-        debug=env.bool("DEBUG", False),
-        secret_key=env.str("SECRET_KEY", validate=validate.Length(min=50)),
-        allowed_hosts=env.list("ALLOWED_HOSTS", default=[]),
-        shop_url=env.str("SHOP_URL", validate=url),
-        database_url=env.str("DATABASE_URL", validate=_scheme("postgres", "postgresql")),
-        broker_url=env.str("BROKER_URL", validate=_scheme("redis", "rediss", "unix")),
-        email_url=env.str("EMAIL_URL", validate=_scheme("smtp", "smtps", "submission", "console", "dummy")),
-        mail_from=env.str("MAIL_FROM"),
-        currency=env.str("CURRENCY", "GBP", validate=validate.Regexp(r"^[A-Z]{3}$")),
-        # On one line where a file of variables knows no other: "\\n" stands for the end of a line.
-        seller=env.str("SELLER", DEFAULT_SELLER, validate=validate.Length(min=1)).replace("\\n", "\n"),
-        # Whoever names a seller names its number too, or none: the default's would be a lie.
-        seller_vat_id=env.str(
-            "SELLER_VAT_ID",
-            "" if env.str("SELLER", "") else DEFAULT_SELLER_VAT_ID,
-            validate=validate.Regexp(r"^([A-Z]{2}[0-9A-Z+*]{2,16})?$"),
-        ),
-        seller_country=env.str("SELLER_COUNTRY", "GB", validate=validate.Regexp(r"^[A-Z]{2}$")),
-        payment_gateway=gateway,
-        payments_url=env.str("PAYMENTS_URL", **_needed_unless(stripe, url)),
-        payments_webhook_secret=env.str(
-            "PAYMENTS_WEBHOOK_SECRET", **_needed_unless(stripe, validate.Length(min=16))
-        ),
-        stripe_api_key=env.str(
-            "STRIPE_API_KEY", **_needed_unless(not stripe, validate.Regexp(r"^(sk|rk)_\w{5,}$"))
-        ),
-        stripe_api_base=env.str("STRIPE_API_BASE", "https://api.stripe.com", validate=url),
-        stripe_webhook_secret=env.str(
-            "STRIPE_WEBHOOK_SECRET", **_needed_unless(not stripe, validate.Length(min=16))
-        ),
-        sms_gateway=env.str("SMS_GATEWAY", "sandbox"),
-        sms_url=env.str("SMS_URL", validate=url),
-        carrier_gateway=env.str("CARRIER_GATEWAY", "sandbox"),
-        carrier_url=env.str("CARRIER_URL", validate=url),
-        media_root=env.str("MEDIA_ROOT"),
-        media_threads=env.int("MEDIA_THREADS", 0, validate=validate.Range(min=0, max=64)),
-        media_segment_seconds=env.int("MEDIA_SEGMENT_SECONDS", 8, validate=validate.Range(min=2, max=60)),
-        media_bucket=bucket,
-        # Empty: Amazon's own, and the credentials where its programs look for them.
-        media_endpoint=env.str("MEDIA_ENDPOINT", "", validate=_empty_or(url)),
-        media_region=env.str("MEDIA_REGION", ""),
-        media_access_key=env.str("MEDIA_ACCESS_KEY", ""),
-        media_secret_key=env.str("MEDIA_SECRET_KEY", ""),
-        media_public_url=env.str("MEDIA_PUBLIC_URL", **_needed_unless(not bucket, url)),
-        video_max_bytes=env.int("VIDEO_MAX_BYTES", 20 * 1024**3, validate=validate.Range(min=1024**2)),
-        video_backlog_hours=env.int("VIDEO_BACKLOG_HOURS", 12, validate=validate.Range(min=1)),
-        static_root=env.str("STATIC_ROOT"),
-        flower_url=env.str("FLOWER_URL", ""),
-        mailbox_url=env.str("MAILBOX_URL", ""),
-        metrics_listen=env.str("METRICS_LISTEN", "", validate=validate.Regexp(r"^(\S+:\d{1,5})?$")),
-        log_level=env.str(
-            "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
-        ),
-        secure=env.bool("SECURE", (env.str("SHOP_URL", "") or "").startswith("https://")),
-    )
+def must_be(words: str, pattern: str, then: Callable[[str], str] = str) -> AfterValidator:
+    """Check that the pattern matches the whole value; `words` tell people what it must be, `then` puts it in order."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.DOTALL):
+            raise ValueError(f"must be {words}")
+        return then(value)
+
+    return AfterValidator(check)
+
+
+def begins_with(*schemes: str) -> AfterValidator:
+    """A URL of one of these schemes."""
+    words = " or ".join(f"{scheme}://" for scheme in schemes)
+    return must_be(f"a URL that begins with {words}", f"({'|'.join(schemes)}):.*")
+
+
+HTTP = r"https?://([^\s/@]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([/?#]\S*)?"
+URL = must_be("a URL that begins with http:// or https://", HTTP, lambda url: url.rstrip("/"))
+
+
+class _Environment(BaseSettings):
+    model_config = SettingsConfigDict(case_sensitive=True)
+
+
+def needed_if(other: str, chosen: Callable[[str], bool]) -> WrapValidator:
+    """Needed if the variable `other`, which is declared before it, has such a value; else it is not looked at."""
+
+    def check(value: str, handler: Callable[[str], str], info: Any) -> str:
+        if not chosen(info.data[other]):
+            return value
+        if not value:
+            raise ValueError(f"is not set, and {other}={info.data[other]} needs it")
+        return handler(value)
+
+    return WrapValidator(check)
+
+
+def variable(
+    default: Any = ..., *checks: Any, sets: str | None = None, shown: str | None = None, **limits: Any
+) -> Any:
+    """Declare a variable, needed if its default is `...`; a default may be a function of the variables before it.
+
+    .env.example sets it to `sets`, or shows `shown` or the default behind a "#". Limits are those of pydantic (ge, le).
+    """
+    if shown is None:
+        shown = str(default).lower() if isinstance(default, bool) else str(default).replace("\n", "\\n")
+    line = f"# {{}}={shown}" if sets is None else f"{{}}={sets}"
+    limits["default_factory" if callable(default) else "default"] = default
+    field: FieldInfo = Field(json_schema_extra={"line": line}, **limits)
+    field.metadata += checks
+    return field
+
+
+def read(module: dict[str, Any]) -> dict[str, FieldInfo]:
+    """Put in the place of each variable that this module has declared what the environment says; returns what it had.
+
+    Raises ImproperlyConfigured that lists every problem, a line each, but no value: it may be a secret.
+    """
+    declared: dict[str, FieldInfo] = {name: module.pop(name) for name in module["__annotations__"]}
+    hints = {name: hint for name, hint in module["__annotations__"].items() if hint != ComposeOnly}
+    fields: Any = {name: (hint, declared[name]) for name, hint in hints.items()}
     try:
-        env.seal()
-    except EnvValidationError as problems:
-        found_wrong = cast(Mapping[str, list[str]], problems.error_messages)
-        lines = [f"  {name}: {' '.join(reasons)}" for name, reasons in sorted(found_wrong.items())]
+        module.update(create_model("Environment", __base__=_Environment, **fields)().model_dump())
+    except ValidationError as found:
+        lines = [
+            f"  {wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}\n"
+            for wrong in found.errors(include_url=False, include_input=False)
+            if wrong["type"] != "default_factory_not_called"  # it follows from another one
+        ]
         raise ImproperlyConfigured(
-            "The environment is not complete:\n"
-            + "\n".join(lines)
-            + "\n.env.example names every variable with an example; `./dev` sets them all by itself."
-        ) from None
-    return found
-
-
-def _needed_unless(other: bool, check: Callable[[str], object]) -> dict[str, Any]:
-    """How to read what one payment gateway needs: when the `other` is chosen it may be absent, and is not looked at."""
-    return {"default": ""} if other else {"validate": check}
-
-
-def _empty_or(check: Callable[[str], object]) -> Callable[[str], None]:
-    def checked(value: str) -> None:
-        if value:
-            check(value)
-
-    return checked
-
-
-def _scheme(*allowed: str) -> Callable[[str], None]:
-    def check(value: str) -> None:
-        if urlsplit(value).scheme not in allowed:
-            raise ValidationError(
-                f"must be a URL that begins with {' or '.join(f'{name}://' for name in allowed)}."
+            f"The environment is not complete:\n{''.join(sorted(lines))}".replace(
+                "Field required", "is not set"
             )
+            + ".env.example explains every variable, with an example; `./dev` sets them all by itself."
+        ) from None
+    return declared
 
-    return check
+
+def example(module: ModuleType) -> str:
+    """The text of .env.example: of the module that declares them the comments, and under these each variable."""
+    left: dict[str, FieldInfo] = dict(module.variables)
+    lines: list[str] = []
+    for line in inspect.getsource(module).splitlines():
+        if (name := line.partition(":")[0]) in left:
+            extra: Any = left.pop(name).json_schema_extra
+            lines.append(extra["line"].format(name))
+        elif left and (line.startswith("#") or (lines and lines[-1] and not line)):
+            lines.append(line)
+    return "\n".join(lines) + "\n"

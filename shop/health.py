@@ -1,7 +1,7 @@
-"""How this web process is: whether it lives, and whether it can serve.
+"""Health checks of the web process: whether it lives, and whether it can serve.
 
-A process that lives and cannot serve, because the database is away, must be left alone: it recovers by itself, and a
-restart would only make more work. So whoever restarts what is dead asks /livez; whoever sends visitors asks /healthz.
+A process that cannot serve because the database is away recovers by itself, and a restart would only make more work.
+So whatever restarts dead processes asks /livez, and whatever sends visitors asks /healthz.
 """
 
 from django.db import Error, connection
@@ -9,16 +9,16 @@ from django.http import HttpRequest, JsonResponse
 
 
 def livez(_request: HttpRequest) -> JsonResponse:
-    """200 {"ok": true} from a process that answers at all; nobody else is asked."""
+    """200 {"ok": true} from a process that answers at all."""
     return JsonResponse({"ok": True})
 
 
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """200 {"ok": true} from a process that can serve, or 503 when the database does not answer it."""
+    """200 {"ok": true} from a process that can serve, or 503 when the database does not answer."""
     try:
         healthy = _database_answers()
         if not healthy:
-            # The kept connection may have died with a server that is long back: ask on a new one.
+            # The connection may have died with a database server that is back by now: ask on a new one.
             connection.close()
             healthy = _database_answers()
     except Error:

@@ -1,9 +1,8 @@
-"""What is answered while the database is away: 503, when to come back, and what became of what was asked for.
+"""What the shop answers while its database is away: 503, and when to come back.
 
-Nothing here asks the database. Programs get a problem, people a page, and htmx, which shows neither, a sentence. A page
-that was asked for looks whether the shop is back, and then loads what was asked for. A form that was sent is held ready
-to be sent again, by a button and not by itself, with what was typed into it. The cart is in its cookie, which no such
-answer touches.
+Nothing here asks the database. Programs get a problem, people a page, and htmx, which shows neither, a sentence. The
+page looks whether the shop is back, and then loads what was asked for. A form that was sent can be sent again by a
+button, with what was typed into it. The cart is in its cookie, which stays as it is.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from shop.api import problems
 
 RETRY_AFTER = 5  # seconds, for people; programs are told in shop.api.problems
 _FOR_PROGRAMS = ("/api/", "/webhooks/")
-# The desk's forms hold passwords and decisions: they are not repeated for anybody.
+# Its forms hold passwords and decisions: they are not kept to be sent again.
 _NOT_REPEATED = "/admin/"
 
 

@@ -1,10 +1,9 @@
 """The Content-Security-Policy of each part of the site.
 
-The shop's pages obey the strict policy of the settings: nothing inline, nothing from elsewhere, but published videos
-when their storage is a bucket with an address of its own. Two parts that we do not write ourselves cannot: the admin
-(Unfold runs Alpine, which evaluates expressions, and puts styles into tags) and the API's documentation (Swagger UI,
-started by a script within the page). They get what they need and no more, and only under their own paths, so that
-their weakness never reaches a shopper's page.
+The pages of the shop obey the strict policy of the settings: nothing inline and nothing from elsewhere, except
+published videos when their storage is a bucket with an address of its own. Two parts that we do not write cannot: the
+admin (Unfold runs Alpine, which evaluates expressions, and puts styles into tags) and the documentation of the API
+(Swagger UI, started by a script in the page). They get what they need under their own paths, and no other page does.
 """
 
 from dataclasses import replace
@@ -16,17 +15,12 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.core.files.storage import Storage, storages
 from django.http import HttpRequest, HttpResponseBase
 
-_RELAXED: dict[str, dict[str, list[str]]] = {
-    "/admin/": {
-        "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL],
-        "style-src": [SELF, UNSAFE_INLINE],
-    },
-    "/api/docs/": {
-        "script-src": [SELF, UNSAFE_INLINE],
-        "style-src": [SELF, UNSAFE_INLINE],
-    },
+_STYLES = {"style-src": [SELF, UNSAFE_INLINE]}
+_RELAXED = {
+    "/admin/": {"script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL], **_STYLES},
+    "/api/docs/": {"script-src": [SELF, UNSAFE_INLINE], **_STYLES},
 }
-# How a player gets at a video: playlists and pieces as data, the MP4 and thumbnails as media, posters and sheets.
+# What a player loads of a video: the MP4, playlists with their pieces, posters with their thumbnails.
 _VIDEO = ("media-src", "connect-src", "img-src")
 
 

@@ -1,26 +1,169 @@
-"""Django's settings: what comes from outside is read and checked in shop.environment, the rest stands here.
+"""Django's settings: first those that come from outside, then those that follow from them or never change.
 
-Workers, relay, web and live share this one file, so that a setting means the same everywhere.
+What comes from outside is declared once, with its type, its limits and the words that explain it: the line above a
+declaration and the declaration make .env.example (`./dev manage env_example` writes it anew). All processes share this
+file, so that a setting means the same everywhere.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dj_database_url
 import dj_email_url
 from csp.constants import NONE, SELF
+from pydantic import AfterValidator
 from whitenoise.compress import Compressor
 
-from shop import desk, storing
-from shop.environment import read_environment
+from shop import desk, logs, storing
+from shop.environment import HTTP, URL, ComposeOnly, Names, begins_with, must_be, needed_if, read, variable
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-ENVIRONMENT = read_environment()
+_SELLER = "Stampede Ltd\n1 Crowd Street\nLondon EC1A 1AA\nGB VAT 000 0000 00"
+_LONG = must_be("16 characters or more", ".{16,}")
+_GATEWAY = AfterValidator(lambda name: name or "sandbox")
+_WITH_STRIPE = needed_if("PAYMENT_GATEWAY", lambda gateway: gateway == "stripe")
+_WITHOUT_STRIPE = needed_if("PAYMENT_GATEWAY", lambda gateway: gateway != "stripe")
 
-DEBUG = ENVIRONMENT.debug
-SECRET_KEY = ENVIRONMENT.secret_key
-ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
-SHOP_URL = ENVIRONMENT.shop_url.rstrip("/")
+# Settings of a server: `cp .env.example .env`, fill in what is empty, and keep .env to yourself (chmod 600).
+# docker-compose.yml reads it, and so can systemd (EnvironmentFile=) where there is no Docker. With the secrets filled
+# in it runs a shop to try on one machine, with the providers of the sandbox instead of real ones.
+# A line that begins with "#" and a name shows the default, or an example where there is none.
+
+# -- The shop
+
+# Signs sessions and forms. 50 characters or more: openssl rand -hex 32
+SECRET_KEY: str = variable(..., must_be("50 characters or more", ".{50,}"), sets="")
+# Where people find the shop. With https:// cookies are sent over TLS alone and plain requests are redirected.
+SHOP_URL: str = variable(..., URL, sets="http://127.0.0.1:8000")
+# The names it answers to, with commas. "nginx" is for the webhooks of the sandbox: leave it out where there is none.
+ALLOWED_HOSTS: Names = variable("", sets="127.0.0.1,localhost,nginx")
+# Shows errors with all their details to everybody: never on a server.
+DEBUG: bool = variable(False)
+# Cookies over TLS alone, redirects and HSTS; follows SHOP_URL if not given.
+SECURE: bool = variable(lambda given: given["SHOP_URL"].startswith("https://"), shown="true")
+# Prices are in this currency (ISO 4217).
+CURRENCY: str = variable("GBP", must_be("three capital letters, such as GBP", "[A-Z]{3}"))
+# Name, address and tax number for invoices; \n ends a line.
+SELLER: str = variable(
+    _SELLER, must_be("a name with an address", ".+", lambda text: text.replace("\\n", "\n"))
+)
+# The tax number and country (ISO 3166) once more for machines: they make each invoice an e-invoice (Factur-X).
+# Without a number invoices are PDFs alone. A SELLER of your own has none until you give it here.
+SELLER_VAT_ID: str = variable(
+    lambda given: "GB000000000" if given["SELLER"] == _SELLER else "",
+    must_be("empty, or a country code with a number, such as GB123456789", "([A-Z]{2}[0-9A-Z+*]{2,16})?"),
+    shown="GB000000000",
+)
+SELLER_COUNTRY: str = variable("GB", must_be("two capital letters, such as GB", "[A-Z]{2}"))
+# The least important lines that are logged: DEBUG, INFO, WARNING or ERROR
+LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = variable("INFO")
+# Lines for programs ("json", an object each) or for people ("console")
+LOG_FORMAT: Literal["json", "console"] = variable("json")
+
+# -- Databases
+
+# Letters and digits only, because they stand in URLs: openssl rand -hex 24
+POSTGRES_PASSWORD: ComposeOnly = variable(sets="")
+VALKEY_PASSWORD: ComposeOnly = variable(sets="")
+# Servers of your own instead of the two in docker-compose.yml: start it with `--scale postgres=0 --scale valkey=0`.
+DATABASE_URL: str = variable(
+    ...,
+    begins_with("postgresql", "postgres"),
+    shown="postgresql://stampede:password@db.example.com:5432/stampede",
+)
+BROKER_URL: str = variable(
+    ..., begins_with("redis", "rediss", "unix"), shown="rediss://:password@broker.example.com:6379/0"
+)
+# ... and then this must be false, because they are outside.
+DATA_NETWORK_INTERNAL: ComposeOnly = variable("true")
+
+# -- Payments, e-mail, SMS, carrier: those of the sandbox here
+
+# "sandbox", "stripe", or the dotted path of a class that has the same methods (orders/payments/gateway.py)
+PAYMENT_GATEWAY: str = variable("sandbox", _GATEWAY)
+# Where the payment provider is. For every gateway but stripe.
+PAYMENTS_URL: str = variable("", URL, _WITHOUT_STRIPE, sets="http://sandbox-payments:8006")
+# What it signs its webhooks with (to SHOP_URL/webhooks/payments/). 16 characters or more.
+PAYMENTS_WEBHOOK_SECRET: str = variable("", _LONG, _WITHOUT_STRIPE, sets="")
+# For stripe: its secret key, or a restricted one that may write PaymentIntents and Refunds and read Charges.
+STRIPE_API_KEY: str = variable(
+    "", must_be("a key that begins with sk_ or rk_", r"(sk|rk)_\w{5,}"), _WITH_STRIPE, shown="sk_test_…"
+)
+# The signing secret of the endpoint SHOP_URL/webhooks/payments/, which is to hear of payment_intent.* and charge.*
+STRIPE_WEBHOOK_SECRET: str = variable("", _LONG, _WITH_STRIPE, shown="whsec_…")
+# Where the API of Stripe is; another address is for tests.
+STRIPE_API_BASE: str = variable("https://api.stripe.com", URL)
+# smtp://, submission:// (port 587 with STARTTLS) or smtps://user:password@host:port
+EMAIL_URL: str = variable(
+    ..., begins_with("smtp", "submission", "smtps", "console", "dummy"), sets="smtp://sandbox-mailbox:8005"
+)
+MAIL_FROM: str = variable(sets="Stampede <orders@stampede.example>")
+# "sandbox" or the dotted path of a class, for SMS and for parcels
+SMS_GATEWAY: str = variable("sandbox", _GATEWAY)
+SMS_URL: str = variable(..., URL, sets="http://sandbox-sms:8007")
+CARRIER_GATEWAY: str = variable("sandbox", _GATEWAY)
+CARRIER_URL: str = variable(..., URL, sets="http://sandbox-carrier:8008")
+
+# -- Videos and files
+
+# Threads of each encoder; 0 divides the processors among the processes of a pool.
+MEDIA_THREADS: int = variable(0, ge=0, le=64)
+# The longest stretch of video, in seconds, that one worker encodes at a time. One that is killed loses no more.
+MEDIA_SEGMENT_SECONDS: int = variable(8, ge=2, le=60)
+# How many processes may encode at once, each with an ffmpeg of its own: the processors that videos may have.
+MEDIA_PROCESSES: ComposeOnly = variable("2")
+# The memory for all of them together; an ffmpeg at work on a large picture may want one gigabyte.
+MEDIA_MEMORY: ComposeOnly = variable("3G")
+# The largest video that is taken (bytes, 20 GiB), and for how many hours the encoders may have work before no more is.
+VIDEO_MAX_BYTES: int = variable(20 * 1024**3, ge=1024**2)
+VIDEO_BACKLOG_HOURS: int = variable(12, ge=1)
+# An object storage (S3) for uploads and videos, instead of the volume "media" here: the name of its bucket. Let the
+# world read what begins with "public/" in it, and nothing else.
+MEDIA_BUCKET: str = variable("", shown="stampede-media")
+# Where the root of the bucket is for browsers; its own address, or that of a CDN in front of it.
+MEDIA_PUBLIC_URL: str = variable("", URL, needed_if("MEDIA_BUCKET", bool), shown="https://media.example.com")
+# The address of an object storage that is not from Amazon.
+MEDIA_ENDPOINT: str = variable(
+    "",
+    must_be("empty, or a URL that begins with http:// or https://", f"({HTTP})?"),
+    shown="https://s3.example.com",
+)
+MEDIA_REGION: str = variable("", shown="eu-west-2")
+# Credentials; empty where the machine itself has a role.
+MEDIA_ACCESS_KEY: str = variable("")
+MEDIA_SECRET_KEY: str = variable("")
+
+# -- The operator's desk
+
+# The password of the login "admin" for Flower.
+FLOWER_PASSWORD: ComposeOnly = variable(sets="")
+# Links in the menu of the operator's desk, where not empty. Both listen on the loopback of the server alone.
+FLOWER_URL: str = variable("", sets="http://127.0.0.1:8003")
+MAILBOX_URL: str = variable("", sets="http://127.0.0.1:8004")
+
+# -- Docker
+
+# Remove this line when the providers are real.
+COMPOSE_PROFILES: ComposeOnly = variable(sets="sandbox")
+# Where nginx listens on the server: address and port. Whatever ends TLS stands before it, and alone reaches it.
+SHOP_BIND: ComposeOnly = variable("127.0.0.1:8000")
+# An image that was built elsewhere.
+STAMPEDE_IMAGE: ComposeOnly = variable("stampede:latest")
+# Given to `prepare`, it makes the login "admin" with this password if there is none.
+DEMO_ADMIN_PASSWORD: ComposeOnly = variable("")
+
+# -- Without Docker (the image sets them)
+
+# Where invoices are kept, and where static files are collected to.
+MEDIA_ROOT: str = variable(shown="/srv/media")
+STATIC_ROOT: str = variable(shown="/srv/static")
+# Where the relay serves its figures for Prometheus; not set, nowhere. Never where strangers reach it.
+METRICS_LISTEN: str = variable(
+    "", must_be("empty, or a host with a port", r"(\S+:\d{1,5})?"), shown="127.0.0.1:8009"
+)
+
+variables = read(globals())
+
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]
 
 INSTALLED_APPS = [
@@ -47,6 +190,7 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    "shop.logs.request_id",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.security.ContentSecurityPolicyMiddleware",
@@ -82,7 +226,7 @@ TEMPLATES = [
     },
 ]
 
-_database = dj_database_url.parse(ENVIRONMENT.database_url)
+_database = dj_database_url.parse(DATABASE_URL)
 DATABASES = {
     "default": {
         **_database,
@@ -105,26 +249,17 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
-USE_I18N = True
-USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = ENVIRONMENT.static_root
-MEDIA_ROOT = ENVIRONMENT.media_root
 MEDIA_URL = "/media/"
 STORAGES: dict[str, dict[str, Any]] = {
-    **storing.storages(ENVIRONMENT, MEDIA_URL),
+    **storing.storages(globals()),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -134,85 +269,38 @@ STORAGES: dict[str, dict[str, Any]] = {
 # Source maps too: only who debugs loads them, and to compress them took longer than all else together.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 
-# Threads of each encoder (0: the processors divided among a pool's processes), and how much video one task encodes.
-MEDIA_THREADS = ENVIRONMENT.media_threads
-MEDIA_SEGMENT_SECONDS = ENVIRONMENT.media_segment_seconds
-
 # Nothing is loaded from elsewhere. The admin gets a policy of its own in shop.security, and so do videos in a bucket.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "font-src": [SELF],
-        "media-src": [SELF, "blob:"],  # what hls.js puts together in the page is a blob
-        "connect-src": [SELF],
-        "manifest-src": [SELF],
+        **{part: [NONE] for part in ("default-src", "base-uri", "frame-ancestors")},
+        **{part: [SELF] for part in ("script-src", "style-src", "font-src", "connect-src", "manifest-src")},
         "form-action": [SELF],
-        "base-uri": [NONE],
-        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF, "blob:"],  # what hls.js puts together in the page is a blob
     }
 }
-SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"  # an order page's token must not travel to other sites
-X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
 # nginx in front says how the visitor came; nobody else reaches the web process.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.secure
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]  # health checks speak plain HTTP inside the house
-SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.secure else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.secure
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez)$"]  # health checks speak plain HTTP, behind nginx
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 
-# Money: amounts are integers of this currency's minor unit.
-CURRENCY = ENVIRONMENT.currency
-# Who sells, as invoices say it; each invoice keeps it as it stood when it was issued.
-SELLER = ENVIRONMENT.seller
-# The same for machines, as EN 16931 has it; without a number an invoice carries no data beside its picture.
-SELLER_VAT_ID = ENVIRONMENT.seller_vat_id
-SELLER_COUNTRY = ENVIRONMENT.seller_country
-
-# How large an uploaded video may be, and for how long the encoders may have work before more is refused.
-VIDEO_MAX_BYTES = ENVIRONMENT.video_max_bytes
-VIDEO_BACKLOG_HOURS = ENVIRONMENT.video_backlog_hours
-
-# The world outside; a gateway is "sandbox" or the dotted path of a class, and for payments "stripe" too.
-PAYMENT_GATEWAY = ENVIRONMENT.payment_gateway
-PAYMENTS_URL = ENVIRONMENT.payments_url.rstrip("/")
-PAYMENTS_WEBHOOK_SECRET = ENVIRONMENT.payments_webhook_secret
-STRIPE_API_KEY = ENVIRONMENT.stripe_api_key
-STRIPE_API_BASE = ENVIRONMENT.stripe_api_base.rstrip("/")
-STRIPE_WEBHOOK_SECRET = ENVIRONMENT.stripe_webhook_secret
-SMS_GATEWAY = ENVIRONMENT.sms_gateway
-SMS_URL = ENVIRONMENT.sms_url.rstrip("/")
-CARRIER_GATEWAY = ENVIRONMENT.carrier_gateway
-CARRIER_URL = ENVIRONMENT.carrier_url.rstrip("/")
-FLOWER_URL = ENVIRONMENT.flower_url
-MAILBOX_URL = ENVIRONMENT.mailbox_url
-# Where the relay serves its figures, "host:port"; "" is nowhere.
-METRICS_LISTEN = ENVIRONMENT.metrics_listen
 UNFOLD = desk.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
-# Who tells the desk in a sentence what an order is waiting for: whoever drives it, and that `orders` may not import.
+# `orders` may import neither: what tells the operator in a sentence what an order is waiting for,
 ORDER_EXPLAINED_BY = "workers.why.sentence"
-# Makes the short-lived links through which the desk hands out printouts, and that `orders` may not import either.
+# and what makes the short-lived links to printouts.
 FILES_LINKED_BY = "shop.downloads.link_to"
 
-_email = dj_email_url.parse(ENVIRONMENT.email_url)
-EMAIL_BACKEND = _email["EMAIL_BACKEND"]
-if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
+globals().update(dj_email_url.parse(EMAIL_URL))
+if EMAIL_URL.startswith(("smtp", "submission")):
     EMAIL_BACKEND = "orders.notifications.pipelining.PipeliningBackend"
-EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
-EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 EMAIL_TIMEOUT = 10  # seconds
-DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
-
-BROKER_URL = ENVIRONMENT.broker_url
+DEFAULT_FROM_EMAIL = MAIL_FROM
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],  # guests; an order is reached by its unguessable token
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # guests; who has the token of an order, which nobody can guess, sees it
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -230,11 +318,4 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
-    "loggers": {"stripe": {"level": "WARNING"}},  # a line for each request and one for its answer
-}
+LOGGING = logs.configuration(LOG_LEVEL, LOG_FORMAT)

@@ -1,7 +1,7 @@
-"""Which code this is: what a dead letter must say, so that whoever mends a bug knows whether it was mended before.
+"""The version of the code. A dead letter records it, so that people know whether the bug was already fixed then.
 
-A fact of the build and not a setting. The image is built with it (`docker build --build-arg VERSION=…`), `./dev`
-asks git when it starts the processes; a process cannot ask by itself, for the checkout may have moved on under it.
+It is a fact of the build, not a setting. The image is built with it (`docker build --build-arg VERSION=…`), and `./dev`
+asks git when it starts the processes; a process cannot ask later, because the checkout may have changed by then.
 """
 
 import os

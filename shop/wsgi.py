@@ -9,6 +9,6 @@ from shop import collector
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 application = get_wsgi_application()
-# Seconds: whoever clicked would rather hear "come again" than wait, and a frozen database must not hold all threads.
+# Seconds: people would rather be told to try again than wait, and a frozen database must not hold all threads.
 patience.limit(5)
 collector.relieve()

@@ -24,7 +24,8 @@ WEBHOOK_PATH = "/webhooks/payments/"  # where the payment provider reports what 
 MARKER = "STAMPEDE_STACK"
 
 # Tuning that a person may set for one run, and that reaches the shop's processes as it is.
-PASSED_ON = ("LOG_LEVEL", "CURRENCY", "DEBUG", "PAYMENT_GATEWAY", "SMS_GATEWAY", "CARRIER_GATEWAY")
+_GATEWAYS = ("PAYMENT_GATEWAY", "SMS_GATEWAY", "CARRIER_GATEWAY")
+PASSED_ON = ("LOG_LEVEL", "LOG_FORMAT", "CURRENCY", "DEBUG", *_GATEWAYS)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Stack:
         }
 
     def settings(self) -> dict[str, str]:
-        """The variables that shop/environment.py reads."""
+        """The variables that shop/settings.py declares."""
         return {
             "DEBUG": "false",
             "SECRET_KEY": self.secrets.secret_key,
@@ -123,6 +124,7 @@ class Stack:
             "STATIC_ROOT": str(self.layout.static),
             "METRICS_LISTEN": f"{HOST}:{self.ports.metrics}",
             "LOG_LEVEL": "INFO",
+            "LOG_FORMAT": "console",
         }
 
     def environment(self) -> dict[str, str]:

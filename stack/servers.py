@@ -2,7 +2,7 @@
 
     with Servers(folder) as servers:
         servers.start_all()                    # or servers["postgres"].start(), one at a time
-        os.environ.update(servers.settings())  # what shop/environment.py reads
+        os.environ.update(servers.settings())  # what shop/settings.py declares
         servers["payments"].kill()             # as a power cut does, with all that it started
         servers["payments"].start()            # same folder, same port, same ledger
 
@@ -157,7 +157,7 @@ class Servers:
         return self._servers[name]
 
     def settings(self) -> dict[str, str]:
-        """The variables that shop/environment.py reads; SHOP_URL names a free port for the test's server."""
+        """The variables that shop/settings.py declares; SHOP_URL names a free port for the test's server."""
         return self.stack.settings()
 
     def start_all(self, *names: str) -> None:

@@ -22,6 +22,7 @@ ANSWER = 2.0  # seconds
 
 # What each node loads besides its tasks.
 COMMON = (
+    "workers.adapters.logging_context",
     "workers.adapters.process_init",
     "workers.adapters.task_failure",
     "workers.adapters.unacked",

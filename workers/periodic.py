@@ -8,7 +8,7 @@ from django.utils import timezone
 from orders.payments import inbox
 from orders.payments.reconciling import reconcile
 from orders.providers.failures import ProviderError
-from shop.videos import receiving
+from shop.videos import uploads
 from workers.audit import books
 from workers.celery import app
 
@@ -51,6 +51,6 @@ def sweep_inbox() -> None:
 @app.task(name="bulk.sweep_uploads")
 def sweep_uploads() -> None:
     """Expired uploads go; complete ones that a process left lying become videos."""
-    thrown, handed = receiving.sweep()
+    thrown, handed = uploads.sweep()
     if thrown or handed:
         log.info("Uploads: %d expired and thrown away, %d complete and handed on.", thrown, handed)

@@ -14,9 +14,9 @@ from celery import Task
 from django.utils import timezone
 
 from orders import scheduling
+from orders.counting import uncount
 from orders.crashpoints import Point, reached
 from orders.models.order import number_of
-from orders.providers.counting import uncount
 from orders.providers.failures import Failure
 from orders.retry import GiveUp
 from orders.workflow import STEPS, Step, Work

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.media.clips import ffmpeg
 from workers.media import ladder
-from workers.media.ladder import Rung
+from workers.media.ladder import Rendition
 
 _HLS = (
     f"f=hls:hls_time={ladder.KEY_SECONDS}:hls_playlist_type=vod:hls_segment_type=fmp4:hls_flags=single_file"
@@ -23,18 +23,18 @@ _STILLS = ";[1:v]split=2[p][t];[p]thumbnail=8[poster];[t]scale=160:-2,tile=5x5[s
 def whole(source: Path, width: int, height: int, folder: Path) -> float:
     """Make everything of the clip with one command; returns its seconds."""
     folder.mkdir()
-    rungs = ladder.rungs(width, height)
+    renditions = ladder.renditions(width, height)
     arguments = ["-i", str(source), "-skip_frame", "nokey", "-i", str(source)]
-    arguments += ["-filter_complex", ladder.picture_graph(rungs, 0, None) + _STILLS]
-    for number, rung in enumerate(rungs):
-        written, sound = [f"[select=v:{_HLS}]{folder / rung.name}.m3u8"], []
-        if rung == ladder.fallback(rungs):
+    arguments += ["-filter_complex", ladder.picture_graph(renditions, 0, None) + _STILLS]
+    for number, rendition in enumerate(renditions):
+        written, sound = [f"[select=v:{_HLS}]{folder / rendition.name}.m3u8"], []
+        if rendition == ladder.fallback(renditions):
             sound = ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{ladder.AUDIO_KBITS}k"]
             written += [
                 f"[f=mp4:movflags=+faststart]{folder / 'fallback.mp4'}",
                 f"[select=a:{_HLS}]{folder / 'sound.m3u8'}",
             ]
-        arguments += ["-map", f"[v{number}]", *sound, *_encoder(rung), "-flags", "+global_header"]
+        arguments += ["-map", f"[v{number}]", *sound, *_encoder(rendition), "-flags", "+global_header"]
         arguments += ["-f", "tee", "|".join(written)]
     arguments += ["-map", "[poster]", "-frames:v", "1", "-update", "1", str(folder / "poster.jpg")]
     arguments += ["-map", "[sheets]", "-fps_mode", "passthrough", str(folder / "sheet-%02d.jpg")]
@@ -48,15 +48,15 @@ def pictures(
 ) -> float:
     """Encode the clip's picture in all sizes, for each span a process on a core of its own; returns the seconds."""
     folder.mkdir()
-    rungs = ladder.rungs(width, height)
+    renditions = ladder.renditions(width, height)
 
     def one(core: int) -> None:
         start, end = spans[core]
         arguments = ["-threads", "1", "-ss", f"{start:.3f}", "-to", f"{end:.3f}", "-i", str(source)]
-        arguments += ["-filter_complex", ladder.picture_graph(rungs, 0, None)]
-        for number, rung in enumerate(rungs):
-            arguments += ["-map", f"[v{number}]", *_encoder(rung), "-threads", "1"]
-            arguments.append(str(folder / f"{core}-{rung.name}.mp4"))
+        arguments += ["-filter_complex", ladder.picture_graph(renditions, 0, None)]
+        for number, rendition in enumerate(renditions):
+            arguments += ["-map", f"[v{number}]", *_encoder(rendition), "-threads", "1"]
+            arguments.append(str(folder / f"{core}-{rendition.name}.mp4"))
         ffmpeg(*arguments, core=core)
 
     begun = time.monotonic()
@@ -65,10 +65,10 @@ def pictures(
     return time.monotonic() - begun
 
 
-def _encoder(rung: Rung) -> list[str]:
+def _encoder(rendition: Rendition) -> list[str]:
     return [
         *("-c:v", "libx264", "-preset", ladder.PRESET, "-crf", str(ladder.CRF), "-profile:v", "high"),
-        *("-maxrate", f"{rung.kbits}k", "-bufsize", f"{2 * rung.kbits}k"),
+        *("-maxrate", f"{rendition.kbits}k", "-bufsize", f"{2 * rendition.kbits}k"),
         *("-force_key_frames", f"expr:gte(t,n_forced*{ladder.KEY_SECONDS})", "-sc_threshold", "0"),
         *("-g", "100000"),
     ]

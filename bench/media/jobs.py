@@ -28,7 +28,7 @@ _ENCODED: LiteralString = """
 SELECT coalesce(sum(encoded_ms), 0) / 1000.0 FROM videos_segment WHERE video_id = ANY(%(ids)s) AND number > 0
 """
 _CANCEL = """
-from shop.videos.acting import cancel
+from shop.videos.actions import cancel
 from shop.videos.models import Video
 for video in Video.objects.filter(state__in=Video.UNDER_WAY):
     cancel(video, by="bench")

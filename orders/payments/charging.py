@@ -20,13 +20,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders import scheduling, sql
+from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models.order import number_of
 from orders.payments import inbox
 from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway
-from orders.providers.counting import count_failures
 from orders.providers.failures import Outcome, ProviderError, Refused
 from orders.providers.http import client, each
 from orders.states import FAILED_STATES, OrderStatus

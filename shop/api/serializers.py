@@ -18,8 +18,8 @@ from orders.money import tax_within
 from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
 from shop.catalogue.models import Product
 from shop.videos.models import Video
+from shop.videos.playback import playback_of
 from shop.videos.progress import progress_of
-from shop.videos.showing import showing_of
 
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
 _CURRENCY = "ISO 4217 code of the currency that every amount here is in."
@@ -194,8 +194,8 @@ class ProductDetailSerializer(ProductSerializer):
 
     @extend_schema_field(ProductVideoSerializer(allow_null=True))
     def get_video(self, product: Product) -> dict[str, Any] | None:
-        showing = showing_of(product)
-        return ProductVideoSerializer(showing).data if showing else None
+        playback = playback_of(product)
+        return ProductVideoSerializer(playback).data if playback else None
 
 
 class ProductPageSerializer(Answer):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from shop.api import problems
-from shop.videos.receiving import CHECKSUMS, Announcement
+from shop.videos.uploads import CHECKSUMS, Announcement
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"

@@ -2,7 +2,7 @@
 
 Staff only: a browser with its session and the CSRF token, a program with the token of a user (`Authorization: Token`).
 Whether a request is refused is known from its headers, before its body is read; of a file only the first bytes are
-looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.receiving).
+looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.uploads).
 
 Our own small server rather than a package: drf-tus reads each piece into memory as a whole, writes without a lock and
 without fsync, and needs two packages that nobody maintains; tuspyserver is for FastAPI and keeps its state in files
@@ -28,10 +28,10 @@ from rest_framework.request import Request
 from shop.api import problems, schema, tus, uploadproblems, uploadschema
 from shop.api.base import PRIVATE, ApiView, json
 from shop.api.serializers import UploadSerializer
-from shop.videos import receiving
+from shop.videos import uploads
 from shop.videos.models import Upload, Video
-from shop.videos.receiving import Piece
 from shop.videos.refusals import UploadRefused
+from shop.videos.uploads import Piece
 
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 
@@ -95,7 +95,7 @@ class TusView(StaffView):
         answer["Tus-Version"] = tus.VERSION
         answer["Tus-Extension"] = tus.EXTENSIONS
         answer["Tus-Max-Size"] = str(settings.VIDEO_MAX_BYTES)
-        answer["Tus-Checksum-Algorithm"] = ",".join(receiving.CHECKSUMS)
+        answer["Tus-Checksum-Algorithm"] = ",".join(uploads.CHECKSUMS)
         return answer
 
 
@@ -114,7 +114,7 @@ class UploadsView(TusView):
     def post(self, request: Request) -> HttpResponse:
         size = tus.number(request.META, "Upload-Length", "the size of the file")
         announced = tus.announcement(request.META.get("HTTP_UPLOAD_METADATA", ""), size)
-        upload = receiving.announce(announced, by=request.user.get_username())
+        upload = uploads.announce(announced, by=request.user.get_username())
         # Without a host: it is the one that was asked, by whichever name.
         address = reverse("api_upload", args=[upload.token])
         return HttpResponse(status=201, headers={"Location": address, **_how_far(upload)})
@@ -173,7 +173,7 @@ class UploadView(TusView):
         named = tus.checksum(request.META.get("HTTP_UPLOAD_CHECKSUM", ""))
         body = _Body(request._request)
         try:
-            upload = receiving.append(token, Piece(offset, body.read, named))
+            upload = uploads.append(token, Piece(offset, body.read, named))
         except Upload.DoesNotExist:
             raise _unknown() from None
         except (OperationalError, InterfaceError) as error:
@@ -196,7 +196,7 @@ class UploadView(TusView):
     )
     def delete(self, _request: Request, token: UUID) -> HttpResponse:
         """Throws away what has arrived of it. What is complete is a video already: cancel that."""
-        if not receiving.discard(token):
+        if not uploads.discard(token):
             raise _unknown()
         return HttpResponse(status=204)
 
@@ -222,9 +222,9 @@ class _Body:
 def _unfinished(token: UUID) -> Upload | None:
     """The upload; one that is complete, because a process died before it became a video, becomes one now."""
     upload = Upload.objects.filter(token=token).first()
-    if upload is None or not receiving.is_complete(upload):
+    if upload is None or not uploads.is_complete(upload):
         return upload
-    receiving.hand_on(upload)
+    uploads.finalise(upload)
     return None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 
 from shop.api import tus
-from shop.videos import limits, receiving
+from shop.videos import limits, uploads
 
 ANNOUNCING = f"""
 Resumable uploads by [tus {tus.VERSION}](https://tus.io/protocols/resumable-upload) with its extensions creation,
@@ -24,7 +24,7 @@ SENDING = f"""
 The body is the bytes that follow `Upload-Offset`, which is where the last answer or `HEAD` said that the upload
 ends. Pieces have up to 16 MiB. What was answered with 204 is on the disk and survives a power cut; after anything
 else, also after no answer at all, ask with `HEAD` where to go on, with the same file, after minutes or after days: it
-is kept for {receiving.KEPT.days} days after its last piece.
+is kept for {uploads.KEPT.days} days after its last piece.
 
 The first bytes have to be those of a video ({limits.ACCEPTED}), or the upload is thrown away (415). With the last
 piece the upload becomes a video, which is processed at once; `GET` then says where to follow it. The server may take
@@ -60,7 +60,7 @@ TO_SEND = [
     _header("Upload-Offset", "Where this piece begins: where the upload ends.", int),
     _header(
         "Upload-Checksum",
-        f"Of this piece: an algorithm ({', '.join(receiving.CHECKSUMS)}), a space, and the digest in base64. A piece "
+        f"Of this piece: an algorithm ({', '.join(uploads.CHECKSUMS)}), a space, and the digest in base64. A piece "
         "that does not fit is not taken (460).",
         required=False,
     ),

@@ -9,7 +9,7 @@ from shop.api import problems, schema, uploadproblems, uploadschema
 from shop.api.base import PRIVATE, json
 from shop.api.serializers import VideoSerializer
 from shop.api.uploads import StaffView
-from shop.videos import acting
+from shop.videos import actions
 from shop.videos.models import Video
 
 
@@ -40,7 +40,7 @@ class CancelVideoView(StaffView):
     def post(self, request: Request, token: UUID) -> HttpResponse:
         """Its files are thrown away. What is published stays. A body is not needed and not read."""
         video = _find(token)
-        if not acting.cancel(video, request.user.get_username()):
+        if not actions.cancel(video, request.user.get_username()):
             raise _not_now(video, "be cancelled: it is not being made")
         return _told(_find(token))
 
@@ -58,7 +58,7 @@ class RetryVideoView(StaffView):
     def post(self, request: Request, token: UUID) -> HttpResponse:
         """One that failed or was cancelled, as long as its file is kept. A body is not read."""
         video = _find(token)
-        if not acting.retry(video, request.user.get_username()):
+        if not actions.retry(video, request.user.get_username()):
             raise _not_now(video, "be tried again: it neither failed nor was cancelled, or its file is gone")
         return _told(_find(token))
 

@@ -1,2 +1,1 @@
-"""What is for sale: categories and products with their price, tax and picture. Stock belongs to
-orders.inventory."""
+"""What is for sale: categories and products with their price, tax and picture. Stock belongs to orders.inventory."""

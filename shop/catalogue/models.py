@@ -4,7 +4,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.urls import reverse
 
-PLACEHOLDERS = 6  # pictures of nothing in particular, each in another tint
+PLACEHOLDERS = 6  # neutral pictures, each in another tint
+
+
+def placeholder(category_id: int) -> str:
+    return f"shop/pictures/placeholder-{category_id % PLACEHOLDERS + 1}.svg"
 
 
 class Category(models.Model):
@@ -63,6 +67,5 @@ class Product(models.Model):
 
     @property
     def picture_path(self) -> str:
-        """Path of a static file in any case: without a picture a placeholder, in one tint for a whole
-        category."""
-        return self.picture or f"shop/pictures/placeholder-{self.category_id % PLACEHOLDERS + 1}.svg"
+        """Path of a static file: the picture, or a placeholder that all products of a category share."""
+        return self.picture or placeholder(self.category_id)

@@ -1,4 +1,4 @@
-"""Pictures are static files, named by their path there."""
+"""Pictures of products: static files, named by their path."""
 
 from functools import lru_cache
 
@@ -8,9 +8,8 @@ from django.core.exceptions import SuspiciousFileOperation
 
 @lru_cache(maxsize=4096)
 def exists(path: str) -> bool:
-    """Whether there is such a static file. With manifest storage a page that names a missing one answers 500,
-    so none
-    may get into the catalogue, whichever way products come."""
+    """Whether there is such a static file. With manifest storage a page that names a missing one answers 500, so no
+    such name may get into the catalogue."""
     try:
         return finders.find(path) is not None
     except SuspiciousFileOperation:

@@ -1,7 +1,7 @@
 """The product catalogue as a printout: every product on sale, by category, with its picture, price and SKU.
 
-Pictures are static files, which lie anywhere on the machine; so typst may read from the whole of it here, and the paths
-are those of the finders, never somebody's words.
+Pictures are static files, which may be anywhere on the machine. So typst may read all of it here, and paths come only
+from Django's finders, never from user input.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,16 +16,18 @@ from orders.money import format
 from orders.printouts.recipes import Piece, Recipe, Row, cut
 from orders.typesetting import breakable
 from shop.catalogue import pictures
-from shop.catalogue.models import PLACEHOLDERS
+from shop.catalogue.models import placeholder
 
+# How many products the printout has.
 _COUNTS: LiteralString = "SELECT count(*) FROM catalogue_product WHERE active"
+# The products in the order of the printout.
 _ROWS: LiteralString = """
 SELECT c.name, p.sku, p.name, p.description, p.price_minor, p.currency, p.picture, p.category_id
 FROM catalogue_product p JOIN catalogue_category c ON c.id = p.category_id
 WHERE p.active ORDER BY c.position, c.name, p.name, p.id
 """
 _PRODUCTS_A_PIECE = 120
-_SHOWN = 160  # letters of a description
+_SHOWN = 160  # characters of a description
 _FORMATS = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp"})
 
 
@@ -41,9 +43,7 @@ def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
                     "name": breakable(name),
                     "text": breakable(_short(description)),
                     "price": format(price, currency),
-                    "picture": _path(
-                        picture or f"shop/pictures/placeholder-{category_id % PLACEHOLDERS + 1}.svg"
-                    ),
+                    "picture": _path(picture or placeholder(category_id)),
                 }
             )
             before = category
@@ -57,7 +57,7 @@ def _short(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _path(picture: str) -> str:
-    """Where the picture lies, "" for none that typst can draw."""
+    """Where the picture is; "" for one that typst cannot draw."""
     found: Any = finders.find(picture) if pictures.exists(picture) else None
     return str(found) if found and Path(found).suffix.lower() in _FORMATS else ""
 

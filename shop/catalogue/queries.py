@@ -1,8 +1,6 @@
-"""What pages and API ask of the catalogue. Stock is orders'; it is fetched for a whole list at once, never a
-row each.
+"""What pages and API ask of the catalogue. Stock belongs to orders and is fetched for a whole list at once.
 
-Search uses the trigram index where the database has one (see the migration `search`) and finds the same
-without it.
+Search uses the trigram index where the database has one (see the migration `search`), and finds the same without it.
 """
 
 import re
@@ -19,19 +17,16 @@ from shop.catalogue.importing.drafts import SKU
 from shop.catalogue.models import Category, Product
 
 MAX_WORDS = 8
-NEAR = 0.5  # of 1; two letters that changed places in a word of six leave 0.57
-MAX_LENGTH = 100  # of what is typed; nobody types more, and every word costs a scan of the index
+NEAR = 0.5  # of 1; two swapped letters in a word of six leave 0.57
+MAX_LENGTH = 100  # characters of the query; nobody types more, and each word costs a scan of the index
 
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f]"
-)  # PostgreSQL's text refuses NUL, and none of them is ever meant
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # PostgreSQL refuses NUL, and nobody means the others
 _LIKE_SIGNS = re.compile(r"([\\%_])")
 
 
 @CharField.register_lookup
 class Like(Lookup):
-    """`name__ilike="%mug%"`: Django's icontains compares upper-case copies, for which the trigram index is no
-    use."""
+    """`name__ilike="%mug%"`: Django's icontains compares upper-case copies, which the trigram index does not help."""
 
     lookup_name = "ilike"
 
@@ -42,19 +37,16 @@ class Like(Lookup):
 
 
 def on_sale(category: str = "") -> QuerySet[Product]:
-    """Everything that may be shown and sold, by name, with its category; of one category if its slug is
-    given."""
+    """Everything on sale, by name, with its category; only one category if its slug is given."""
     products = Product.objects.filter(active=True).select_related("category")
     return products.filter(category__slug=category) if category else products
 
 
 def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
-    """Those that hold every word of `text` in their name or SKU, the likeliest first; all of them for no
-    text.
+    """Those with every word of `text` in their name or SKU, the likeliest first; all of them if there is no text.
 
-    First the SKU itself, then names that begin with the text, then those with a word that does, then the
-    others. If there are none, and the database knows trigrams, those whose name is nearest: "kettel" finds
-    the kettle.
+    First the SKU itself, then names that begin with the text, then names with a word that does, then the others. If
+    there are none and the database knows trigrams, those with the nearest names: "kettel" finds the kettle.
     """
     words = _CONTROL.sub(" ", text)[:MAX_LENGTH].split()[:MAX_WORDS]
     if not words:
@@ -71,8 +63,7 @@ def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
 
 
 def with_stock(products: Iterable[Product]) -> list[Product]:
-    """The same products, each with `on_hand` filled in: the pieces that are free to sell. One query for
-    all."""
+    """The same products with `on_hand`, the pieces that are free to sell, from one query for all."""
     listed = list(products)
     if listed:
         on_hand = inventory.on_hand([product.sku for product in listed])
@@ -82,8 +73,7 @@ def with_stock(products: Iterable[Product]) -> list[Product]:
 
 
 def product(sku: str) -> Product:
-    """One product with its category and stock, however the SKU is capitalised. Raises
-    Product.DoesNotExist."""
+    """One product with its category and stock; the SKU may be in any case. Raises Product.DoesNotExist."""
     if not SKU.fullmatch(sku.upper()):
         raise Product.DoesNotExist
     return with_stock([on_sale().get(sku=sku.upper())])[0]
@@ -93,7 +83,7 @@ def categories() -> QuerySet[Category]:
     """The menu: every category that has something on sale, with `products_on_sale`."""
     on_sale_in = Count("products", filter=Q(products__active=True))
     found = Category.objects.annotate(products_on_sale=on_sale_in).filter(products_on_sale__gt=0)
-    return found.order_by("position", "name")  # a model's own order does not survive the grouping
+    return found.order_by("position", "name")  # grouping drops the model's own order
 
 
 def _knows_trigrams() -> bool:
@@ -113,5 +103,5 @@ def _likeliest_first(typed: str) -> Case:
 
 
 def _literal(text: str) -> str:
-    """Text as a LIKE pattern that means only itself."""
+    """Text as a LIKE pattern that matches only itself."""
     return _LIKE_SIGNS.sub(r"\\\1", text)

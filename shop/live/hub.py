@@ -1,9 +1,8 @@
 """Who watches which order, and what they are told.
 
-Three sources move a stream: the feed, at once; a look at the database right after an event that may be an
-order's last, because only the database says whether anything is left to do; and a sweep over all watched
-orders in one query, which makes up for everything that the feed lost, and stands in for it while Valkey is
-away.
+A stream has three sources: the feed, at once; a query right after an event that may be an order's last, because only
+the database knows whether anything is left to do; and a sweep over all watched orders in one query, which makes up for
+what the feed has lost, and replaces it while Valkey is down.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ import psycopg
 
 from orders.states import END_STATES, STATE_AFTER, EventKind, OrderStatus
 from shop.live.feed import Batch, Feed
-from shop.live.standings import Standing, Standings
+from shop.live.statuses import LiveStatus, Statuses
 
 SWEEP = 15.0  # seconds between two sweeps
 SWEEP_WITHOUT_FEED = 2.0
@@ -26,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Watch:
-    """One stream's view of its order: the kinds of event it has not been told yet, and whether the order has
-    ended."""
+    """One stream's view of its order: the kinds of event it was not told yet, and whether the order has ended."""
 
     __slots__ = ("_wake", "ended", "gone", "status", "token", "untold")
 
@@ -40,21 +38,21 @@ class Watch:
         self._wake = asyncio.Event()
 
     async def change(self) -> None:
-        """Return when there is something new to tell."""
+        """Wait until there is something new to tell."""
         await self._wake.wait()
         self._wake.clear()
 
     def hear(self, kind: str) -> None:
         self.untold.append(kind)
-        # A client that reads too slowly loses nothing by this: each event says no more than "fetch".
+        # A client that reads too slowly loses nothing: every event only says "fetch".
         del self.untold[:-_MOST_UNTOLD]
         self.status = _STATE_AFTER.get(kind, self.status)
         self._wake.set()
 
-    def see(self, standing: Standing) -> None:
-        if standing.status is not self.status:
-            self.hear(EventKind(f"order.{standing.status.value}").value)
-        if standing.ended and not self.ended:
+    def see(self, now: LiveStatus) -> None:
+        if now.status is not self.status:
+            self.hear(EventKind(f"order.{now.status.value}").value)
+        if now.ended and not self.ended:
             self.ended = True
             self._wake.set()
 
@@ -65,12 +63,12 @@ class Watch:
 
 class Hub:
     def __init__(self, database_url: str, broker_url: str) -> None:
-        self._standings = Standings(database_url)
-        self._feed = Feed(broker_url, self._hear, self._look_at_all)
+        self._statuses = Statuses(database_url)
+        self._feed = Feed(broker_url, self._hear, self._sweep_all)
         self._watches: dict[str, set[Watch]] = {}
-        self._doubtful: set[str] = set()  # tokens of orders that may have ended
+        self._maybe_ended: set[str] = set()  # tokens of orders
         self._sweep_now = asyncio.Event()
-        self._all = False
+        self._sweep_everything = False
         self._tasks: list[asyncio.Task[None]] = []
         self.streams = 0
 
@@ -85,24 +83,23 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._standings.close()
+        await self._statuses.close()
 
     async def open(self, token: str) -> Watch | None:
-        """Begin to watch an order; None if there is none with this token. Raises psycopg.Error or
-        TimeoutError."""
+        """Begin to watch an order; None if no order has this token. Raises psycopg.Error or TimeoutError."""
         watch = Watch(token)
-        # First listen, then look: what happens between the two is heard.
+        # Listen first, then query: an event between the two is not missed.
         self._watches.setdefault(token, set()).add(watch)
         self.streams += 1
         try:
-            standing = (await self._standings.of([token])).get(token)
+            found = (await self._statuses.of([token])).get(token)
         except BaseException:
             self.close(watch)
             raise
-        if standing is None:
+        if found is None:
             self.close(watch)
             return None
-        watch.see(standing)
+        watch.see(found)
         return watch
 
     def close(self, watch: Watch) -> None:
@@ -117,13 +114,13 @@ class Hub:
             for watch in self._watches.get(token, ()):
                 watch.hear(kind)
                 if _STATE_AFTER.get(kind) in END_STATES:
-                    self._doubtful.add(token)
-        if self._doubtful:
+                    self._maybe_ended.add(token)
+        if self._maybe_ended:
             self._sweep_now.set()
 
-    def _look_at_all(self) -> None:
-        """The feed was lost or is back: what was said at that moment went unheard."""
-        self._all = True
+    def _sweep_all(self) -> None:
+        """The feed was lost or is back: events of that moment were missed."""
+        self._sweep_everything = True
         self._sweep_now.set()
 
     async def _sweep(self) -> None:
@@ -133,18 +130,18 @@ class Hub:
                 async with asyncio.timeout(SWEEP if self.subscribed else SWEEP_WITHOUT_FEED):
                     await self._sweep_now.wait()
             except TimeoutError:
-                self._all = True
+                self._sweep_everything = True
             self._sweep_now.clear()
-            tokens: Collection[str] = list(self._watches) if self._all else self._doubtful
-            self._all, self._doubtful = False, set()
+            tokens: Collection[str] = list(self._watches) if self._sweep_everything else self._maybe_ended
+            self._sweep_everything, self._maybe_ended = False, set()
             try:
-                standings = await self._standings.of(tokens) if tokens else {}
+                statuses = await self._statuses.of(tokens) if tokens else {}
                 failing = False
             except (psycopg.Error, TimeoutError) as error:
                 if not failing:
                     logger.warning("The database does not answer, streams wait: %s", error)
                 failing = True
                 continue
-            for token, standing in standings.items():
+            for token, now in statuses.items():
                 for watch in self._watches.get(token, ()):
-                    watch.see(standing)
+                    watch.see(now)

@@ -1,9 +1,8 @@
 """The live process as an ASGI application: GET /live/orders/<token> and GET /healthz.
 
-Spoken straight to ASGI and not through Django's handler: a stream needs no middleware, session or URL table,
-and Django's handler gives each request a thread of its own for its synchronous parts, which a stream would
-keep for as long as it lasts. So two thousand streams are two thousand small tasks, and the process is up in
-half a second.
+It is plain ASGI, without Django's handler: a stream needs no middleware, session or URL table, and Django's handler
+gives each request a thread for its synchronous parts, which a stream would hold as long as it lasts. So two thousand
+streams are two thousand small tasks, and the process starts in half a second.
 """
 
 import asyncio
@@ -19,8 +18,8 @@ import psycopg
 
 from shop.live.hub import Hub, Watch
 
-HEARTBEAT = 15.0  # seconds; proxies close what is silent for a minute
-RECONNECT = 2000  # milliseconds that a browser waits before it opens a lost stream again
+HEARTBEAT = 15.0  # seconds; proxies close a connection that is silent for a minute
+RECONNECT = 2000  # milliseconds before a browser reopens a lost stream
 RETRY_SECONDS = 2
 _OTHER_FILES = 64  # descriptors kept for the database, Valkey, logs and the health check
 
@@ -29,6 +28,7 @@ _ORDER = re.compile(r"/live/orders/([A-Za-z0-9_-]{1,32})/?")
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ class LiveApplication:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_hub(receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        """The life of the process: the hub runs from its start to its end."""
+    async def _run_hub(self, receive: Receive, send: Send) -> None:
+        """Run the hub from the start of the process to its end."""
         await receive()
         self._most = _raise_file_limit() - _OTHER_FILES
         self._hub = Hub(*self._urls)
@@ -61,12 +61,12 @@ class LiveApplication:
         if not order and path != "/healthz":
             await _problem(send, path, HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
         elif scope["method"] != "GET":
-            detail = f"{path} takes GET alone."
+            detail = f"{path} takes only GET."
             await _problem(send, path, HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET"))
         elif order:
             await self._stream(path, order[1], receive, send)
         else:
-            # It serves while Valkey or the database is away, and says how it is doing.
+            # It also answers while Valkey or the database is down.
             health = {"ok": True, "streams": self._hub.streams, "subscribed": self._hub.subscribed}
             await _send(send, HTTPStatus.OK, orjson.dumps(health), b"application/json")
 
@@ -130,22 +130,18 @@ async def _wait_for_leave(receive: Receive, watch: Watch) -> None:
     watch.leave()
 
 
-async def _problem(
-    send: Send, path: str, status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]
-) -> None:
-    body = {
+async def _problem(send: Send, path: str, status: HTTPStatus, detail: str, *headers: Header) -> None:
+    said = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "detail": detail,
         "instance": path,
     }
-    await _send(send, status, orjson.dumps(body), b"application/problem+json", *headers)
+    await _send(send, status, orjson.dumps(said), b"application/problem+json", *headers)
 
 
-async def _send(
-    send: Send, status: HTTPStatus, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]
-) -> None:
+async def _send(send: Send, status: HTTPStatus, body: bytes, content_type: bytes, *headers: Header) -> None:
     described = [
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
@@ -157,8 +153,7 @@ async def _send(
 
 
 def _raise_file_limit() -> int:
-    """A stream is an open file, and many systems allow 1,024 unless asked for more; returns what is allowed
-    now."""
+    """Returns how many files may be open. A stream is an open file, and many systems allow only 1,024 by default."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,5 +1,4 @@
-"""Collects static files only when one of them has changed since, for collecting takes seconds and looking
-takes none."""
+"""Collects static files only when one of them has changed: collecting takes seconds, and to look takes none."""
 
 import fcntl
 import hashlib
@@ -11,7 +10,7 @@ from django.core.management import call_command
 
 STAMP = ".collected"  # within STATIC_ROOT: what was collected there, as a digest of names, sizes and times
 _LOCK = ".collecting"  # beside it; held by whoever collects
-_LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # no page of ours shows it
+_LEFT_OUT = ["drf_spectacular_sidecar/redoc/*"]  # none of our pages shows it
 
 
 def collect_if_changed() -> bool:
@@ -21,24 +20,17 @@ def collect_if_changed() -> bool:
     """
     folder = Path(settings.STATIC_ROOT)
     folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / STAMP
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _collect_if_changed()
-
-
-def _collect_if_changed() -> bool:
-    stamp = Path(settings.STATIC_ROOT) / STAMP
-    now = _digest()
-    try:
-        if stamp.read_text() == now:
+        now = _digest()
+        if stamp.exists() and stamp.read_text() == now:
             return False
-    except FileNotFoundError:
-        pass
-    # Taken away first and written last: whoever is interrupted in between collects again.
-    stamp.unlink(missing_ok=True)
-    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=_LEFT_OUT)
-    stamp.write_text(now)
-    return True
+        # Taken away first and written last: whoever is interrupted in between collects again.
+        stamp.unlink(missing_ok=True)
+        call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=_LEFT_OUT)
+        stamp.write_text(now)
+        return True
 
 
 def _digest() -> str:

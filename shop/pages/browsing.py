@@ -16,7 +16,7 @@ from shop.cart.cookie import MAX_QUANTITY
 from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
 from shop.pages.request import ShopRequest, wants_fragment
-from shop.videos.showing import coming_of, showing_of
+from shop.videos.playback import playback_of, preparation_of
 
 PER_PAGE = 24
 _SHELF = 4  # products of each category on the home page
@@ -79,9 +79,9 @@ def product(request: ShopRequest, sku: str) -> HttpResponse:
         "offer": Offer(shown, Availability(shown.on_hand)),
         "related": _offers(nearby),
         "max_quantity": MAX_QUANTITY,
-        "showing": showing_of(shown),
+        "playback": playback_of(shown),
         # Staff alone; to tell that a shopper without a session is none costs no query.
-        "coming": coming_of(shown) if request.user.is_staff else None,
+        "preparation": preparation_of(shown) if request.user.is_staff else None,
     }
     return render(request, "shop/product.html", context)
 

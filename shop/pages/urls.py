@@ -4,9 +4,8 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from shop.pages import browsing, cart, checkout, files, order, site
+from shop.pages import browsing, cart, checkout, files, order, site, videos
 from shop.pages.availability import open_while_possible
-from shop.videos import pages as videos
 
 
 def _page(route: str, view: Any) -> URLPattern:

@@ -1,1 +1,1 @@
-"""What our templates can say beyond Django's own tags."""
+"""Our own template tags and filters."""

@@ -26,8 +26,7 @@ def percent(basis_points: int) -> str:
 
 @register.simple_tag
 def page_query(query: QueryDict, number: int) -> str:
-    """The address of another page of the same list: everything that was asked, with `page` put in its
-    place."""
+    """The address of another page of the same list: the same query with another `page`."""
     asked = query.copy()
     asked.pop("page", None)
     if number > 1:
@@ -37,8 +36,8 @@ def page_query(query: QueryDict, number: int) -> str:
 
 @register.simple_tag
 def picture_of(product: Product) -> str:
-    """The address of the product's picture, or of one that stands in for it when it has none or names a file that is
-    not there: a slip in the catalogue must not take the page down."""
+    """The address of the product's picture, or of a placeholder when it has none or its file does not exist: a mistake
+    in the catalogue must not break the page."""
     try:
         return static(product.picture_path)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`{% video_card product %}`: the card on a product's page at the desk, which the catalogue only has to name."""
+"""`{% video_card product %}`: the video card on a product's page in the admin, for the catalogue's templates."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Product videos: how they come in, what is known of them, and how a shopper watches them.
+"""Product videos: how they are uploaded, what is known about them, and how a shopper watches them.
 
-What is done to them after they came in is the `media` pool's work (workers.media).
+Encoding an uploaded video is the work of the `media` pool (workers.media).
 """

@@ -22,7 +22,7 @@ from unfold.decorators import display
 
 from orders.admin.desk import ReadOnlyAdmin, briefly
 from shop.catalogue.models import Product
-from shop.videos import acting, captions, desk, receiving
+from shop.videos import actions, captions, desk, uploads
 from shop.videos.models import Caption, Upload, Video
 from shop.videos.progress import progress_of
 
@@ -96,7 +96,7 @@ class VideoAdmin(ReadOnlyAdmin):
 
     def cancel_view(self, request: HttpRequest, video_id: int) -> HttpResponse:
         def act(video: Video) -> str:
-            if not acting.cancel(video, request.user.get_username()):
+            if not actions.cancel(video, request.user.get_username()):
                 raise _Refused("It is not being made any more.")
             self.log_change(request, video, "Cancelled.")
             return f"{video} is cancelled."
@@ -105,7 +105,7 @@ class VideoAdmin(ReadOnlyAdmin):
 
     def retry_view(self, request: HttpRequest, video_id: int) -> HttpResponse:
         def act(video: Video) -> str:
-            if not acting.retry(video, request.user.get_username()):
+            if not actions.retry(video, request.user.get_username()):
                 raise _Refused("It cannot be tried again: its file has been thrown away. Upload it again.")
             self.log_change(request, video, "Tried again.")
             return f"{video} is tried again."
@@ -114,7 +114,7 @@ class VideoAdmin(ReadOnlyAdmin):
 
     def discard_view(self, request: HttpRequest, token: UUID) -> HttpResponse:
         def act(upload: Upload) -> str:
-            receiving.discard(upload.token)
+            uploads.discard(upload.token)
             return f"What had arrived of “{upload.filename}” is thrown away."
 
         return self._act(request, get_object_or_404(Upload, pk=token), "videos.add_video", act)
@@ -130,7 +130,7 @@ class VideoAdmin(ReadOnlyAdmin):
                 read = captions.read(file.read(captions.MAX_BYTES + 1))
             except captions.NotCaptions as wrong:
                 raise _Refused(f"{file.name}: {wrong}") from None
-            kept = captions.keep(product, language, read)
+            kept = captions.save(product, language, read)
             self.log_change(request, product, f"Captions in {kept.label} were put in.")
             return f"Captions in {kept.label}: {read.cues:,} are in."
 

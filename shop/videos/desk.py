@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from shop.catalogue.models import Product
-from shop.videos import captions, limits, receiving
+from shop.videos import captions, files, limits, uploads
 from shop.videos.models import Upload, Video
 from shop.videos.progress import Progress, progress_of
 
@@ -70,7 +70,7 @@ def card(product: Product) -> dict[str, Any]:
         "accepted": limits.ACCEPTED,
         "extensions": ",".join(f".{one}" for one in limits.EXTENSIONS),
         "max_bytes": settings.VIDEO_MAX_BYTES,
-        "kept_days": receiving.KEPT.days,
+        "kept_days": uploads.KEPT.days,
         "captions": [(one, one.text.count("-->")) for one in product.captions.all()],
         "languages": captions.LANGUAGES.items(),
     }
@@ -86,7 +86,7 @@ def rights(request: HttpRequest) -> dict[str, bool]:
 
 
 def _coming(upload: Upload) -> ComingIn:
-    kept = receiving.KEPT if upload.offset else receiving.UNSENT
+    kept = uploads.KEPT if upload.offset else uploads.UNSENT
     silent = timezone.now() - (upload.expires_at - kept)
     return ComingIn(upload, int(100 * upload.offset / upload.size), silent > _LATELY)
 
@@ -100,5 +100,5 @@ def _shown(video: Video) -> Shown:
         progress=progress_of(video),
         under_way=state in Video.UNDER_WAY,
         retryable=state in (Video.State.FAILED, Video.State.CANCELLED) and bool(video.source),
-        poster=storages["public"].url(f"videos/{video.token}/poster.jpg") if published else "",
+        poster=storages["public"].url(f"{files.folder(video.token)}/{files.POSTER}") if published else "",
     )

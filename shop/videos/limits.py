@@ -1,8 +1,8 @@
-"""What may be uploaded as a video: how large, under which names, and what the first bytes have to look like.
+"""What may be uploaded as a video: how large, under which names, and with which first bytes.
 
-Names and types are only what a sender says, so they save people from sending the wrong file; what decides is the
-content. Its first bytes tell a video's container from everything else before the rest is sent; whether a video is in
-it, and one that we encode, is for the probe of the pipeline to find out.
+Name and type are only claims of the sender: checking them saves people from sending the wrong file. The content
+decides. Its first bytes tell a video's container from everything else before the rest is sent. Whether there is a video
+inside that we can encode is for the pipeline's probe to find out.
 """
 
 import unicodedata
@@ -16,24 +16,24 @@ from shop.videos.refusals import NotAVideo, TooLarge
 EXTENSIONS = ("mp4", "m4v", "mov", "mkv", "webm")
 ACCEPTED = "MP4, MOV, MKV or WebM"
 MAX_NAME = 255  # characters
-SMALLEST = 1024  # bytes; the shortest video that any encoder makes is larger
-BEGINNING = 64  # bytes that tell what a file is
+SMALLEST = 1024  # bytes; every encoder makes larger files
+BEGINNING = 64  # bytes that are enough to recognise a file
 
-# "application/octet-stream" is what browsers say of what they do not know; .mkv is unknown to most.
+# Browsers announce "application/octet-stream" for what they do not know; most do not know .mkv.
 _TYPES = ("video/", "application/octet-stream", "application/mp4", "application/x-matroska")
-# The first box of an ISO base media file (MP4, MOV); QuickTime's old ones begin without "ftyp".
+# The first box of an ISO base media file (MP4, MOV); old QuickTime files begin without "ftyp".
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-# Pictures that come in the same container: HEIF and AVIF.
+# Pictures in the same container: HEIF and AVIF.
 _PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 _EBML = b"\x1a\x45\xdf\xa3"
 _DOCTYPES = (b"matroska", b"webm")
 
 
 def clean_name(name: str) -> str:
-    """The name for people to read, never a path: the last part of what came, without control characters, marks that
-    turn the reading direction, and line ends, and not longer than MAX_NAME."""
+    """The file's name for people to read, never a path: without control characters, line ends and marks that turn the
+    reading direction, and not longer than MAX_NAME."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    # Cc and Cf hold NUL, line feeds and the marks of reading direction; Cs and Co nothing that can be read.
+    # Cc and Cf hold NUL, line feeds and marks of reading direction; Cs, Co and Cn nothing readable.
     readable = "".join(
         " " if unicodedata.category(one) in ("Zs", "Zl", "Zp") else one
         for one in unicodedata.normalize("NFC", last)
@@ -47,7 +47,7 @@ def clean_name(name: str) -> str:
 
 
 def check_name(name: str, kind: str) -> None:
-    """Refuse what does not even call itself a video: `name` is cleaned, `kind` the media type or ""."""
+    """Refuse a file that does not claim to be a video. `name` is cleaned; `kind` is the media type or ""."""
     extension = PurePosixPath(name).suffix.lower().removeprefix(".")
     if extension not in EXTENSIONS:
         raise NotAVideo(f"“{name}” is not named like a video. Choose an {ACCEPTED} file.")
@@ -58,18 +58,18 @@ def check_name(name: str, kind: str) -> None:
 
 
 def check_size(name: str, size: int) -> None:
-    """Refuse a file by its size in bytes."""
+    """Refuse a file that is too large or too small; `size` in bytes."""
     if size > settings.VIDEO_MAX_BYTES:
         raise TooLarge(
             f"“{name}” has {filesizeformat(size)}, and {filesizeformat(settings.VIDEO_MAX_BYTES)} is the most that is "
-            "taken. Export it with a lower bitrate or in a smaller size."
+            "accepted. Export it with a lower bitrate or in a smaller size."
         )
     if size < SMALLEST:
         raise NotAVideo(f"“{name}” has {size:,} bytes: too few for a video. Is the file complete?")
 
 
 def check_beginning(name: str, beginning: bytes) -> None:
-    """Refuse a file whose first bytes (BEGINNING of them) are not those of a video's container."""
+    """Refuse a file whose first BEGINNING bytes are not those of a video's container."""
     if not _is_container(beginning):
         raise NotAVideo(f"“{name}” does not hold a video, whatever its name says. Choose an {ACCEPTED} file.")
 

@@ -1,7 +1,7 @@
 """How far a video is, to the second, and when it will be ready: for people who wait.
 
-The estimate is as simple as it can be: what is left goes on as what was done since it was taken up, waiting included.
-It is not given before there is something to go by.
+The estimate is simple: the rest takes as long for each second as what was encoded since the start, waiting included.
+There is none before enough was encoded to judge by.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from typing import LiteralString
 from orders import sql
 from shop.videos.models import Video
 
-# Of the video; before it the estimate would jump.
-_ENOUGH_MS = 1_000
+_ENOUGH_MS = 1_000  # encoded; before it the estimate would jump
 
+# Milliseconds encoded, in all, and encoded since the start; and seconds since the start.
 _ENCODED: LiteralString = """
 SELECT coalesce(sum(s.encoded_ms), 0)::bigint, coalesce(sum(s.end_ms - s.start_ms), 0)::bigint,
        coalesce(sum(s.encoded_ms) FILTER (WHERE s.done_at IS NULL OR s.done_at >= v.started_at), 0)::bigint,
@@ -24,8 +24,7 @@ WHERE v.id = %(id)s GROUP BY v.id
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Seconds of video that are encoded and in all; `estimate` seconds until it is ready, None where nobody knows;
-    `words` say it to people."""
+    """`done` and `total` are seconds of video; `estimate` is in seconds, None when unknown; `words` are for people."""
 
     state: str
     done: int
@@ -36,22 +35,22 @@ class Progress:
 
 
 def progress_of(video: Video) -> Progress:
-    """How far this video is, as the database has it now."""
+    """How far this video is now."""
     state = Video.State(video.state)
     if state not in Video.UNDER_WAY:
         percent = 100 if state in (Video.State.PUBLISHED, Video.State.REPLACED) else 0
         seconds = (video.duration_ms or 0) // 1_000
         words = f"{state.label}. {video.problem}".strip() if video.problem else state.label
         return Progress(state, seconds if percent else 0, seconds, percent, None, words)
-    [(done_ms, total_ms, of_late_ms, since)] = sql.rows(_ENCODED, {"id": video.pk})
+    [(done_ms, total_ms, recent_ms, since)] = sql.rows(_ENCODED, {"id": video.pk})
     if state is Video.State.JOINING:
         seconds = total_ms // 1_000
         return Progress(state, seconds, seconds, 99, None, "Encoded, being put together")
     if state is Video.State.WAITING or not total_ms:
         return Progress(state, 0, 0, 0, None, "Uploaded, waiting to be looked at")
     estimate = None
-    if of_late_ms >= _ENOUGH_MS and since:
-        estimate = max(1, round((total_ms - done_ms) * since / of_late_ms))
+    if recent_ms >= _ENOUGH_MS and since:
+        estimate = max(1, round((total_ms - done_ms) * since / recent_ms))
     done, total = done_ms // 1_000, -(-total_ms // 1_000)
     words = f"Encoding, {done} of {total} s"
     if estimate is not None:
@@ -60,7 +59,7 @@ def progress_of(video: Video) -> Progress:
 
 
 def _roughly(seconds: int) -> str:
-    """As people say it: to five seconds, then to the minute, then to the hour and minutes."""
+    """Rounded as people say it: 35 s, 12 min, 2 h 5 min."""
     if seconds < 100:
         return f"{max(5, round(seconds / 5) * 5)} s"
     minutes = round(seconds / 60)

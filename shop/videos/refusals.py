@@ -1,25 +1,22 @@
-"""Why an upload is refused, in words for whoever sends it: what happened, to what, and what to do next.
+"""Why an upload is refused. The message tells the sender what happened, to what, and what to do next.
 
-One class a reason, so that the API can give each its status (shop.api.uploads) and a program can tell them apart.
+There is one class for each reason, so that the API can give each its own status and a program can tell them apart.
 """
 
 
 class UploadRefused(Exception):
-    """The file, or this piece of it, is not taken; the message is for people."""
+    """The file, or this piece of it, is not accepted; the message is for people."""
 
-    retry_after: int | None = None  # seconds after which the same request may be taken
-
-
-class TooLarge(UploadRefused):
-    pass
+    retry_after: int | None = None  # seconds after which the same request may be accepted
 
 
-class NotAVideo(UploadRefused):
-    pass
+class TooLarge(UploadRefused): ...
 
 
-class NoSuchProduct(UploadRefused):
-    pass
+class NotAVideo(UploadRefused): ...
+
+
+class NoSuchProduct(UploadRefused): ...
 
 
 class BacklogFull(UploadRefused):
@@ -28,33 +25,29 @@ class BacklogFull(UploadRefused):
         self.retry_after = retry_after
 
 
-class DiskFull(UploadRefused):
-    pass
+class DiskFull(UploadRefused): ...
 
 
 class Busy(UploadRefused):
-    """As many pieces of other uploads come in at this moment as may at once."""
+    """As many pieces as are allowed at once are already coming in."""
 
     retry_after = 1
 
 
 class InUse(UploadRefused):
-    """Another request writes to the same upload."""
+    """Another request is writing to the same upload."""
 
     retry_after = 1
 
 
-class WrongOffset(UploadRefused):
-    pass
+class WrongOffset(UploadRefused): ...
 
 
-class TooSmallAPiece(UploadRefused):
-    pass
+class TooSmallAPiece(UploadRefused): ...
 
 
-class WrongChecksum(UploadRefused):
-    pass
+class WrongChecksum(UploadRefused): ...
 
 
 class Expired(UploadRefused):
-    """Nobody went on with it in time, or what was kept of it is gone."""
+    """Nothing came for too long, or the stored bytes are gone."""

@@ -26,7 +26,7 @@ STANDING = (
 
 
 class Free:
-    """A lead that is never pulled."""
+    """A heartbeat that never ends it."""
 
     def beat(self) -> bool:
         return False

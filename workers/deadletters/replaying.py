@@ -13,7 +13,7 @@ from orders import scheduling
 from orders.models import Document, Notification, OrderEvent
 from orders.states import EventKind
 from orders.workflow import STEPS
-from shop.videos.acting import retry
+from shop.videos.actions import retry
 from shop.videos.models import Video
 from workers.deadletters.burying import CLEAR_VIDEO, DOCUMENTS
 from workers.models import DeadLetter, DeadLetterAction, Replay

@@ -1,10 +1,10 @@
-"""The `media` pool: makes of an uploaded video what browsers play, spread over as many workers as there are.
+"""The `media` pool: turns an uploaded video into what browsers play, on as many workers as there are.
 
-    probe     is it a video, and where can it be cut?                     one task
-    encode    one segment in all its sizes; the sound of the whole is another    a task for each, side by side
-    join      the segments, end to end, are the finished files; publish them     one task
-    clear     what is not needed any more goes                            one task, on `bulk`
+    probe     is it a video, and where can it be cut?                            one task
+    encode    one segment in all its sizes; the sound of the whole is one too    a task for each, side by side
+    join      concatenate the segments, and publish the files                    one task
+    clear     delete what is not needed any more                                 one task, on `bulk`
 
-Which of them is next is read from the database (workers.relay.media); who does it holds the row (leases.py).
-ffmpeg itself runs locked up (confined.py), for what it reads comes from outside.
+The database says which of them is next (workers.relay.media). Who does it holds the row under a lease (leases.py).
+ffmpeg runs in a sandbox (sandboxed.py), because it reads untrusted files.
 """

@@ -1,14 +1,14 @@
-"""A video's files in a bucket of an object storage (storing.py says what they are).
+"""A video's files in a bucket of an object storage (store.py lists them).
 
-A bucket knows no folders, and nothing in it can be renamed: an object that is put last says that all others of its
-folder are there. ffmpeg works on files, so a node fetches a source once, for all its processes, into
-MEDIA_ROOT/scratch, where it also has its desks.
+A bucket has no folders and no renames: the object that is written last says that its folder is complete. ffmpeg needs
+files, so a node downloads a source once, for all its processes, to MEDIA_ROOT/scratch, which also has the workspaces.
 """
 
 import fcntl
 import mimetypes
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,21 +18,22 @@ from django.core.files import File
 from django.core.files.storage import Storage, storages
 
 from orders.providers.failures import Transient
+from shop.videos.files import MASTER
 from shop.videos.models import Video
 from workers.media.leases import MediaLease
-from workers.media.storing import MASTER, Store, while_beating
+from workers.media.store import Store, while_beating
 
 T = TypeVar("T")
 
-# What the bucket is told of our files, where Python does not know it by itself.
-for _ending, _type in (
-    (".m4s", "video/mp4"),
-    (".m3u8", "application/vnd.apple.mpegurl"),
-    (".vtt", "text/vtt"),
+# Media types that Python does not know and the bucket has to be told.
+for _type, _ending in (
+    ("video/mp4", ".m4s"),
+    ("application/vnd.apple.mpegurl", ".m3u8"),
+    ("text/vtt", ".vtt"),
 ):
     mimetypes.add_type(_type, _ending)
 
-_WHOLE = "whole"  # the object that says that all others of its folder are there
+_COMPLETE = "whole"  # the object that says that all others of its folder are there
 
 
 class BucketStore(Store):
@@ -44,62 +45,59 @@ class BucketStore(Store):
         self._scratch = Path(settings.MEDIA_ROOT, "scratch", str(video.token))
 
     def source(self) -> Path:
-        """Fetched by the first process of this node that asks; the others wait for it."""
-        self._sweep()
+        """Downloaded by the first process of this node that asks; the others wait for it."""
+        self._prune()
         self._scratch.mkdir(parents=True, exist_ok=True)
         file = self._scratch / "source"
         with (self._scratch / "lock").open("w") as lock:
             while_beating(self.lease, lambda: fcntl.flock(lock, fcntl.LOCK_EX))
             if not file.exists():
-                fetched = self._scratch / "fetching"
-                self._ask(lambda: _fetch(self._private, self.video.source, fetched))
-                fetched.rename(file)
+                partly = self._scratch / "fetching"
+                self._request(partial(_download, self._private, self.video.source, partly))
+                partly.rename(file)
         return file
 
     def has(self, number: int) -> bool:
-        return self._ask(lambda: self._private.exists(f"{self._segment(number)}/{_WHOLE}"))
+        return self._request(partial(self._private.exists, f"{self._segment(number)}/{_COMPLETE}"))
 
-    def keep(self, number: int, folder: Path) -> None:
-        self._ask(lambda: _put_all(self._private, folder, self._segment(number), ""))
-        mark = folder / _WHOLE
-        mark.touch()
-        self._ask(lambda: _put(self._private, mark, f"{self._segment(number)}/{_WHOLE}"))
+    def save(self, number: int, folder: Path) -> None:
+        (folder / _COMPLETE).touch()
+        self._request(partial(_upload, self._private, folder, self._segment(number), last=_COMPLETE))
 
-    def part(self, number: int, name: str, desk: Path, /) -> Path:
-        file = desk / "part"  # one at a time
-        self._ask(lambda: _fetch(self._private, f"{self._segment(number)}/{name}", file))
+    def segment_file(self, number: int, name: str, workspace: Path, /) -> Path:
+        file = workspace / "part"  # one at a time
+        self._request(partial(_download, self._private, f"{self._segment(number)}/{name}", file))
         return file
 
     def is_published(self) -> bool:
-        return self._ask(lambda: self._public.exists(f"{self.folder}/{MASTER}"))
+        return self._request(partial(self._public.exists, f"{self.folder}/{MASTER}"))
 
     def publish(self, folder: Path) -> None:
-        self._ask(lambda: _put_all(self._public, folder, self.folder, MASTER))
-        self._ask(lambda: _put(self._public, folder / MASTER, f"{self.folder}/{MASTER}"))
+        self._request(partial(_upload, self._public, folder, self.folder, last=MASTER))
 
     def clear(self, *, public: bool) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)
-        self._ask(lambda: _delete_all(self._private, self.folder))
-        if public:
-            self._ask(lambda: _delete_all(self._public, self.folder))
+        for storage in (self._private, self._public) if public else (self._private,):
+            self._request(partial(_delete, storage, self.folder))
 
-    def _room(self) -> Path:
+    def _workspaces(self) -> Path:
         return self._scratch
 
     def _segment(self, number: int) -> str:
         return f"{self.folder}/work/{number:05d}"
 
-    def _sweep(self) -> None:
-        """Throw away what this node has fetched of videos that are not under way any more."""
+    def _prune(self) -> None:
+        """Delete what this node has downloaded of videos that are not being made any more."""
         here = {path.name for path in self._scratch.parent.glob("*")}
-        wanted = Video.objects.filter(token__in=here, state__in=Video.UNDER_WAY).values_list(
+        needed = Video.objects.filter(token__in=here, state__in=Video.UNDER_WAY).values_list(
             "token", flat=True
         )
-        for name in here - {str(token) for token in wanted}:
+        for name in here - {str(token) for token in needed}:
             shutil.rmtree(self._scratch.parent / name, ignore_errors=True)
 
-    def _ask(self, work: Callable[[], T]) -> T:
-        """Ask the bucket, which may take long. Raises Transient when it is away, and what it says when it refuses."""
+    def _request(self, work: Callable[[], T]) -> T:
+        """Talk to the bucket, which may take long. Raises Transient when it does not answer or is overloaded, and its
+        own errors when it refuses."""
         try:
             return while_beating(self.lease, work)
         except BotoCoreError as error:
@@ -111,26 +109,22 @@ class BucketStore(Store):
             raise
 
 
-def _fetch(storage: Storage, name: str, target: Path) -> None:
+def _download(storage: Storage, name: str, target: Path) -> None:
     with storage.open(name) as source, target.open("wb") as file:
         shutil.copyfileobj(source, file, 1 << 22)
 
 
-def _put(storage: Storage, file: Path, name: str) -> None:
-    with file.open("rb") as content:
-        storage.save(name, File(content))
+def _upload(storage: Storage, folder: Path, name: str, last: str) -> None:
+    """All files of the folder; `last` says that they are complete."""
+    for file in sorted(folder.iterdir(), key=lambda file: (file.name == last, file)):
+        with file.open("rb") as content:
+            storage.save(f"{name}/{file.name}", File(content))
 
 
-def _put_all(storage: Storage, folder: Path, name: str, but: str) -> None:
-    for file in sorted(folder.iterdir()):
-        if file.name != but:
-            _put(storage, file, f"{name}/{file.name}")
-
-
-def _delete_all(storage: Storage, folder: str) -> None:
-    """Everything under this folder; what says that it is whole goes first."""
-    folders, files = storage.listdir(folder)
-    for file in sorted(files, key=lambda file: file not in (_WHOLE, MASTER)):
-        storage.delete(f"{folder}/{file}")
+def _delete(storage: Storage, folder: str) -> None:
+    """Everything in this folder; what says that it is complete goes first."""
+    folders, names = storage.listdir(folder)
+    for name in sorted(names, key=lambda name: name not in (_COMPLETE, MASTER)):
+        storage.delete(f"{folder}/{name}")
     for inner in folders:
-        _delete_all(storage, f"{folder}/{inner}")
+        _delete(storage, f"{folder}/{inner}")

@@ -1,7 +1,7 @@
-"""Reads the boxes of fragmented MP4 files that we have made: where each fragment lies, and which time it covers.
+"""Reads the boxes of our own fragmented MP4 files: where each fragment is, and which time it covers.
 
-With that, segments are put end to end without touching a frame, and a playlist can point into the file that comes of
-it. Never for what comes from outside: it trusts what it reads.
+With that, segments can be concatenated without touching a frame, and playlists can point into the result. It trusts
+what it reads, so it is not for uploaded files.
 """
 
 from collections.abc import Iterator
@@ -10,25 +10,24 @@ from io import BytesIO
 from typing import BinaryIO
 
 
-class NotWhole(Exception):
-    """The file does not end where its last box does."""
+class Truncated(Exception):
+    """The file is cut off or has no fragments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Bytes `offset` to `offset + size`; times in the track's ticks, `last` that of its last frame."""
+    """Bytes `offset` to `offset + size`; times are in the track's ticks, `last` is that of its last frame."""
 
     offset: int
     size: int
     start: int
     last: int
-    end: int
     frames: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """`head` is what a player needs before any fragment."""
+    """`head` is what a player needs before any fragment; `ticks` are those in a second."""
 
     head: bytes
     ticks: int
@@ -36,7 +35,7 @@ class Fragments:
 
 
 def read(file: BinaryIO) -> Fragments:
-    """The fragments of a file with one track. Raises NotWhole."""
+    """The fragments of a file with one track. Raises Truncated."""
     head, ticks, default, found = b"", 0, 0, []
     moof: tuple[int, bytes] | None = None
     for kind, offset, size, body in _boxes(file):
@@ -49,11 +48,10 @@ def read(file: BinaryIO) -> Fragments:
         elif kind == b"moof":
             moof = offset, _load(file, body, offset + size)
         elif kind == b"mdat" and moof:
-            start, last, end, frames = _times(moof[1], default)
-            found.append(Fragment(moof[0], offset + size - moof[0], start, last, end, frames))
+            found.append(Fragment(moof[0], offset + size - moof[0], *_times(moof[1], default)))
             moof = None
     if not found or moof:
-        raise NotWhole("the file holds no fragment" if not found else "its last fragment has no content")
+        raise Truncated("the file holds no fragment" if not found else "its last fragment has no content")
     return Fragments(head, ticks, found)
 
 
@@ -64,7 +62,7 @@ def codec(head: bytes) -> str:
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int, int]]:
-    """(kind, offset, size, where its content begins) of each box, one after the other."""
+    """(kind, offset, size, offset of its content) of each box in turn."""
     file.seek(0, 2)
     end, offset = file.tell(), 0
     while offset < end:
@@ -74,7 +72,7 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int, int]]:
         if size == 1:
             size, body = int.from_bytes(header[8:16]), offset + 16
         if size < 8 or offset + size > end:
-            raise NotWhole(f"the box {kind!r} at byte {offset:,} of {end:,} does not fit")
+            raise Truncated(f"the box {kind!r} at byte {offset:,} of {end:,} does not fit")
         yield kind, offset, size, body
         offset += size
 
@@ -102,8 +100,8 @@ def _default_duration(moov: bytes) -> int:
     return int.from_bytes(_inner(moov, b"mvex", b"trex")[12:16])
 
 
-def _times(moof: bytes, default: int) -> tuple[int, int, int, int]:
-    """(time of the first frame, of the last, the end, number of frames)."""
+def _times(moof: bytes, default: int) -> tuple[int, int, int]:
+    """(time of the first frame, time of the last, number of frames)."""
     traf = _inner(moof, b"traf")
     tfdt = _inner(traf, b"tfdt")
     start = int.from_bytes(tfdt[4:12] if tfdt[0] else tfdt[4:8])
@@ -119,7 +117,7 @@ def _times(moof: bytes, default: int) -> tuple[int, int, int, int]:
             durations = list(_durations(traf[body : offset + size], default))
             frames += len(durations)
             last, end = end + sum(durations[:-1]), end + sum(durations)
-    return start, last, end, frames
+    return start, last, frames
 
 
 def _durations(trun: bytes, default: int) -> Iterator[int]:

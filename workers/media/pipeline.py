@@ -18,14 +18,15 @@ from django.db import transaction
 from orders import sql
 from orders.lease import DUE_NOW, ENDED, LeaseLost
 from orders.providers.failures import Transient
-from shop.videos import verifying
+from shop.videos import checksums
+from shop.videos.files import FALLBACK, MASTER, POSTER, THUMBNAILS
 from shop.videos.models import Segment, Video
-from workers.media import ffmpeg, ladder, probing, publishing, sandboxed, stitching, thumbnails
+from workers.media import concatenation, ffmpeg, ladder, probing, publishing, sandboxed, thumbnails
+from workers.media.concatenation import Track
 from workers.media.ffmpeg import BadVideo
 from workers.media.leases import MediaLease, SegmentLease, join_if_all_done
 from workers.media.sandboxed import Limits
-from workers.media.stitching import Track
-from workers.media.storing import MASTER, Store, store_of
+from workers.media.store import Store, store_of
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def probe(video: Video, lease: MediaLease) -> None:
     """Look into the file and cut it into segments; or go on with those there are. Raises BadVideo."""
     if not video.segments.exists():
         source = store_of(video, lease).source()
-        if wrong := verifying.fault(video, source, lease.tick):
+        if wrong := checksums.mismatch(video, source, lease.tick):
             raise BadVideo(wrong)
         found = _look_into(source, lease)
         _cut(video, lease, found)
@@ -132,13 +133,13 @@ def encode(segment: Segment, lease: SegmentLease) -> None:
     if not store.has(segment.number):
         lease.begin_encoding()
         source = store.source()
-        with store.desk(f"{segment.number:05d}") as desk:
+        with store.workspace(f"{segment.number:05d}") as desk:
             if segment.number:
                 _encode_pictures(segment, source, desk, lease)
             else:
                 _encode_sound(segment, source, desk, lease)
             lease.beat()
-            store.keep(segment.number, desk)
+            store.save(segment.number, desk)
     lease.finish(segment)
 
 
@@ -146,7 +147,7 @@ def _encode_pictures(segment: Segment, source: Path, desk: Path, lease: SegmentL
     video, start = segment.video, segment.start_ms
     width, height, whole = _measures(video)
     is_last = segment.end_ms >= whole
-    rungs = ladder.rungs(width, height)
+    rungs = ladder.renditions(width, height)
     seconds = (segment.end_ms - start) / 1000
     arguments = [
         # A cut stands less than 2 ms before its frame: the key frame there is found, and none before it decoded.
@@ -202,7 +203,7 @@ def join(video: Video, lease: MediaLease) -> None:
     """Put the segments end to end, add what a player needs besides, and publish it all in one moment."""
     store = store_of(video, lease)
     if not store.is_published():
-        with store.desk("join") as desk, store.desk("parts") as parts:
+        with store.workspace("join") as desk, store.workspace("parts") as parts:
             _make(video, store, desk, parts, lease)
             lease.beat()
             store.publish(desk)
@@ -212,15 +213,15 @@ def join(video: Video, lease: MediaLease) -> None:
 def _make(video: Video, store: Store, desk: Path, parts: Path, lease: MediaLease) -> None:
     width, height, whole = _measures(video)
     numbers = list(video.segments.filter(number__gt=0).order_by("number").values_list("number", flat=True))
-    rungs, end = ladder.rungs(width, height), whole / 1000
+    rungs, end = ladder.renditions(width, height), whole / 1000
 
     def files(name: str, of: list[int]) -> Iterator[Path]:
-        return (store.part(number, f"{name}.mp4", parts) for number in of)
+        return (store.segment_file(number, f"{name}.mp4", parts) for number in of)
 
     pictures = [
         (
             rung,
-            stitching.stitch(
+            concatenation.concatenate(
                 rung.name, files(rung.name, numbers), desk / f"{rung.name}.m4s", end, lease.tick
             ),
         )
@@ -228,25 +229,27 @@ def _make(video: Video, store: Store, desk: Path, parts: Path, lease: MediaLease
     ]
     sound: Track | None = None
     if video.has_audio:
-        sound = stitching.stitch(SOUND, files(SOUND, [0]), desk / f"{SOUND}.m4s", end, lease.tick)
+        sound = concatenation.concatenate(SOUND, files(SOUND, [0]), desk / f"{SOUND}.m4s", end, lease.tick)
     for track in (*(track for _, track in pictures), *([sound] if sound else [])):
-        (desk / f"{track.name}.m3u8").write_text(stitching.playlist(track))
-    (desk / MASTER).write_text(stitching.master(pictures, sound, float(Fraction(video.frame_rate))))
+        (desk / f"{track.name}.m3u8").write_text(concatenation.playlist(track))
+    (desk / MASTER).write_text(concatenation.master(pictures, sound, float(Fraction(video.frame_rate))))
     _fallback(rungs, desk, sound, lease)
     _stills(pictures, desk, end, lease)
 
 
-def _fallback(rungs: list[ladder.Rung], desk: Path, sound: Track | None, lease: MediaLease) -> None:
+def _fallback(rungs: list[ladder.Rendition], desk: Path, sound: Track | None, lease: MediaLease) -> None:
     """The one file for players that know no HLS: a rung and the sound, copied."""
     picture = desk / f"{ladder.fallback(rungs).name}.m4s"
     arguments = ["-i", f"file:{picture}"]
     if sound:
         arguments += ["-i", f"file:{desk / SOUND}.m4s", "-map", "0:v", "-map", "1:a"]
-    arguments += ["-c", "copy", "-movflags", "+faststart", str(desk / "fallback.mp4")]
+    arguments += ["-c", "copy", "-movflags", "+faststart", str(desk / FALLBACK)]
     ffmpeg.run(arguments, _limits(desk), lease)
 
 
-def _stills(pictures: list[tuple[ladder.Rung, Track]], desk: Path, end: float, lease: MediaLease) -> None:
+def _stills(
+    pictures: list[tuple[ladder.Rendition, Track]], desk: Path, end: float, lease: MediaLease
+) -> None:
     """The poster, the one among the first key frames that looks most like all of them; and the thumbnails."""
     top, smallest = pictures[0][1], pictures[-1]
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / top.name}.m4s"]
@@ -260,12 +263,12 @@ def _stills(pictures: list[tuple[ladder.Rung, Track]], desk: Path, end: float, l
         "-update",
         "1",
     ]
-    ffmpeg.run([*arguments, str(desk / "poster.jpg")], _limits(desk), lease)
+    ffmpeg.run([*arguments, str(desk / POSTER)], _limits(desk), lease)
     rung, track = smallest
     sheets = thumbnails.layout(rung, len(track.keys))
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / track.name}.m4s"]
     ffmpeg.run([*arguments, *thumbnails.sheets_output(sheets, desk)], _limits(desk), lease)
-    (desk / "thumbnails.vtt").write_text(thumbnails.vtt(sheets, track.keys, end))
+    (desk / THUMBNAILS).write_text(thumbnails.vtt(sheets, track.keys, end))
 
 
 def _limits(desk: Path) -> Limits:

@@ -1,48 +1,48 @@
-"""Looks into a file from outside: is it a video, what is in it, and where can it be cut? Run as a program, locked up.
+"""Looks into an uploaded file: is it a video, what is in it, and where can it be cut? A program, run in the sandbox:
 
     python -I probing.py FILE SECONDS
 
-It writes one line of JSON: {"refused": why} or what it found. PyAV is ffmpeg's own library in this process, so a file
-that breaks it must break this process alone: nobody imports the part that opens files, and it knows neither Django nor
-a password. The type is judged by the content, from a short list of containers and codecs; a name tells nothing.
+It writes one line of JSON: {"refused": why}, or what it found. PyAV is ffmpeg's library inside the process, so a file
+that breaks it must break this process only: it imports neither Django nor anything that knows a password. The content
+decides what the file is, by a short list of containers and codecs; its name does not count.
 """
 
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "Matroska or WebM"}
+# As ffmpeg names them: MP4 with MOV, Matroska with WebM.
+CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 PICTURE = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "dnxhd"}
 SOUND = {"aac", "mp3", "opus", "vorbis", "ac3", "eac3", "flac", "alac", "mp2"}
 LONGEST_HOURS = 4
 WIDEST = 8_192  # pixels a side
 MOST_PIXELS = 8_192 * 4_608
-# A cut stands so far before its first frame, which whole milliseconds allow; closer frames are not cut between.
-_GAP_MS = 2
+_GAP_MS = 2  # between frames that may be cut apart; a cut is up to 1 ms before its first frame
 
+# For all that opens an uploaded file: these containers, no protocol but files, no larger pictures.
 OPTIONS = {
     "protocol_whitelist": "file,pipe",
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+    "format_whitelist": ",".join(CONTAINERS),
     "max_pixels": str(MOST_PIXELS),
 }
 
 
 class Refuse(Exception):
-    """The file is not made into a video; the message is for people."""
+    """No video can be made of the file; the message is for people."""
 
 
 def cuts(frames: Sequence[tuple[float, bool]], target: float) -> list[int]:
     """Where to cut, in milliseconds: just before the frames that begin a segment.
 
-    `frames` are (milliseconds, whether it is a key frame) in the order in which they are shown. A key frame that
-    comes about `target` seconds after the last cut is where a segment begins for nothing; where none comes for twice as
-    long, it begins at an ordinary frame, and its worker decodes from the key frame before. What is left at the end is
-    not made a segment of its own when it is short.
+    `frames` are (milliseconds, whether it is a key frame) in the order of showing. The best cut is before a key frame
+    about `target` seconds after the last one. If none comes for twice as long, the cut is before an ordinary frame, and
+    the worker decodes from the key frame before it. A short rest at the end is not a segment of its own.
     """
     found: list[int] = []
     last = frames[0][0] if frames else 0.0
@@ -57,15 +57,15 @@ def cuts(frames: Sequence[tuple[float, bool]], target: float) -> list[int]:
 
 
 def segment_seconds(duration: float, longest: float) -> float:
-    """Short enough that several workers share a short video evenly, long enough to be worth its beginning."""
+    """The target length: short enough to share a short video among workers, long enough to be worth the start."""
     return min(longest, max(duration / 12, 2.0))
 
 
 def probe(path: str, longest: float) -> dict[str, Any]:
     """What is in the file. Raises Refuse."""
-    import av  # nobody who imports this module for its rules loads a decoder
+    import av  # here, so that importing this module for its rules does not load a decoder
 
-    size = os.path.getsize(path)  # noqa: PTH202 (what runs locked up imports little)
+    size = Path(path).stat().st_size
     if not size:
         raise Refuse("The file is empty.")
     try:
@@ -73,13 +73,13 @@ def probe(path: str, longest: float) -> dict[str, Any]:
     except av.error.FFmpegError as error:
         raise Refuse(
             "This is not a video that can be read here: it must be an MP4 (or MOV), Matroska or WebM file, "
-            f"whatever its name says ({_said(error)})."
+            f"whatever its name says ({_reason(error)})."
         ) from error
     with container:
         if container.format.name not in CONTAINERS:
             raise Refuse("This is no MP4 (or MOV), Matroska or WebM file.")
         if container.format.name.startswith("mov"):
-            _nothing_beside(path, size)
+            _check_boxes(path, size)
         return _look(container, longest)
 
 
@@ -91,28 +91,28 @@ def _look(container: Any, longest: float) -> dict[str, Any]:
         stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
     ]
     if not pictures:
-        raise Refuse("There is no picture in it.")
+        raise Refuse("The file has no picture.")
     stream, sounds = pictures[0], container.streams.audio
     codec = stream.codec_context.name if stream.codec_context else "unknown"
     if (stream.codec.canonical_name if stream.codec_context else codec) not in PICTURE:
         raise Refuse(
-            f"Its picture is encoded as {codec}, which is not made here. Send H.264, H.265, VP9 or AV1."
+            f"Its picture is encoded as {codec}, which is not supported. Send H.264, H.265, VP9 or AV1."
         )
     if sounds and not (
         sounds[0].codec_context
         and (sounds[0].codec.canonical_name in SOUND or sounds[0].codec.canonical_name.startswith("pcm_"))
     ):
-        raise Refuse("Its sound is encoded in a way that is not made here. Send AAC, MP3 or Opus.")
+        raise Refuse("The encoding of its sound is not supported. Send AAC, MP3 or Opus.")
     width, height = stream.codec_context.width, stream.codec_context.height
     if not (0 < width <= WIDEST and 0 < height <= WIDEST and width * height <= MOST_PIXELS):
         measured = f"is {width} × {height}" if width and height else "is too large"
-        raise Refuse(f"Its picture {measured}; at most {WIDEST} a side and 8K in all can be made.")
+        raise Refuse(f"Its picture {measured}; at most {WIDEST} a side and 8K in all are supported.")
     claimed = (container.duration or 0) / av.time_base
-    _not_too_long(claimed)
+    _check_length(claimed)
     origin = Fraction(container.start_time or 0, av.time_base)
     rotation, ratio = _first_frame(container, stream)
     frames, end = _frames(container, stream, origin)
-    _not_too_long(end)
+    _check_length(end)
     shown = round(width * ratio), height
     if rotation % 180:
         shown = shown[1], shown[0]
@@ -137,12 +137,12 @@ def _first_frame(container: Any, stream: Any) -> tuple[int, float]:
             ratio = float(stream.sample_aspect_ratio or 1) or 1.0
             return frame.rotation, ratio if 0.1 < ratio < 10 else 1.0
     except av.error.FFmpegError as error:
-        raise Refuse(f"Its picture cannot be decoded ({_said(error)}).") from error
-    raise Refuse("There is not a single picture in it that can be decoded.")
+        raise Refuse(f"Its picture cannot be decoded ({_reason(error)}).") from error
+    raise Refuse("Not a single frame of its picture can be decoded.")
 
 
 def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[float, bool]], float]:
-    """Every frame's (milliseconds, whether it is a key frame) in the order of showing, and the end in seconds."""
+    """(milliseconds, whether it is a key frame) of each frame in the order of showing; and the end in seconds."""
     import av
 
     container.seek(container.start_time or 0, backward=True)
@@ -152,11 +152,11 @@ def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[f
         for packet in container.demux(stream):
             if packet.pts is None or packet.is_discard or not packet.size:
                 continue
-            _not_too_long(float(packet.pts * base - origin))
+            _check_length(float(packet.pts * base - origin))
             found.append((packet.pts, packet.is_keyframe, packet.is_corrupt))
             end = max(end, packet.pts * base + (packet.duration * base if packet.duration else ticks))
     except av.error.FFmpegError as error:
-        raise Refuse(f"The file is damaged or ends early ({_said(error)}).") from error
+        raise Refuse(f"The file is damaged or ends early ({_reason(error)}).") from error
     if not found or any(corrupt for _, _, corrupt in found[-3:]):
         raise Refuse("The file is damaged or ends early: send it again.")
     found.sort()
@@ -164,9 +164,9 @@ def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[f
     return [(pts * scale - shift, key) for pts, key, _ in found], float(end - origin)
 
 
-def _nothing_beside(path: str, size: int) -> None:
-    """An MP4 file is boxes from end to end. What hides another kind of file behind them is no video of ours."""
-    with open(path, "rb") as file:  # noqa: PTH123
+def _check_boxes(path: str, size: int) -> None:
+    """An MP4 file is boxes from end to end. Refuse one that hides another kind of file behind them."""
+    with Path(path).open("rb") as file:
         offset = 0
         while offset < size:
             file.seek(offset)
@@ -175,7 +175,7 @@ def _nothing_beside(path: str, size: int) -> None:
             if length == 1:
                 length = int.from_bytes(header[8:16], "big")
             elif length == 0 and kind in (b"mdat", b"free"):
-                return  # it says itself that it goes on to the end
+                return  # this box declares that it reaches to the end of the file
             if not header.strip(b"\0") and offset:
                 offset += 16  # padding
                 continue
@@ -188,14 +188,14 @@ def _nothing_beside(path: str, size: int) -> None:
             offset += length
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", "") or type(error).__name__)
 
 
-def _not_too_long(seconds: float) -> None:
+def _check_length(seconds: float) -> None:
     if seconds > LONGEST_HOURS * 3_600:
         raise Refuse(
-            f"It says that it is {seconds / 3_600:,.1f} hours long; {LONGEST_HOURS} hours is the longest."
+            f"It claims to be {seconds / 3_600:,.1f} hours long; {LONGEST_HOURS} hours is the longest."
         )
 
 

@@ -1,14 +1,16 @@
-"""Runs a program that reads what comes from outside (ffmpeg, the prober), locked up and always on the lead.
+"""Runs a program that reads untrusted files (ffmpeg, the prober) in a sandbox, and never lets go of it.
 
-- Limits on processor time, memory, the size of a file it writes, and time by the clock; a process group of its own.
-- No network: the kernel refuses it every socket (seccomp), and where we may make one it has a network namespace of its
-  own, in which there is nobody.
-- No environment: it knows no password. No new privileges.
-- It stands back for everybody: nice 19 and SCHED_IDLE, with which the disk's idle class comes. And it stands still
-  (SIGSTOP) while its lead says so: with the lowest priority alone, orders still ended later (docs/figures.md).
-- It never outlives whoever started it: the kernel kills it when this process dies (PR_SET_PDEATHSIG), and this process
-  kills it when its own parent died, when its row is no longer its own, or when it could not ask for so long that the
-  row may be somebody else's by now. That last is a thread, for whoever asks a frozen database hangs himself.
+- Limits on processor time, memory, the size of a file that it writes, and time by the clock; a process group of its
+  own.
+- No network: the kernel refuses it every socket (seccomp), and where we may create one, it has an empty network
+  namespace.
+- No environment, so it knows no password. No new privileges.
+- It runs behind everything else: nice 19 and SCHED_IDLE, which also means the disk's idle class. It is stopped
+  (SIGSTOP) while its heartbeat says so: with the lowest priority alone, orders still took longer (docs/figures.md).
+- It never outlives its parent: the kernel kills it when this process dies (PR_SET_PDEATHSIG). This process kills it
+  when its own parent died, when the row is no longer ours, or when nobody could renew the lease for so long that
+  another worker may hold the row. For the last there is a thread, because who waits for a frozen database is frozen
+  too.
 """
 
 import contextlib
@@ -25,7 +27,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Protocol, cast
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,34 +34,33 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
 
-BEAT = 1.0  # seconds between beats
-_WATCH = 0.25  # seconds between looks of the thread
-_SAID = 60  # lines of complaints that are kept
+BEAT = 1.0  # seconds between heartbeats
+_WATCH = 0.25  # seconds between checks of the thread
+_SAID = 60  # lines of standard error that are kept
 _LINE = 500  # characters of each
 
-
-# By machine: how the kernel names its calls (AUDIT_ARCH_…), and the number of socket(2).
+# By machine: the kernel's number of it (AUDIT_ARCH_…), and the number of the system call socket(2).
 _MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 _IO_URING_SETUP = 425  # makes sockets too
 
 
 def _no_sockets() -> bytes:
-    """The filter of system calls, as the kernel reads it (linux/filter.h); empty for a machine that is not known."""
+    """The filter of system calls in the kernel's format (linux/filter.h); empty for an unknown machine."""
     if os.uname().machine not in _MACHINES:
         return b""
     machine, socket = _MACHINES[os.uname().machine]
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
+    load, equal, at_least, verdict = 0x20, 0x15, 0x35, 0x06
     return b"".join(
         struct.pack("HBBI", *line)
         for line in (
             (load, 0, 0, 4),
-            (equal, 0, 5, machine),  # calls of another kind of machine are refused
+            (equal, 0, 5, machine),  # refuse calls of another machine
             (load, 0, 0, 0),
-            (at_least, 3, 0, 0x40000000),  # and so are those of x32
+            (at_least, 3, 0, 0x40000000),  # and those of x32
             (equal, 2, 0, socket),
             (equal, 1, 0, _IO_URING_SETUP),
-            (answer, 0, 0, 0x7FFF0000),  # allowed
-            (answer, 0, 0, 0x00050000 | errno.EPERM),
+            (verdict, 0, 0, 0x7FFF0000),  # allowed
+            (verdict, 0, 0, 0x00050000 | errno.EPERM),
         )
     )
 
@@ -74,27 +74,27 @@ _FILTER = _Filter(len(_LINES) // 8, _LINES)
 
 
 class Orphaned(Exception):
-    """The worker's main process died: its children do nothing more."""
+    """The worker's main process died, so its children stop."""
 
 
 class TooLong(Exception):
-    """It ran out of its time by the clock."""
+    """Its time by the clock is up."""
 
 
-class Lead(Protocol):
-    """Whoever holds the row for which a program runs."""
+class Heartbeat(Protocol):
+    """The lease of the row that the program works for."""
 
     def beat(self) -> bool:
-        """Say that it goes on, and learn whether it is to stand still until the next beat; raises when it is to end."""
+        """Renew it. Returns whether the program must pause until the next beat; raises when it must end."""
 
     @property
     def valid_until(self) -> float:
-        """Until when (time.monotonic) the row is surely held."""
+        """Until when (time.monotonic) the row is certainly ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the program may use: seconds of processor, seconds by the clock, bytes of each file and of memory."""
+    """What the program may use: seconds of processor and by the clock, bytes of each file and of memory."""
 
     cpu: float
     clock: float
@@ -104,7 +104,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it ended: 0, an exit status, or a signal as a negative number; and the last that it complained of."""
+    """How it ended: an exit status, or a signal as a negative number; and the last lines of its standard error."""
 
     status: int
     said: list[str]
@@ -116,15 +116,11 @@ class Ended:
 
 
 def run(
-    command: Sequence[str],
-    limits: Limits,
-    lead: Lead,
-    heard: Callable[[bytes], None],
-    folder: Path | None = None,
+    command: Sequence[str], limits: Limits, heartbeat: Heartbeat, on_output: Callable[[bytes], None]
 ) -> Ended:
-    """Run it to its end; `heard` gets what it writes to its standard output, as it comes.
+    """Run the command to its end; `on_output` gets its standard output as it comes.
 
-    Raises what `lead.beat` raises, Orphaned, TooLong and OSError; whatever is raised, the program is dead by then.
+    Raises what `heartbeat.beat` raises, Orphaned, TooLong and OSError. Whatever is raised, the program is dead by then.
     """
     parent, me = os.getppid(), os.getpid()
     process = subprocess.Popen(
@@ -132,18 +128,17 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=folder,
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-        # A group, to be killed as one, but no session: Linux deals out processors by session first (sched_autogroup),
-        # and in one of its own nice and SCHED_IDLE would mean nothing to anybody else.
+        # A group, to be killed as one, but no session: Linux shares processors between sessions first
+        # (sched_autogroup), so in a session of its own nice and SCHED_IDLE would have no effect on others.
         process_group=0,
-        preexec_fn=lambda: _confine(limits, me),  # no other thread runs at this moment
+        preexec_fn=lambda: _confine(limits, me),  # safe, because no other thread runs at this moment
     )
     done = threading.Event()
-    watch = threading.Thread(target=_watch, args=(process, lead, done), daemon=True, name="watch")
+    watch = threading.Thread(target=_watch, args=(process, heartbeat, done), daemon=True, name="watch")
     try:
         watch.start()
-        return _follow(process, limits, lead, heard, parent)
+        return _follow(process, limits, heartbeat, on_output, parent)
     finally:
         done.set()
         _kill(process)
@@ -157,12 +152,12 @@ def run(
 def _follow(
     process: "subprocess.Popen[bytes]",
     limits: Limits,
-    lead: Lead,
-    heard: Callable[[bytes], None],
+    heartbeat: Heartbeat,
+    on_output: Callable[[bytes], None],
     parent: int,
 ) -> Ended:
     said: deque[str] = deque(maxlen=_SAID)
-    still, now = False, time.monotonic()
+    paused, now = False, time.monotonic()
     until, next_beat = now + limits.clock, now
     rest = b""
     with selectors.DefaultSelector() as pipes:
@@ -177,60 +172,60 @@ def _follow(
                 if content == b"":
                     pipes.unregister(pipe)
                 elif pipe is process.stdout:
-                    heard(content or b"")
+                    on_output(content or b"")
                 elif content:
                     *lines, rest = (rest + content).split(b"\n")
                     rest = rest[-_LINE:]
                     said.extend(line[:_LINE].decode(errors="replace").strip() for line in lines)
             before, now = now, time.monotonic()
-            if still:
+            if paused:
                 until += now - before
             if now >= until:
                 raise TooLong(f"it was not done after {limits.clock:.0f} s")
             if now >= next_beat:
                 if os.getppid() != parent:
                     raise Orphaned("the worker's main process died")
-                still = _stand(process, still, lead.beat())
+                paused = _pause(process, paused, heartbeat.beat())
                 next_beat = time.monotonic() + BEAT
-    _stand(process, still, False)  # it had closed its pipes, and was told to while it was ending
+    _pause(process, paused, False)  # it may have been paused while it was ending
     if rest:
         said.append(rest.decode(errors="replace").strip())
     return Ended(process.wait(), [line for line in said if line])
 
 
 def _read(pipe: IO[bytes]) -> bytes | None:
-    """What lies in the pipe; b"" at its end, None when there is nothing yet."""
+    """What is in the pipe; b"" at its end, None when there is nothing yet."""
     try:
         return os.read(pipe.fileno(), 1 << 16)
     except BlockingIOError:
         return None
 
 
-def _watch(process: "subprocess.Popen[bytes]", lead: Lead, done: threading.Event) -> None:
-    """Kill the program when nobody could say for too long that its row is still ours."""
+def _watch(process: "subprocess.Popen[bytes]", heartbeat: Heartbeat, done: threading.Event) -> None:
+    """Kill the program when its lease could not be renewed in time."""
     while not done.wait(_WATCH):
-        if time.monotonic() > lead.valid_until:
+        if time.monotonic() > heartbeat.valid_until:
             _kill(process)
             return
 
 
-def _stand(process: "subprocess.Popen[bytes]", still: bool, wanted: bool) -> bool:
-    """Have it stand still, or go on; returns which it does now."""
-    if wanted is not still and process.poll() is None:
+def _pause(process: "subprocess.Popen[bytes]", paused: bool, wanted: bool) -> bool:
+    """Pause it, or let it go on; returns whether it is paused now."""
+    if wanted is not paused and process.poll() is None:
         os.killpg(process.pid, signal.SIGSTOP if wanted else signal.SIGCONT)
     return wanted
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """The program with all that it may have started. Not yet waited for, its number is nobody else's."""
+    """Kill the program and all that it started. Until it was waited for, nobody else can have its number."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
 def _confine(limits: Limits, parent: int) -> None:
-    """In the child, before it becomes the program: from here on nothing may be imported or waited for."""
-    _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)  # refused in many a container; the filter is not
+    """In the child, before it becomes the program. Nothing may be imported or waited for here."""
+    _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)  # many containers refuse this, but not the filter
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     cpu = max(1, int(limits.cpu))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
@@ -240,9 +235,9 @@ def _confine(limits: Limits, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
     os.nice(19)
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    # After the namespaces: what changes credentials forgets it.
+    # After the namespaces, because a change of credentials resets it.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        os._exit(1)  # it died before we could be told
+        os._exit(1)  # the parent died before this was set
     if _LINES and _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(_FILTER), 0, 0):
         os._exit(1)

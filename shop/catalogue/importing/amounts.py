@@ -1,4 +1,4 @@
-"""Reads decimal amounts as people write them in files, exactly: no float ever touches a price."""
+"""Reads decimal amounts as people write them in files, exactly: no price is ever a float."""
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,8 +8,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
 def to_minor(text: str, decimals: int) -> int:
-    """ "12.5" with 2 decimals is 1250. Raises ValueError, with a message for people, for anything it cannot
-    hold."""
+    """ "12.5" with 2 decimals is 1250. Raises ValueError with a message for people."""
     found = _AMOUNT.fullmatch(text.strip())
     if not found:
         raise ValueError(f'"{text}" is not a number such as {_example(decimals)}')
@@ -20,7 +19,7 @@ def to_minor(text: str, decimals: int) -> int:
 
 
 def to_decimal(text: str) -> Decimal:
-    """A plain decimal number, negative ones included. Raises ValueError with a message for people."""
+    """A plain decimal number, which may be negative. Raises ValueError with a message for people."""
     if not _NUMBER.fullmatch(text.strip()):
         raise ValueError(f'"{text}" is not a number')
     return Decimal(text.strip())

@@ -1,18 +1,17 @@
-"""What reading a file gives: products to write, and rows that were refused with the reason for people."""
+"""What reading a file returns: products to write, and rows that were refused, with the reason for people."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-# A SKU stands in the path of its page, so it is made of what needs no quoting there.
+# A SKU is part of its page's path, so it has only characters that need no quoting there.
 SKU = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,39}")
-# Control characters other than tab and line ends: PostgreSQL refuses NUL, and the others belong in no text of
-# a shop.
+# Control characters except tab and line ends: PostgreSQL refuses NUL, and no text of a shop has the others.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def sku_of(text: str) -> str:
-    """The normal form of a SKU or stock code: capitals, no space around, single spaces within."""
+    """The normal form of a SKU or stock code: capitals, no outer spaces, single inner spaces."""
     return " ".join(text.split()).upper()
 
 
@@ -22,7 +21,7 @@ class UnusableFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProductDraft:
-    """A product as a file gives it. `stock` is the total ever stocked; None when the file does not say."""
+    """A product as a file describes it. `stock` is the total ever stocked; None when the file does not say."""
 
     line: int
     sku: str
@@ -37,7 +36,7 @@ class ProductDraft:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A row that was not taken. `stops` tells whether it keeps the rest of its file out as well."""
+    """A row that was not taken. `stops` tells whether it keeps the rest of its file out too."""
 
     line: int
     sku: str
@@ -49,8 +48,8 @@ class Refused:
 class Reading:
     """Everything that was read from one file.
 
-    `updates` names the columns of a product that the format speaks of: only these are changed on a product
-    that exists already, the others only fill in a new one.
+    `updates` are the columns of a product that the format describes: only these are changed on a product that exists;
+    the others are for new products.
     """
 
     format: str

@@ -1,10 +1,9 @@
-"""A retailer's sales as the Online Retail data has them: one sold line a row, an invoice over several rows.
+"""A retailer's sales in the format of the Online Retail data: one sold line a row, an invoice over several rows.
 
-Columns: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country. The data
-(Chen et al. 2012, doi:10.1057/dbm.2012.17) is what a till writes: among the sales stand credit notes,
-corrections of stock at a price of nothing, postage and bank charges. This module reads the rows and says of
-each whether it can be ordered, and if not, why. The import of the catalogue and the replay of the invoices
-share it, so that both mean the same by "a sale"; it needs neither Django nor the shop's settings.
+The data (Chen et al. 2012, doi:10.1057/dbm.2012.17) is what a till writes: between the sales there are credit notes,
+corrections of stock at a price of zero, postage and bank charges. This module reads the rows and says of each whether
+it can be ordered, and if not, why. The import of the catalogue and the replay of the invoices share it, so that both
+mean the same by "a sale". It needs neither Django nor the shop's settings.
 """
 
 import re
@@ -16,43 +15,19 @@ from pathlib import Path
 
 from shop.catalogue.importing.amounts import to_decimal
 from shop.catalogue.importing.drafts import CONTROL, SKU, UnusableFile, sku_of
-from shop.catalogue.importing.table import Table, opened, positions
+from shop.catalogue.importing.table import Record, Table, opened
 
 COLUMNS = (
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "InvoiceDate",
-    "UnitPrice",
-    "CustomerID",
-    "Country",
+    *("InvoiceNo", "StockCode", "Description", "Quantity"),
+    *("InvoiceDate", "UnitPrice", "CustomerID", "Country"),
 )
 
-# Stock codes that name no goods: postage, carriage, discounts, fees, commissions, manual entries, tests. The
-# codes in figures look like goods but are services ("Next Day Carriage", "High Resolution Image").
+# Stock codes that are not goods: postage, carriage, discounts, fees, commissions, manual entries, tests. The codes in
+# figures look like goods but are services ("Next Day Carriage", "High Resolution Image").
 FEES = frozenset(
-    [
-        "POST",
-        "DOT",
-        "C2",
-        "C3",
-        "M",
-        "D",
-        "S",
-        "B",
-        "SP1002",
-        "PADS",
-        "CRUK",
-        "AMAZONFEE",
-        "ADJUST",
-        "ADJUST2",
-        "TEST001",
-        "TEST002",
-        "23444",
-        "23702",
-    ]
-) | {"BANK CHARGES"}
+    {"POST", "DOT", "C2", "C3", "M", "D", "S", "B", "SP1002", "PADS", "CRUK", "AMAZONFEE", "BANK CHARGES"}
+    | {"ADJUST", "ADJUST2", "TEST001", "TEST002", "23444", "23702"}
+)
 VOUCHER = re.compile(r"(?:DCGS?_?)?GIFT(?:_|$).*")
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -93,11 +68,8 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class SalesRow:
-    """One row. `reason` is None when it can be ordered; `problem` says more where it cannot be read.
-
-    `sku` is the stock code in its normal form, as the catalogue has it. An unreadable row has quantity and
-    price 0.
-    """
+    """One row. `reason` is None when it can be ordered; `problem` says why it cannot be read, with quantity and price
+    0. `sku` is the stock code in the normal form that the catalogue uses."""
 
     line: int
     invoice: str
@@ -124,14 +96,14 @@ class Invoice:
 
     @property
     def reason(self) -> Reason | None:
-        """Why nothing of it can be ordered; None if something can. The rows' own reason where they agree."""
+        """Why nothing of it can be ordered; None if something can. If all rows have the same reason, it is that."""
         reasons = {row.reason for row in self.rows}
         if None in reasons:
             return None
         return reasons.pop() if len(reasons) == 1 else Reason.NOTHING_TO_ORDER
 
     def items(self) -> dict[str, int]:
-        """What can be ordered of it: pieces by SKU; a SKU that stands in several rows is added up."""
+        """What can be ordered of it: pieces by SKU, added up over its rows."""
         items: dict[str, int] = {}
         for row in self.rows:
             if row.reason is None:
@@ -140,7 +112,7 @@ class Invoice:
 
 
 def invoices(path: Path) -> list[Invoice]:
-    """The invoices of a file, in its order. Raises UnusableFile for a file that is not of this format."""
+    """The invoices of a file, in its order. Raises UnusableFile for a file in another format."""
     with opened(path) as table:
         found = rows(table)
         if found is None:
@@ -152,7 +124,7 @@ def invoices(path: Path) -> list[Invoice]:
 
 
 def grouped(sales: Iterable[SalesRow]) -> Iterator[Invoice]:
-    """Rows by invoice. Nothing says that an invoice's rows stand together, so all are read first."""
+    """Rows by invoice. The rows of an invoice need not stand together, so all are read first."""
     by_number: dict[str, list[SalesRow]] = {}
     for row in sales:
         by_number.setdefault(row.invoice, []).append(row)
@@ -163,34 +135,22 @@ def grouped(sales: Iterable[SalesRow]) -> Iterator[Invoice]:
 
 def rows(table: Table) -> Iterator[SalesRow] | None:
     """Every row of an open file with its reason; None if the columns are not this format's."""
-    order = positions(table.columns, COLUMNS)
-    return None if order is None else _rows(table, order)
+    records = table.records(COLUMNS)
+    return None if records is None else map(_row, records)
 
 
-def _rows(table: Table, order: list[int]) -> Iterator[SalesRow]:
-    for line, cells in table.rows:
-        if len(cells) != len(COLUMNS):
-            problem = f"it has {len(cells)} columns instead of {len(COLUMNS)}"
-            yield _unreadable(line, ["", "", "", "", "", "", "", ""], problem)
-        else:
-            yield _row(line, [cells[at].strip() for at in order])
-
-
-def _row(line: int, cells: list[str]) -> SalesRow:
-    invoice, code, description, quantity_text, sold_at, price_text, customer, country = cells
-    if not _WHOLE_NUMBER.fullmatch(quantity_text):
-        return _unreadable(line, cells, f'Quantity "{quantity_text}" is not a whole number')
-    try:
-        price = to_decimal(price_text)
-    except ValueError as problem:
-        return _unreadable(line, cells, f"UnitPrice {problem}")
-    if not invoice:
-        return _unreadable(line, cells, "InvoiceNo is empty")
-    if CONTROL.search(description):
-        return _unreadable(line, cells, "Description holds control characters")
-    sku, quantity = sku_of(code), int(quantity_text)
+def _row(record: Record) -> SalesRow:
+    invoice, code, description, _, sold_at, _, customer, country = record.values.values()
+    sku, quantity, price, problem = sku_of(code), 0, Decimal(0), record.problem
+    reason: Reason | None = Reason.UNREADABLE
+    if not problem:
+        try:
+            quantity, price = _amounts(record.values)
+            reason = why_not(invoice, sku, quantity, price)
+        except ValueError as error:
+            problem = str(error)
     return SalesRow(
-        line=line,
+        line=record.line,
         invoice=invoice,
         sku=sku,
         description=description,
@@ -199,12 +159,28 @@ def _row(line: int, cells: list[str]) -> SalesRow:
         unit_price=price,
         customer=customer,
         country=country,
-        reason=why_not(invoice, sku, quantity, price),
+        reason=reason,
+        problem=problem,
     )
 
 
+def _amounts(values: dict[str, str]) -> tuple[int, Decimal]:
+    """Quantity and unit price. Raises ValueError for a row that cannot be read."""
+    if not _WHOLE_NUMBER.fullmatch(values["Quantity"]):
+        raise ValueError(f'Quantity "{values["Quantity"]}" is not a whole number')
+    try:
+        price = to_decimal(values["UnitPrice"])
+    except ValueError as problem:
+        raise ValueError(f"UnitPrice {problem}") from None
+    if not values["InvoiceNo"]:
+        raise ValueError("InvoiceNo is empty")
+    if CONTROL.search(values["Description"]):
+        raise ValueError("Description holds control characters")
+    return int(values["Quantity"]), price
+
+
 def why_not(invoice: str, sku: str, quantity: int, price: Decimal) -> Reason | None:
-    """Why such a row cannot be ordered; None if it can. `sku` in its normal form."""
+    """Why such a row cannot be ordered; None if it can. `sku` is in its normal form."""
     if invoice[:1] in ("C", "c"):
         return Reason.CREDIT_NOTE
     if invoice[:1] in ("A", "a"):
@@ -218,20 +194,3 @@ def why_not(invoice: str, sku: str, quantity: int, price: Decimal) -> Reason | N
     if price <= 0:
         return Reason.NEGATIVE_PRICE if price else Reason.ZERO_PRICE
     return None
-
-
-def _unreadable(line: int, cells: list[str], problem: str) -> SalesRow:
-    invoice, code, description, _, sold_at, _, customer, country = cells
-    return SalesRow(
-        line=line,
-        invoice=invoice,
-        sku=sku_of(code),
-        description=description,
-        quantity=0,
-        sold_at=sold_at,
-        unit_price=Decimal(0),
-        customer=customer,
-        country=country,
-        reason=Reason.UNREADABLE,
-        problem=problem,
-    )

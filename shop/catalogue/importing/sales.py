@@ -1,22 +1,21 @@
-"""Makes products of a retailer's sales (see retail.py for the rows): one for each stock code that was sold.
+"""Makes products from a retailer's sales (retail.py reads the rows): one for each stock code that was sold.
 
-- SKU: the stock code in capitals, "85123a" and "85123A" being one.
-- Name: the description that its sales most often carry and that names goods, in readable capitals.
-- Price: the unit price that it was most often sold at, taken as an amount in the shop's currency. Of two that
-  are equally frequent the lower one.
-- Category: by the table of words in wording.py.
-- Tax: 20 %, the rate of the country the data is from. Description and picture: none.
-- Stock: only when asked for, all that the file sells of it; and of every so-many-th product only half of
-  that, so that running out of it is real.
+- SKU: the stock code in capitals; "85123a" and "85123A" are the same.
+- Name: the most frequent description that names goods, in readable capitals.
+- Price: the most frequent unit price, taken as an amount in the shop's currency; of two equally frequent the lower.
+- Category: by the table of words in naming.py.
+- Tax: 20 %, the rate of the country that the data is from. Description and picture: none.
+- Stock: only when asked for, all that the file sells of it; of every Nth product only half of that, so that products
+  really sell out.
 
-Only name, price and currency of a product that exists already are changed, for the others are not in the data
-and somebody may have written them since.
+Of a product that exists, only name, price and currency are changed: the rest is not in the data, and somebody may have
+written it since.
 
-Such a file is never clean, so its refused rows are of two kinds. A fee, a row without a usable stock code and
-a code that was never really sold are what every till holds: each is listed, none stops the file. A row that
-cannot be read (a word where a number belongs) means that the file is damaged, and stops it, as does a level
-of stock that cannot be. Rows that are no sale (credit notes, corrections of stock) are counted by reason, not
-listed: nothing is wrong with them, they only say nothing about a catalogue.
+Such a file is never clean, so there are two kinds of refused rows. Fees, rows without a usable stock code and codes
+that were never really sold are in every till: they are listed and do not stop the file. A row that cannot be read (a
+word instead of a number) means that the file is damaged, and stops it, and so does an impossible level of stock. Rows
+that are not a sale (credit notes, corrections of stock) are counted by reason and not listed: they are right, but say
+nothing about a catalogue.
 """
 
 from collections import Counter
@@ -26,9 +25,9 @@ from dataclasses import dataclass, field
 from shop.catalogue.importing import retail
 from shop.catalogue.importing.amounts import rounded_to_minor
 from shop.catalogue.importing.drafts import ProductDraft, Reading, Refused
+from shop.catalogue.importing.naming import category_of, is_goods, name_of
 from shop.catalogue.importing.retail import Reason, SalesRow
 from shop.catalogue.importing.table import Table
-from shop.catalogue.importing.wording import category_of, is_goods, name_of
 
 FORMAT = "sales"
 UPDATES = ("name", "price_minor", "currency")
@@ -48,10 +47,8 @@ class _Sold:
 
 
 def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: int) -> Reading | None:
-    """Read the rows and make products of them; None if the columns are not this format's.
-
-    `short_every` 20 stocks the 20th, 40th, … product by SKU with half of what was sold; 0 none.
-    """
+    """Read the rows and make products of them; None if the columns are not this format's. With a `short_every` of 20,
+    the 20th, 40th, … product by SKU gets half of what was sold as its stock; with 0 none does."""
     rows = retail.rows(table)
     if rows is None:
         return None
@@ -61,14 +58,10 @@ def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: in
         found = sold[sku]
         name = _most_frequent(found.descriptions)
         if name is None or not found.prices:
-            reading.refused.append(
-                Refused(
-                    found.first_line, sku, "never sold at a price under a description of goods", stops=False
-                )
-            )
+            reason = "never sold at a price under a description of goods"
+            reading.refused.append(Refused(found.first_line, sku, reason, stops=False))
             continue
-        # The price that counts is the most frequent; of equals the lowest, so that the order of rows never
-        # decides.
+        # Of equally frequent prices the lowest, so that the order of rows does not decide.
         price = min(found.prices, key=lambda minor: (-found.prices[minor], minor))
         nth = len(reading.drafts) + 1
         short = short_every > 0 and nth % short_every == 0
@@ -90,7 +83,7 @@ def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: in
 
 
 def _sift(rows: Iterable[SalesRow], reading: Reading, decimals: int) -> dict[str, _Sold]:
-    """Adds up the sales by SKU; everything else goes to the lists of the reading."""
+    """The sales added up by SKU; other rows go into the lists of the reading."""
     sold: dict[str, _Sold] = {}
     for row in rows:
         reading.rows += 1

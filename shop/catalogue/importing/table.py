@@ -1,5 +1,4 @@
-"""Opens a CSV file and gives its rows with their line numbers. What the columns mean is for the formats to
-say."""
+"""Opens a CSV file and returns its rows with their line numbers. The formats know what the columns mean."""
 
 import csv
 import gzip
@@ -16,21 +15,43 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """A row by the names of its columns, without outer spaces. With a `problem` all values are empty."""
+
+    line: int
+    values: dict[str, str]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """An open file. `rows` can be walked once; a row is its first line number and one cell a column."""
+    """An open file. `rows` can be read once; a row is the number of its first line and one cell a column."""
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[int, list[str]]]
 
+    def records(self, expected: Sequence[str]) -> Iterator[Record] | None:
+        """The rows, if the file has exactly these columns, in any order; else None."""
+        order = positions(self.columns, expected)
+        return None if order is None else self._records(expected, order)
+
+    def _records(self, expected: Sequence[str], order: Sequence[int]) -> Iterator[Record]:
+        for line, cells in self.rows:
+            if len(cells) == len(expected):
+                yield Record(line, dict(zip(expected, (cells[at].strip() for at in order), strict=True)))
+            else:
+                problem = f"it has {len(cells)} columns instead of {len(expected)}"
+                yield Record(line, dict.fromkeys(expected, ""), problem)
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[Table]:
-    """Open a file, plain or gzipped (told by its first bytes, not its name). Raises UnusableFile."""
+    """Open a file, plain or gzipped; its first bytes tell which, not its name. Raises UnusableFile."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
             raw.seek(0)
-            # utf-8-sig takes a byte order mark away where there is one; newline="" leaves line ends to csv.
+            # utf-8-sig removes a byte order mark; newline="" leaves line ends to csv.
             unpacked = gzip.GzipFile(fileobj=raw) if packed else raw
             with io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline="") as text:
                 rows = _numbered(text)
@@ -39,8 +60,7 @@ def opened(path: Path) -> Iterator[Table]:
                 except StopIteration:
                     raise UnusableFile(f"{path} is empty.") from None
                 yield Table(columns=tuple(name.strip() for name in header), rows=rows)
-    except OSError as problem:
-        # BadGzipFile, which a damaged archive raises, is one of these.
+    except OSError as problem:  # also BadGzipFile, for a damaged archive
         raise UnusableFile(f"{path} cannot be read: {problem.strerror or problem}.") from problem
     except (EOFError, zlib.error) as problem:
         raise UnusableFile(f"{path} is a damaged or cut-off gzip file: {problem}.") from problem
@@ -64,9 +84,7 @@ def _numbered(text: io.TextIOWrapper) -> Iterator[tuple[int, list[str]]]:
 
 
 def positions(columns: Sequence[str], expected: Sequence[str]) -> list[int] | None:
-    """Where each expected column stands, in whatever order and case they come; None if the sets differ."""
+    """The position of each expected column, in whatever order and case they come; None if the sets differ."""
     found = [name.lower() for name in columns]
     wanted = [name.lower() for name in expected]
-    if sorted(found) != sorted(wanted):
-        return None
-    return [found.index(name) for name in wanted]
+    return [found.index(name) for name in wanted] if sorted(found) == sorted(wanted) else None

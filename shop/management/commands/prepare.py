@@ -1,8 +1,6 @@
-"""`manage.py prepare`: makes an empty database and an empty folder of static files ready to serve, in one
-process.
+"""`manage.py prepare`: makes database and static files ready to serve, in one process.
 
-Run before every start: what is done already is only looked at, so a warm run costs little. Safe to run twice
-at once: the second waits for the first.
+Run it before every start: what is done already is only looked at. Of two at once the second waits for the first.
 """
 
 import os
@@ -17,14 +15,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from shop.catalogue.importing.running import FileRefused, Options, import_file
+from shop.catalogue.importing.importer import FileRefused, Options, import_file
 from shop.catalogue.models import Product
 from shop.management.collecting import collect_if_changed
 
 DEMO = Path(__file__).resolve().parents[2] / "catalogue" / "demo" / "catalogue.csv"
 DEMO_LOGIN = "admin"
-PASSWORD_VARIABLE = "DEMO_ADMIN_PASSWORD"  # noqa: S105
+# Lets one process prepare the database at a time, for as long as its session lasts.
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('stampede.prepare', 0))"
+# Lets the next one begin.
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('stampede.prepare', 0))"
 
 
@@ -33,8 +32,7 @@ class Command(BaseCommand):
         "Make database and static files ready: migrate, collect static files if any changed, put the demo "
         "catalogue into an empty shop, make the demo login if DEMO_ADMIN_PASSWORD is given."
     )
-    # Checking the system imports every page; a server does that when it starts, and here it would be most of
-    # the time.
+    # They import every page: a server does that when it starts, and here it would be most of the time.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -86,9 +84,9 @@ def _seed() -> str:
 
 
 def _login() -> str:
-    password = os.environ.get(PASSWORD_VARIABLE)
+    password = os.environ.get("DEMO_ADMIN_PASSWORD")
     if not password:
-        return f"none asked for ({PASSWORD_VARIABLE} is not set)"
+        return "none asked for (DEMO_ADMIN_PASSWORD is not set)"
     users = get_user_model()
     if users.objects.filter(username=DEMO_LOGIN).exists():
         return f"{DEMO_LOGIN} is there"

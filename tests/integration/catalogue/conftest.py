@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.catalogue.importing.house import COLUMNS
+from shop.catalogue.importing.native import COLUMNS
 from shop.catalogue.importing.retail import COLUMNS as SALES_COLUMNS
 
 Written = Callable[[str], Path]

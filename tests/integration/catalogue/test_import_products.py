@@ -1,4 +1,4 @@
-"""Importing our own CSV: once is enough, twice is once, and all of it or nothing."""
+"""Importing our own CSV: repeating changes nothing, and it is all or nothing."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from pytest_django import Settings
 from orders.inventory import on_hand
 from orders.models import StockItem, StockMovement
 from shop.catalogue.importing.drafts import UnusableFile
-from shop.catalogue.importing.running import FileRefused, Options, Report, import_file
+from shop.catalogue.importing.importer import FileRefused, Options, Report, import_file
 from shop.catalogue.models import Category, Product
 from tests.integration.catalogue.conftest import Written
 
@@ -28,7 +28,7 @@ def counts(report: Report) -> tuple[int, int, int, int]:
     return report.created, report.updated, report.unchanged, report.stock_changed
 
 
-def test_products_categories_and_stock_are_made(products_csv: Written) -> None:
+def test_products_categories_and_stock_are_created(products_csv: Written) -> None:
     report = import_file(products_csv(KETTLE + BOOK), Options())
     assert counts(report) == (2, 0, 0, 2)
     kettle, book = Product.objects.order_by("-sku").filter(active=True)
@@ -57,7 +57,7 @@ def test_a_second_import_writes_nothing_and_says_so(products_csv: Written) -> No
     assert list(StockMovement.objects.values_list("id", flat=True)) == before
 
 
-def test_only_what_differs_is_changed(products_csv: Written) -> None:
+def test_only_differences_are_written(products_csv: Written) -> None:
     import_file(products_csv(KETTLE + BOOK), Options())
     Product.objects.filter(sku="BO-1").update(active=False)
     report = import_file(products_csv(KETTLE.replace("38.00", "35") + BOOK), Options())
@@ -66,7 +66,7 @@ def test_only_what_differs_is_changed(products_csv: Written) -> None:
     assert not Product.objects.get(sku="BO-1").active
 
 
-def test_stock_counts_what_ever_came_in_and_empty_leaves_it(products_csv: Written) -> None:
+def test_stock_counts_what_ever_came_in_and_empty_changes_nothing(products_csv: Written) -> None:
     import_file(products_csv(KETTLE), Options())
     StockItem.objects.filter(sku="KE-1").update(on_hand=2, sold=3)
     assert counts(import_file(products_csv(KETTLE), Options())) == (0, 0, 1, 0)
@@ -160,7 +160,7 @@ def test_a_dry_run_counts_and_writes_nothing(products_csv: Written) -> None:
     assert not StockItem.objects.exists()
 
 
-def test_the_file_may_take_any_number_of_rows_in_the_same_number_of_statements(products_csv: Written) -> None:
+def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(products_csv: Written) -> None:
     def statements(rows: int) -> int:
         with CaptureQueriesContext(connection) as captured:
             import_file(
@@ -173,7 +173,7 @@ def test_the_file_may_take_any_number_of_rows_in_the_same_number_of_statements(p
     assert statements(2) == statements(2000)
 
 
-def test_categories_are_known_by_name_or_address_whatever_the_case(products_csv: Written) -> None:
+def test_categories_are_recognised_by_name_or_address_in_any_case(products_csv: Written) -> None:
     Category.objects.create(name="Cooking & Baking", slug="kitchen", position=7)
     rows = "".join(
         f"A-{at},A,,{category},1,20,,\n"
@@ -197,7 +197,7 @@ def test_prices_are_read_in_the_minor_unit_of_the_shops_currency(
     assert Product.objects.values_list("price_minor", "currency").get() == (1205, "KWD")
 
 
-def test_columns_of_neither_format_are_refused_whole(tmp_path: Path) -> None:
+def test_a_file_in_neither_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("sku;name;price\nA;B;1\n")
     with pytest.raises(UnusableFile, match=r"found: +sku;name;price\n.*expected: +sku, name, description"):
@@ -218,7 +218,7 @@ def test_two_imports_at_once_count_each_product_once(products_csv: Written) -> N
         assert sorted(pool.map(run, range(2))) == [(0, 0, 500, 0), (500, 0, 0, 500)]
 
 
-def test_the_command_tells_and_writes_its_report(products_csv: Written, tmp_path: Path) -> None:
+def test_the_command_prints_and_writes_its_report(products_csv: Written, tmp_path: Path) -> None:
     said, report = StringIO(), tmp_path / "report.json"
     path = products_csv(KETTLE + "C-1,,,Kitchen,1.00,20,1,\n")
     with pytest.raises(
@@ -253,7 +253,7 @@ def test_the_command_tells_and_writes_its_report(products_csv: Written, tmp_path
         ({"short_every": -1, "stock_from_sales": True}, "--short-every takes a number of 1 or more"),
     ],
 )
-def test_options_that_mean_nothing_are_refused(
+def test_options_that_have_no_effect_are_refused(
     products_csv: Written, options: dict[str, int], said: str
 ) -> None:
     with pytest.raises(CommandError, match=said):

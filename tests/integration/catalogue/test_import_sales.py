@@ -1,4 +1,4 @@
-"""Importing a retailer's sales: products come of what was really sold."""
+"""Importing a retailer's sales: products are made from what was really sold."""
 
 from io import StringIO
 
@@ -7,8 +7,8 @@ from django.core.management import call_command
 
 from orders.inventory import on_hand
 from orders.models import StockItem
+from shop.catalogue.importing.importer import FileRefused, Options, import_file
 from shop.catalogue.importing.retail import invoices
-from shop.catalogue.importing.running import FileRefused, Options, import_file
 from shop.catalogue.models import Product
 from tests.integration.catalogue.conftest import Written
 
@@ -30,7 +30,7 @@ C4,85123A,WHITE HANGING HEART T-LIGHT HOLDER,-2,2.95
 """
 
 
-def test_products_are_made_of_the_sales(sales_csv: Written) -> None:
+def test_products_are_made_from_the_sales(sales_csv: Written) -> None:
     report = import_file(sales_csv(SALES), Options())
     assert (report.format, report.rows, report.created) == ("sales", 11, 2)
     heart = Product.objects.get(sku="85123A")
@@ -65,7 +65,7 @@ def test_stock_from_sales_is_what_the_invoices_order(sales_csv: Written) -> None
     assert on_hand(["85123A", "21314"]) == {"85123A": 11, "21314": 10}
 
 
-def test_of_every_nth_product_there_is_only_half(sales_csv: Written) -> None:
+def test_every_nth_product_has_only_half_its_stock(sales_csv: Written) -> None:
     rows = "".join(f"1,1000{at},LARGE BOX,{10 + at},1\n" for at in range(7))
     import_file(sales_csv(rows), Options(stock_from_sales=True, short_every=3))
     stocked = StockItem.objects.order_by("sku").values_list("stocked", flat=True)
@@ -78,7 +78,7 @@ def test_the_price_is_the_most_frequent_one_and_of_equals_the_lower(sales_csv: W
     assert Product.objects.get().price_minor == 300
 
 
-def test_a_price_that_rounds_to_nothing_is_none(sales_csv: Written) -> None:
+def test_a_price_that_rounds_to_zero_does_not_count(sales_csv: Written) -> None:
     report = import_file(sales_csv("1,10000,BOX,1,0.001\n"), Options())
     assert report.created == 0
     assert [row.sku for row in report.refused] == ["10000"]
@@ -95,7 +95,7 @@ def test_a_row_that_cannot_be_read_means_a_damaged_file(sales_csv: Written) -> N
     assert import_file(path, Options(partial=True)).created == 2
 
 
-def test_the_command_counts_what_is_no_sale(sales_csv: Written) -> None:
+def test_the_command_counts_what_is_not_a_sale(sales_csv: Written) -> None:
     said = StringIO()
     call_command("import_catalogue", sales_csv(SALES), stock_from_sales=True, stdout=said)
     assert (

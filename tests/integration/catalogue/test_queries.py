@@ -1,4 +1,4 @@
-"""What pages and API are told: the likeliest first, stock for all at once, nothing that is not on sale."""
+"""What pages and API get: the likeliest first, stock for all at once, nothing that is not on sale."""
 
 import pytest
 from django.db import connection
@@ -56,17 +56,17 @@ def found(text: str, category: str = "") -> list[str]:
         ("xyzzy", []),
     ],
 )
-def test_every_word_is_looked_for_and_the_likeliest_comes_first(text: str, skus: list[str]) -> None:
+def test_every_word_must_be_found_and_the_likeliest_comes_first(text: str, skus: list[str]) -> None:
     assert found(text) == skus
 
 
-def test_a_category_narrows_it() -> None:
+def test_a_search_in_one_category() -> None:
     assert found("mug", "light") == ["LA-1"]
     assert found("", "light") == ["LA-1"]
     assert found("mug", "no-such-category") == []
 
 
-def test_a_typing_error_is_mended_where_the_database_knows_trigrams() -> None:
+def test_typing_errors_are_corrected_where_the_database_knows_trigrams() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')")
         [knows] = cursor.fetchone()
@@ -75,7 +75,7 @@ def test_a_typing_error_is_mended_where_the_database_knows_trigrams() -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=200))
-def test_no_text_breaks_it(text: str) -> None:
+def test_no_text_breaks_the_search(text: str) -> None:
     assert len(found(text)) <= len(NAMES)
 
 
@@ -98,6 +98,6 @@ def test_one_product_by_its_sku() -> None:
             queries.product(missing)
 
 
-def test_the_menu_has_what_something_is_on_sale_in() -> None:
+def test_the_menu_has_categories_with_something_on_sale() -> None:
     menu = [(category.name, vars(category)["products_on_sale"]) for category in queries.categories()]
     assert menu == [("Light", 1), ("Kitchen", 5)]

@@ -101,7 +101,7 @@ class Stream:
         return orjson.loads(self._file.read(int(self.headers["content-length"])))
 
     def event(self) -> tuple[str, str] | None:
-        """The next event as (name, data); None at the end of the stream. Comments are passed over."""
+        """The next event as (name, data); None at the end of the stream. Comments are skipped."""
         name = ""
         while line := self._file.readline():
             field, _, value = line.decode().rstrip("\r\n").partition(": ")
@@ -158,7 +158,7 @@ def tell(valkey: tuple[Server, str], live: Live) -> Iterator[Callable[..., None]
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """Leave to open as many sockets as the system grants."""
+    """Allow as many open sockets as the system grants."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8_192), hard))
     yield

@@ -1,4 +1,4 @@
-"""GET /live/orders/<token>: told at once of every change, to the end, and through the loss of Valkey."""
+"""GET /live/orders/<token> tells every change at once until the end, even while Valkey is down."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from django.db import connection
 from orders import scheduling
 from orders.models import Order
 from orders.states import OrderStatus
-from shop.live.standings import TIMEOUT
+from shop.live.statuses import TIMEOUT
 from stack.servers import Server, Servers
 from tests.freezing import frozen
 from tests.integration.live.conftest import Live, Stream
@@ -32,7 +32,7 @@ def reserve(order: Order) -> None:
     scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.RESERVED)
 
 
-def test_a_stream_begins_with_how_the_order_stands(live: Live, order: Order) -> None:
+def test_a_stream_begins_with_the_status_of_the_order(live: Live, order: Order) -> None:
     reserve(order)
     with live.watch(order.token) as stream:
         assert stream.status == 200
@@ -58,8 +58,8 @@ def test_changes_are_told_as_they_happen_and_then_the_end(live: Live, order: Ord
     wait_until(lambda: live.health()["streams"] == 0, "the stream to be let go")
 
 
-def test_an_event_is_no_proof_of_the_end(live: Live, order: Order, tell: Tell) -> None:
-    """While something is left to do, a refund or an e-mail, the stream stays."""
+def test_an_event_alone_does_not_end_a_stream(live: Live, order: Order, tell: Tell) -> None:
+    """While something is left to do, such as a refund or an e-mail, the stream stays open."""
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
         scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.CANCELLED, then="now")
@@ -73,7 +73,7 @@ def test_an_event_is_no_proof_of_the_end(live: Live, order: Order, tell: Tell) -
         assert stream.event() == ("ended", "cancelled")
 
 
-def test_an_order_that_has_ended_is_told_in_one_go(live: Live, order: Order) -> None:
+def test_an_ended_order_is_told_at_once(live: Live, order: Order) -> None:
     scheduling.advance([order.pk], [OrderStatus.PLACED], OrderStatus.OUT_OF_STOCK, then="end")
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.out_of_stock")
@@ -143,7 +143,7 @@ def test_a_valkey_that_hangs_is_given_up(live: Live, valkey: tuple[Server, str])
     wait_until(lambda: live.health()["subscribed"], "the live process to listen again")
 
 
-def test_what_happened_while_nobody_listened_is_told_at_the_reconnection(
+def test_changes_during_a_lost_connection_are_told_after_it(
     live: Live, order: Order, valkey: tuple[Server, str]
 ) -> None:
     _, url = valkey
@@ -155,7 +155,7 @@ def test_what_happened_while_nobody_listened_is_told_at_the_reconnection(
         assert stream.event() == ("changed", "order.reserved")
 
 
-def test_strange_messages_harm_nothing(
+def test_malformed_messages_are_ignored(
     live: Live, order: Order, valkey: tuple[Server, str], tell: Tell
 ) -> None:
     with live.watch(order.token) as stream, redis.Redis.from_url(valkey[1]) as client:
@@ -180,7 +180,7 @@ def test_a_restart_of_the_database_is_survived(live: Live, order: Order) -> None
             assert late.event() == ("changed", "order.placed")
 
 
-def test_without_a_database_a_stream_is_asked_to_come_again(live: Live, order: Order) -> None:
+def test_without_a_database_the_client_is_asked_to_retry(live: Live, order: Order) -> None:
     database = connection.settings_dict["NAME"]
     with connection._nodb_cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
@@ -194,7 +194,7 @@ def test_without_a_database_a_stream_is_asked_to_come_again(live: Live, order: O
         assert stream.event() == ("changed", "order.placed")
 
 
-def test_while_the_database_hangs_nobody_queues_for_longer_than_one_look(
+def test_while_the_database_hangs_nobody_waits_longer_than_one_query(
     live: Live, order: Order, house: Servers
 ) -> None:
     def open_stream(_: int) -> tuple[int, float]:
@@ -211,7 +211,7 @@ def test_while_the_database_hangs_nobody_queues_for_longer_than_one_look(
     assert open_stream(0)[0] == 200
 
 
-def test_open_streams_do_not_hold_up_a_stop(live: Live, order: Order) -> None:
+def test_open_streams_do_not_delay_a_stop(live: Live, order: Order) -> None:
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
         assert live.stop() < 4

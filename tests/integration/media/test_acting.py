@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 from django.utils import timezone
 
-from shop.videos import acting
+from shop.videos import actions
 from shop.videos.models import Segment, Video
 from shop.videos.progress import progress_of
 from tests.filming import clip, product, uploaded
@@ -38,19 +38,19 @@ def film(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("moment", STATES)
 def test_a_cancelled_video_leaves_nothing(moment: str, film: Path, media_root: Path) -> None:
     video = drive(uploaded(film), until=STATES[moment])
-    assert acting.cancel(video, "ada")
-    assert not acting.cancel(video, "ada")
+    assert actions.cancel(video, "ada")
+    assert not actions.cancel(video, "ada")
     drive(video)
     assert (video.state, video.problem) == (Video.State.CANCELLED, "Cancelled by ada.")
     assert video.due_at is None
     assert files_under(media_root) == set()
     assert not Segment.objects.filter(video=video).exists()
-    assert not acting.retry(video, "ada")  # its file is gone
+    assert not actions.retry(video, "ada")  # its file is gone
 
 
 def test_what_is_over_is_not_cancelled(film: Path) -> None:
     video = drive(uploaded(film))
-    assert not acting.cancel(video, "ada")
+    assert not actions.cancel(video, "ada")
     video.refresh_from_db()
     assert video.state == Video.State.PUBLISHED
 
@@ -71,7 +71,7 @@ def test_a_cancel_stops_what_is_being_encoded(tmp_path: Path, media_root: Path) 
         else:
             wait_for(lambda: Segment.objects.get(pk=segment.pk).encodes or None, "the encoder to begin")
             begun.set()
-            assert acting.cancel(video, "ada")
+            assert actions.cancel(video, "ada")
             ended.append(monotonic())
 
     assert at_once(work, 2) == [None, None]
@@ -86,7 +86,7 @@ def test_it_is_not_cleared_while_somebody_is_at_it(film: Path, media_root: Path)
     video = drive(uploaded(film), until=STATES["encoding"])
     lease = SegmentLease(Segment.objects.filter(video=video).latest("number").pk)
     assert lease.take()
-    acting.cancel(video, "ada")
+    actions.cancel(video, "ada")
     runner.clear(video.pk)
     video.refresh_from_db()
     assert video.source
@@ -101,7 +101,7 @@ def test_a_holder_of_the_video_itself_lets_go_first(film: Path) -> None:
     video = uploaded(film)
     lease = MediaLease(PROBES, video.pk)
     assert lease.take()
-    acting.cancel(video, "ada")
+    actions.cancel(video, "ada")
     runner.clear(video.pk)
     video.refresh_from_db()
     assert video.source
@@ -113,8 +113,8 @@ def test_a_holder_of_the_video_itself_lets_go_first(film: Path) -> None:
 def test_a_cancelled_video_may_be_taken_up_while_its_file_is_there(film: Path) -> None:
     video = drive(uploaded(film), until=STATES["half encoded"])
     done = dict(Segment.objects.filter(video=video, done_at__isnull=False).values_list("number", "encodes"))
-    assert acting.cancel(video, "ada")
-    assert acting.retry(video, "ada")
+    assert actions.cancel(video, "ada")
+    assert actions.retry(video, "ada")
     drive(video)
     assert video.state == Video.State.PUBLISHED
     assert done.items() <= dict(Segment.objects.filter(video=video).values_list("number", "encodes")).items()
@@ -177,7 +177,7 @@ def test_a_video_that_fails_has_a_letter_and_is_replayed(film: Path, media_root:
 def test_a_retry_that_succeeds_settles_the_letter(film: Path) -> None:
     video = drive(uploaded(film), until=STATES["encoding"])
     runner.give_up("media.encode", video.pk, RuntimeError("boom"))
-    assert acting.retry(video, "ada")
+    assert actions.retry(video, "ada")
     drive(video)
     assert video.state == Video.State.PUBLISHED
     assert DeadLetter.objects.get().resolution == "the video was made after all"
@@ -188,7 +188,7 @@ def test_a_video_that_failed_may_be_given_up(film: Path, media_root: Path) -> No
     runner.give_up("media.encode", video.pk, RuntimeError("boom"))
     drive(video)
     assert files_under(media_root)  # kept, for it may be tried again
-    assert acting.cancel(video, "ada")
+    assert actions.cancel(video, "ada")
     drive(video)
     assert video.state == Video.State.CANCELLED
     assert not files_under(media_root)

@@ -1,4 +1,4 @@
-"""The same with an object storage: nothing is left on the node, everything is where a browser finds it."""
+"""The pipeline with an object storage: nothing is left on the node, and browsers find everything."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from django.utils import timezone
 from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
-from shop.videos import acting
+from shop.videos import actions
 from shop.videos.models import Segment, Video
 from tests.filming import clip, product
 from tests.integration.media.conftest import drive, files_under
@@ -80,7 +80,7 @@ def test_a_video_is_made_in_a_bucket(bucket: object, tmp_path: Path, media_root:
     assert told["ContentType"] == "application/vnd.apple.mpegurl"
 
 
-def test_a_whole_segment_in_the_bucket_is_only_marked(bucket: object, tmp_path: Path) -> None:
+def test_a_complete_segment_in_the_bucket_is_only_marked(bucket: object, tmp_path: Path) -> None:
     video = drive(
         uploaded(clip(tmp_path / "clip.mp4", 5)), until=lambda one: one.state == Video.State.JOINING
     )
@@ -96,7 +96,7 @@ def test_a_cancel_leaves_nothing_in_the_bucket(bucket: object, tmp_path: Path, m
         uploaded(clip(tmp_path / "clip.mp4", 5)),
         until=lambda one: one.segments.filter(done_at__isnull=False).count() > 1,
     )
-    acting.cancel(video, "ada")
+    actions.cancel(video, "ada")
     drive(video)
     assert names(bucket) == set()
     assert files_under(media_root) == set()

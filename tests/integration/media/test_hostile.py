@@ -1,4 +1,4 @@
-"""What is no video, or not only one, is refused in words, harms nobody and leaves nothing behind."""
+"""A file that is not a video, or not only one, is refused with a reason, does no harm and leaves nothing behind."""
 
 import socket
 import struct
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def canary() -> Iterator[tuple[str, list[str]]]:
-    """A server that nobody may call: its address, and who did."""
+    """A server that nobody may call: its address, and the calls."""
     calls: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
@@ -42,7 +42,7 @@ def canary() -> Iterator[tuple[str, list[str]]]:
 
 
 def refused(content: Path | bytes, media_root: Path, name: str = "film.mp4") -> str:
-    """Why it is refused; nothing of it is left."""
+    """Why it is refused; checks that nothing of it is left."""
     video = drive(uploaded(content, name=name))
     assert video.state == Video.State.REFUSED
     assert video.ended_at
@@ -81,7 +81,7 @@ def test_a_drawing_with_a_link(canary: tuple[str, list[str]], media_root: Path) 
 def test_a_reference_to_another_file_within(
     canary: tuple[str, list[str]], tmp_path: Path, media_root: Path
 ) -> None:
-    """A MOV may say that its content lies elsewhere: it is not fetched from there."""
+    """A MOV file may refer to content elsewhere, which is not fetched."""
     address, calls = canary
     good = clip(tmp_path / "clip.mp4", 1, sound=False).read_bytes()
     url = address.encode() + b"/a.mov\0"
@@ -99,7 +99,7 @@ def test_a_reference_to_another_file_within(
     assert not calls
 
 
-def test_nothing(media_root: Path) -> None:
+def test_an_empty_file(media_root: Path) -> None:
     assert refused(b"", media_root) == "The file is empty."
 
 
@@ -113,11 +113,11 @@ def test_a_file_that_is_not_the_one_that_was_sent(tmp_path: Path, media_root: Pa
 
 
 @pytest.mark.parametrize("content", [b"hello\n" * 1000, b"\0" * 100_000, b"MZ" + bytes(range(256)) * 400])
-def test_what_is_called_a_video_and_is_none(content: bytes, media_root: Path) -> None:
+def test_a_file_that_is_only_named_like_a_video(content: bytes, media_root: Path) -> None:
     assert "whatever its name says" in refused(content, media_root)
 
 
-def test_what_is_called_otherwise_and_is_one(tmp_path: Path) -> None:
+def test_a_video_with_another_name(tmp_path: Path) -> None:
     video = drive(uploaded(clip(tmp_path / "clip.mp4", 1), name="../../../etc/passwd.txt"))
     assert video.state == Video.State.PUBLISHED
 
@@ -136,8 +136,8 @@ def test_a_video_with_an_archive_behind_it(tmp_path: Path, media_root: Path) -> 
     assert "something else in the file" in refused(file, media_root)
 
 
-def test_a_picture_as_large_as_a_wall(tmp_path: Path, media_root: Path) -> None:
-    """Some hundred kilobytes that unpack to 16000 × 8000."""
+def test_a_huge_picture(tmp_path: Path, media_root: Path) -> None:
+    """A few hundred kilobytes that unpack to 16000 × 8000."""
     bomb = film(["-f", "lavfi", "-i", "color=s=16000x8000:r=1:d=1", "-c:v", "mjpeg"], tmp_path / "bomb.mkv")
     assert "at most 8192 a side" in refused(bomb, media_root)
 
@@ -161,9 +161,9 @@ def test_a_video_cut_short(part: float, front: bool, tmp_path: Path, media_root:
     assert "ends early" in said or "cannot be decoded" in said or "read here" in said
 
 
-def test_sound_alone(tmp_path: Path, media_root: Path) -> None:
+def test_sound_without_a_picture(tmp_path: Path, media_root: Path) -> None:
     tone = film(["-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac"], tmp_path / "tone.mp4")
-    assert refused(tone, media_root) == "There is no picture in it."
+    assert refused(tone, media_root) == "The file has no picture."
 
 
 def test_a_picture_that_does_not_decode(tmp_path: Path, media_root: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_picture_that_does_not_decode(tmp_path: Path, media_root: Path) -> Non
     refused(bytes(content), media_root)
 
 
-def test_nothing_of_who_filmed_where_is_published(tmp_path: Path, media_root: Path) -> None:
+def test_metadata_about_place_and_person_is_not_published(tmp_path: Path, media_root: Path) -> None:
     where = (
         "-metadata",
         "location=+51.5-000.1/",

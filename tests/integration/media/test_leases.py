@@ -14,7 +14,7 @@ from tests.integration.media.conftest import drive
 from tests.making import at_once, place_order
 from workers.media import leases, runner
 from workers.media.leases import JOINS, PROBES, MediaLease, SegmentLease
-from workers.media.storing import store_of
+from workers.media.store import store_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,15 +88,15 @@ def test_what_is_whole_is_only_marked(segments: list[Segment]) -> None:
     assert lease.take()
     lease.begin_encoding()
     store = store_of(segment.video, lease)
-    with store.desk("00001") as desk:
+    with store.workspace("00001") as desk:
         (desk / "96p.mp4").write_bytes(b"whole")
-        store.keep(segment.number, desk)
+        store.save(segment.number, desk)
     run_out(segment)
     runner.encode(segment.pk)
     segment.refresh_from_db()
     assert segment.done_at
     assert segment.encodes == 1
-    assert store.part(segment.number, "96p.mp4", Path()).read_bytes() == b"whole"
+    assert store.segment_file(segment.number, "96p.mp4", Path()).read_bytes() == b"whole"
 
 
 def test_a_done_segment_is_not_taken(segments: list[Segment]) -> None:

@@ -1,4 +1,4 @@
-"""What reads files from outside is locked up, and never outlives whoever began it."""
+"""What reads uploaded files runs in a sandbox and never outlives its parent."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ from workers.media.sandboxed import Limits
 LIMITS = Limits(cpu=30, clock=60, file=1 << 20)
 
 
-class Lead:
+class FakeHeartbeat:
     """A row that is held until `lost`."""
 
     def __init__(self, valid: float = 60) -> None:
@@ -34,7 +34,7 @@ class Lead:
 
 
 def running() -> list[psutil.Process]:
-    """The programs of this test that live."""
+    """This test's programs that are alive."""
     return [one for one in psutil.Process().children() if _lives(one)]
 
 
@@ -45,13 +45,17 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def python(script: str, limits: Limits = LIMITS, lead: Lead | None = None) -> tuple[sandboxed.Ended, str]:
+def python(
+    script: str, limits: Limits = LIMITS, heartbeat: FakeHeartbeat | None = None
+) -> tuple[sandboxed.Ended, str]:
     heard = bytearray()
-    ended = sandboxed.run([sys.executable, "-I", "-c", script], limits, lead or Lead(), heard.extend)
+    ended = sandboxed.run(
+        [sys.executable, "-I", "-c", script], limits, heartbeat or FakeHeartbeat(), heard.extend
+    )
     return ended, heard.decode()
 
 
-def test_it_stands_back_and_knows_nothing() -> None:
+def test_it_has_the_lowest_priority_and_no_environment() -> None:
     _, said = python(
         "import os, resource; print(os.sched_getscheduler(0), os.nice(0), sorted(os.environ),"
         " os.getpgid(0) == os.getpid(), *(resource.getrlimit(one)[0] for one in"
@@ -66,7 +70,7 @@ def test_it_has_no_network(family: str) -> None:
     assert "PermissionError" in ended.said[-1]
 
 
-def test_it_may_not_use_more_than_it_is_given(tmp_path: Path) -> None:
+def test_it_cannot_exceed_its_limits(tmp_path: Path) -> None:
     assert (
         python("bytearray(5 << 30)", Limits(cpu=9, clock=9, file=9, memory=1 << 30))[0].said[-1]
         == "MemoryError"
@@ -80,30 +84,30 @@ def test_it_may_not_use_more_than_it_is_given(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY  # of this process
 
 
-def test_what_is_lost_is_killed() -> None:
-    lead = Lead()
-    lead.lost = True
+def test_it_is_killed_when_its_row_is_lost() -> None:
+    heartbeat = FakeHeartbeat()
+    heartbeat.lost = True
     with pytest.raises(LeaseLost):
-        python("import time; time.sleep(60)", lead=lead)
-    assert lead.beats == 1
+        python("import time; time.sleep(60)", heartbeat=heartbeat)
+    assert heartbeat.beats == 1
     assert not running()
 
 
-def test_what_nobody_can_ask_about_is_killed() -> None:
-    """The database hangs: no beat comes back, and the lease runs out."""
+def test_it_is_killed_when_the_lease_cannot_be_renewed() -> None:
+    """The database hangs, so no heartbeat returns and the lease runs out."""
 
-    class Hanging(Lead):
+    class Hanging(FakeHeartbeat):
         def beat(self) -> bool:
             return wait_for(lambda: None if running() else True, "the program to be killed meanwhile", 10)
 
-    ended, _ = python("import time; time.sleep(60)", lead=Hanging(valid=1.5))
+    ended, _ = python("import time; time.sleep(60)", heartbeat=Hanging(valid=1.5))
     assert ended.status == -9
 
 
-def test_it_stands_still_while_it_is_told_to(tmp_path: Path) -> None:
+def test_it_pauses_while_it_is_told_to(tmp_path: Path) -> None:
     may_end = tmp_path / "may end"
 
-    class Busy(Lead):
+    class Busy(FakeHeartbeat):
         def beat(self) -> bool:
             super().beat()
             if 1 < self.beats <= 3:
@@ -116,25 +120,25 @@ def test_it_stands_still_while_it_is_told_to(tmp_path: Path) -> None:
             return self.beats < 3
 
     wait = f"import os, time\nwhile not os.path.exists({str(may_end)!r}): time.sleep(0.01)\nprint('done')"
-    lead = Busy()
-    ended, said = python(wait, lead=lead)
+    heartbeat = Busy()
+    ended, said = python(wait, heartbeat=heartbeat)
     assert (ended.status, said) == (0, "done\n")
-    assert lead.beats >= 3
+    assert heartbeat.beats >= 3
 
 
-def test_to_stand_still_takes_no_time_of_its_own() -> None:
-    class Busy(Lead):
+def test_a_pause_does_not_count_as_its_time() -> None:
+    class Busy(FakeHeartbeat):
         def beat(self) -> bool:
             super().beat()
             return self.beats < 4
 
-    lead = Busy()
+    heartbeat = Busy()
     with pytest.raises(sandboxed.TooLong):
-        python("import time; time.sleep(60)", Limits(cpu=9, clock=1, file=9), lead)
-    assert lead.beats >= 4
+        python("import time; time.sleep(60)", Limits(cpu=9, clock=1, file=9), heartbeat)
+    assert heartbeat.beats >= 4
 
 
-def test_it_talks_as_much_as_it_likes() -> None:
+def test_it_may_write_any_amount_of_output() -> None:
     ended, said = python("import sys; print('a' * 3_000_000); print('b\\n' * 100_000, file=sys.stderr)")
     assert (ended.status, len(said)) == (0, 3_000_001)
     assert len(ended.said) <= 60

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from shop.catalogue.models import Product
 from shop.videos.models import Caption, Video
-from shop.videos.queries import published
+from shop.videos.playback import published
 from tests.integration.shop.test_security import policy
 from tests.showing import publish_video
 

@@ -1,4 +1,4 @@
-"""A product that videos are for, staff who may send them, and a client that speaks tus."""
+"""A product for videos, staff who may upload them, and a tus client."""
 
 import base64
 import struct
@@ -22,7 +22,7 @@ CHUNK = 64 * 1024
 
 
 def film(size: int) -> bytes:
-    """So many bytes that begin as an MP4 file does; no two blocks of them are alike."""
+    """So many bytes that begin like an MP4 file; no two blocks are the same."""
     head = struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"isom", 512, b"isom", b"mp41")
     rest = bytearray(size - len(head))
     for number, at in enumerate(range(0, len(rest) - 8, 4096)):
@@ -65,7 +65,7 @@ class Tus:
         return int(answer["Upload-Offset"])
 
     def send_all(self, whole: bytes, chunk: int = CHUNK) -> None:
-        """From where the server says that it goes on."""
+        """Send the rest, from the offset that the server tells."""
         at = self.offset()
         while at < len(whole):
             answer = self.send(at, whole[at : at + chunk])
@@ -104,14 +104,14 @@ def kettle(db: None) -> Product:
 
 @pytest.fixture
 def token(db: None) -> str:
-    """Of a superuser's program."""
+    """The API token of a superuser."""
     staff = get_user_model().objects.create_superuser("ada", password="irrelevant")
     return str(Token.objects.create(user=staff).key)
 
 
 @pytest.fixture
 def tus(kettle: Product, media: Path, token: str) -> Tus:
-    """A program that may upload, to a folder."""
+    """A client that may upload, to a folder."""
     return Tus({"Authorization": f"Token {token}"})
 
 

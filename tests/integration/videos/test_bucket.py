@@ -1,6 +1,5 @@
 """Uploads to an object storage: a server that speaks S3, and refuses parts that S3 would refuse."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.request import Request, urlopen
@@ -13,12 +12,11 @@ from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
 from shop.catalogue.models import Product
-from shop.environment import read_environment
 from shop.storing import storages as stored
-from shop.videos import receiving
-from shop.videos.keeping import keeper
-from shop.videos.keeping.bucket import PART
+from shop.videos import uploads
 from shop.videos.models import Upload, Video
+from shop.videos.storage import upload_storage
+from shop.videos.storage.bucket import PART
 from tests.integration.videos.conftest import Tus, film, problem
 
 MEGABYTE = 1024 * 1024
@@ -34,7 +32,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+def bucket(address: str, settings: Settings) -> Any:
     """An empty bucket as the shop's storage; boto3's own client of it."""
     urlopen(Request(f"{address}/moto-api/reset", method="POST"), timeout=10).close()  # noqa: S310 (our own URL)
     told = {
@@ -45,9 +43,7 @@ def bucket(address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         "MEDIA_SECRET_KEY": "secret",
         "MEDIA_PUBLIC_URL": "https://media.example.com",
     }
-    for name, value in told.items():
-        monkeypatch.setitem(os.environ, name, value)
-    settings.STORAGES = {**settings.STORAGES, **stored(read_environment(), "/media/")}
+    settings.STORAGES = {**settings.STORAGES, **stored(told)}
     client = boto3.client(
         "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -92,15 +88,15 @@ def test_pieces_of_any_size_become_one_object(sender: Tus, bucket: Any, chunk: i
     assert content(video) == whole
 
 
-def test_it_goes_on_where_it_stopped(sender: Tus, bucket: Any) -> None:
+def test_an_upload_continues_where_it_stopped(sender: Tus, bucket: Any) -> None:
     """Every piece ends in the middle of a part; one of them comes twice, one never counts."""
     whole = film(2 * PART)
     sender.announce(len(whole))
     sender.send(0, whole[: 5 * MEGABYTE])
-    assert len(keys(bucket)) == 1  # too little for a part, and kept nevertheless
-    # A process that died: its bytes are in the bucket, and the row does not know.
+    assert len(keys(bucket)) == 1  # too little for a part, so it is a tail
+    # A process died: its bytes are in the bucket, but not in the row.
     died = sender.upload
-    keeper().write(died, [whole[5 * MEGABYTE : 7 * MEGABYTE], b"?" * MEGABYTE * 3])
+    upload_storage().write(died, [whole[5 * MEGABYTE : 7 * MEGABYTE], b"?" * MEGABYTE * 3])
     assert sender.offset() == 5 * MEGABYTE
     sender.send_all(whole, 4 * MEGABYTE)
     assert content(Video.objects.get()) == whole
@@ -108,39 +104,39 @@ def test_it_goes_on_where_it_stopped(sender: Tus, bucket: Any) -> None:
     assert unfinished(bucket) == 0
 
 
-@pytest.mark.parametrize("died", ["before it was put together", "after it was put together"])
-def test_who_dies_over_the_arrival_is_made_up_for(sender: Tus, bucket: Any, died: str) -> None:
+@pytest.mark.parametrize("died", ["before it was completed", "after it was completed"])
+def test_a_crash_while_finalising_loses_nothing(sender: Tus, bucket: Any, died: str) -> None:
     whole = film(PART + 1)
     sender.announce(len(whole))
     sender.send(0, whole[:PART])
     upload = sender.upload
-    keeper().write(upload, [whole[PART:]])
+    upload_storage().write(upload, [whole[PART:]])
     Upload.objects.update(offset=len(whole))
-    if died == "after it was put together":
-        keeper().deliver(sender.upload)
+    if died == "after it was completed":
+        upload_storage().complete(sender.upload)
     assert sender.offset() == len(whole)
     assert content(Video.objects.get()) == whole
 
 
-@pytest.mark.parametrize("how", ["taken back", "thrown away", "no video"])
-def test_nothing_is_left_of_what_is_not_wanted(sender: Tus, bucket: Any, how: str) -> None:
+@pytest.mark.parametrize("how", ["cancelled", "expired", "no video"])
+def test_a_discarded_upload_leaves_nothing(sender: Tus, bucket: Any, how: str) -> None:
     sender.announce(2 * PART)
     if how == "no video":
         problem(sender.send(0, b"#!/bin/sh\n" * MEGABYTE), 415)
     else:
         sender.send(0, film(PART + MEGABYTE))
         assert unfinished(bucket) == 1
-        if how == "taken back":
+        if how == "cancelled":
             sender.ask("DELETE", sender.location)
         else:
             Upload.objects.update(expires_at=timezone.now())
-            assert receiving.sweep() == (1, 0)
+            assert uploads.sweep() == (1, 0)
     assert keys(bucket) == []
     assert unfinished(bucket) == 0
     assert not Upload.objects.exists()
 
 
-def test_a_tail_that_is_gone_is_begun_anew(sender: Tus, bucket: Any) -> None:
+def test_a_lost_tail_means_to_begin_again(sender: Tus, bucket: Any) -> None:
     whole = film(3 * PART)
     sender.announce(len(whole))
     sender.send(0, whole[: PART + 1])
@@ -151,7 +147,7 @@ def test_a_tail_that_is_gone_is_begun_anew(sender: Tus, bucket: Any) -> None:
     assert unfinished(bucket) == 0
 
 
-def test_parts_that_are_gone_are_begun_anew(sender: Tus, bucket: Any) -> None:
+def test_lost_parts_mean_to_begin_again(sender: Tus, bucket: Any) -> None:
     whole = film(PART + 1)
     sender.announce(len(whole))
     sender.send(0, whole[:PART])
@@ -162,7 +158,7 @@ def test_parts_that_are_gone_are_begun_anew(sender: Tus, bucket: Any) -> None:
     assert not Upload.objects.exists()
 
 
-def test_a_storage_that_is_away(sender: Tus, bucket: Any) -> None:
+def test_a_storage_that_is_down(sender: Tus, bucket: Any) -> None:
     sender.announce(2 * PART)
     bucket.delete_bucket(Bucket="stampede")
     answer = sender.send(0, film(2 * PART))

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shop.catalogue.models import Product
-from shop.videos import receiving
+from shop.videos import uploads
 from shop.videos.models import Caption, Upload, Video
-from shop.videos.receiving import Announcement
+from shop.videos.uploads import Announcement
 from tests.integration.videos.conftest import CHUNK
 
 VTT = b"WEBVTT\n\n00:01.000 --> 00:04.000\nIt whistles.\n"
@@ -55,13 +55,13 @@ def test_the_page_has_what_the_script_needs(admin_client: Client, page: str) -> 
 def test_what_comes_in_is_told_and_what_has_stopped(
     admin_client: Client, kettle: Product, media: Path
 ) -> None:
-    upload = receiving.announce(Announcement("KETTLE", "kettle.mp4", 4 * CHUNK), by="ada")
-    Upload.objects.update(offset=CHUNK, expires_at=timezone.now() + receiving.KEPT)
+    upload = uploads.announce(Announcement("KETTLE", "kettle.mp4", 4 * CHUNK), by="ada")
+    Upload.objects.update(offset=CHUNK, expires_at=timezone.now() + uploads.KEPT)
     standing = reverse("admin:videos_video_standing", args=[kettle.pk])
     answer = admin_client.get(standing)
     assert "Coming in kettle.mp4 25 %" in text(answer)
     assert 'hx-trigger="every 2s, look"' in answer.content.decode()
-    Upload.objects.update(expires_at=timezone.now() + receiving.KEPT / 2)
+    Upload.objects.update(expires_at=timezone.now() + uploads.KEPT / 2)
     answer = admin_client.get(standing)
     assert "Choose the same file once more to go on" in text(answer)
     assert 'hx-trigger="every 20s, look"' in answer.content.decode()

@@ -1,4 +1,4 @@
-"""Two who write to one upload, and more who write than may: none mixes its bytes with another's."""
+"""Two senders of one upload, or more senders than allowed: their bytes are never mixed."""
 
 import threading
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from shop.catalogue.models import Product
-from shop.videos import receiving
+from shop.videos import uploads
 from shop.videos.models import Upload
-from shop.videos.receiving import BLOCK, SLOTS, Announcement, Piece
 from shop.videos.refusals import Busy, InUse, WrongOffset
+from shop.videos.uploads import BLOCK, SLOTS, Announcement, Piece
 from tests.integration.videos.conftest import film
 from tests.making import at_once, unlocked
 
@@ -21,7 +21,7 @@ LIMIT = 30  # seconds; only a test that fails waits for so long
 
 
 def announced(number: int = 0) -> Upload:
-    return receiving.announce(Announcement("KETTLE", f"{number}.mp4", 4 * BLOCK), by="ada")
+    return uploads.announce(Announcement("KETTLE", f"{number}.mp4", 4 * BLOCK), by="ada")
 
 
 def blocks(fill: bytes) -> list[bytes]:
@@ -31,7 +31,7 @@ def blocks(fill: bytes) -> list[bytes]:
 def reader(
     bytes_of: list[bytes], before: Callable[[int], None] = lambda _number: None
 ) -> Callable[[int], bytes]:
-    """A body that comes in these blocks; `before` is called with the number of each that is asked for."""
+    """A body of these blocks; `before` is called with the number of each before it is read."""
     left = iter(enumerate(bytes_of))
 
     def read(_size: int) -> bytes:
@@ -54,10 +54,10 @@ def slow_and_fast(upload: Upload, media: Path) -> tuple[object, object, set[byte
 
     def send(number: int) -> Upload:
         if number == 0:
-            return receiving.append(upload.token, Piece(0, reader(blocks(b"A"), halt)))
+            return uploads.append(upload.token, Piece(0, reader(blocks(b"A"), halt)))
         try:
             assert in_the_middle.wait(LIMIT)
-            return receiving.append(upload.token, Piece(0, reader(blocks(b"B"))))
+            return uploads.append(upload.token, Piece(0, reader(blocks(b"B"))))
         finally:
             done.set()
 
@@ -66,7 +66,7 @@ def slow_and_fast(upload: Upload, media: Path) -> tuple[object, object, set[byte
     return slow, fast, {bytes([one]) for one in set(kept)}
 
 
-def test_one_of_two_is_told_to_look_again(kettle: Product, media: Path) -> None:
+def test_one_of_two_senders_is_told_to_ask_for_the_offset(kettle: Product, media: Path) -> None:
     upload = announced()
     slow, fast, kept = slow_and_fast(upload, media)
     assert isinstance(slow, Upload)
@@ -79,17 +79,17 @@ def test_one_of_two_is_told_to_look_again(kettle: Product, media: Path) -> None:
 def test_without_the_lock_their_bytes_are_mixed(
     kettle: Product, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The race is there: that the offset moves once does not keep the bytes apart."""
-    monkeypatch.setattr(receiving, "_LOCK", unlocked(receiving._LOCK))
+    """The race is real: the check of the offset alone does not keep the bytes apart."""
+    monkeypatch.setattr(uploads, "_LOCK", unlocked(uploads._LOCK))
     slow, fast, kept = slow_and_fast(announced(), media)
     assert isinstance(slow, WrongOffset)
     assert isinstance(fast, Upload)
     assert kept == {b"A", b"B"}
 
 
-def test_no_more_come_in_at_once_than_may(kettle: Product, media: Path) -> None:
-    """Whoever finds all places taken is told so at once, and gets one as soon as another has ended."""
-    uploads = [announced(number) for number in range(SLOTS + 1)]
+def test_only_so_many_pieces_come_in_at_once(kettle: Product, media: Path) -> None:
+    """A sender who finds all places taken is told so at once, and gets one when another has ended."""
+    waiting = [announced(number) for number in range(SLOTS + 1)]
     taken, tried = threading.Barrier(SLOTS + 1), threading.Event()
 
     def hold(number: int) -> None:
@@ -99,24 +99,24 @@ def test_no_more_come_in_at_once_than_may(kettle: Product, media: Path) -> None:
 
     def send(number: int) -> Upload:
         if number < SLOTS:
-            return receiving.append(uploads[number].token, Piece(0, reader(blocks(b"A"), hold)))
+            return uploads.append(waiting[number].token, Piece(0, reader(blocks(b"A"), hold)))
         taken.wait(LIMIT)
         try:
-            return receiving.append(uploads[number].token, Piece(0, reader(blocks(b"A"))))
+            return uploads.append(waiting[number].token, Piece(0, reader(blocks(b"A"))))
         finally:
             tried.set()
 
     *first, late = at_once(send, SLOTS + 1)
     assert all(isinstance(one, Upload) for one in first), first
     assert isinstance(late, Busy)
-    again = receiving.append(uploads[-1].token, Piece(0, reader(blocks(b"A"))))
+    again = uploads.append(waiting[-1].token, Piece(0, reader(blocks(b"A"))))
     assert again.offset == 2 * BLOCK
 
 
-def test_two_who_announce_at_once_do_not_both_get_the_last_room(
+def test_two_announcements_at_once_do_not_both_get_the_last_space(
     kettle: Product, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = receiving.SPARE + 7 * BLOCK
+    free = uploads.SPARE + 7 * BLOCK
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=free))
     told = at_once(announced, 4)
     assert sum(isinstance(one, Upload) for one in told) == 1, told

@@ -1,4 +1,4 @@
-"""What is refused, and that it is refused before its bytes are sent, or with the first of them."""
+"""What is refused, and that this happens before its bytes are sent or with the first of them."""
 
 import shutil
 from datetime import timedelta
@@ -15,7 +15,7 @@ from pytest_django import Settings
 from rest_framework.authtoken.models import Token
 
 from shop.catalogue.models import Product
-from shop.videos import receiving
+from shop.videos import uploads
 from shop.videos.models import Segment, Upload, Video
 from tests.integration.videos.conftest import CHUNK, Tus, encoded, film, problem
 
@@ -38,13 +38,13 @@ def test_a_file_that_is_too_large(tus: Tus, settings: Settings) -> None:
         ({"filename": "kettle.mp4", "filetype": "image/png"}, "announced as image/png"),
     ],
 )
-def test_what_does_not_even_call_itself_a_video(tus: Tus, metadata: dict[str, str], said: str) -> None:
+def test_a_file_that_does_not_claim_to_be_a_video(tus: Tus, metadata: dict[str, str], said: str) -> None:
     assert said in problem(tus.announce(GIGABYTE, None, **metadata), 415)["detail"]
     assert not Upload.objects.exists()
 
 
 @pytest.mark.parametrize("kind", ["video/mp4", "video/quicktime", "application/octet-stream", ""])
-def test_types_that_browsers_tell_of_videos(tus: Tus, kind: str) -> None:
+def test_media_types_that_browsers_send_for_videos(tus: Tus, kind: str) -> None:
     assert tus.announce(GIGABYTE, filetype=kind).status_code == 201
 
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_too_small_for_a_video(tus: Tus) -> None:
     assert "too few for a video" in problem(tus.announce(100), 415)["detail"]
 
 
-def test_a_product_that_is_not_there(tus: Tus) -> None:
+def test_an_unknown_product(tus: Tus) -> None:
     found = problem(tus.announce(GIGABYTE, sku="KETTLE-2"), 400)
     assert found["errors"] == {"sku": ["There is no product with this SKU."]}
     problem(tus.announce(GIGABYTE, sku="KET\x00TLE"), 400)
@@ -74,7 +74,7 @@ def test_a_product_that_is_not_there(tus: Tus) -> None:
         ({"Upload-Metadata": "sku " + "A" * 5000}, "Upload-Metadata"),
     ],
 )
-def test_headers_that_cannot_be_read(tus: Tus, headers: dict[str, str], named: str) -> None:
+def test_unreadable_headers(tus: Tus, headers: dict[str, str], named: str) -> None:
     assert named in problem(tus.announce(GIGABYTE, headers), 400)["errors"]
 
 
@@ -85,7 +85,7 @@ def test_another_version_of_the_protocol(tus: Tus) -> None:
     assert tus.announce(GIGABYTE, {"Tus-Resumable": "1.0.0"})["Tus-Resumable"] == "1.0.0"
 
 
-def test_a_piece_that_is_sent_as_something_else(tus: Tus) -> None:
+def test_a_piece_with_another_content_type(tus: Tus) -> None:
     tus.announce(CHUNK)
     problem(tus.send(0, film(CHUNK), **{"Content-Type": "application/json"}), 415)
     assert tus.offset() == 0
@@ -108,9 +108,9 @@ def test_a_first_piece_that_is_too_short_to_tell(tus: Tus) -> None:
     tus.send_all(film(CHUNK))
 
 
-def test_a_disk_without_room(tus: Tus, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is as it is; what is told of it is changed here."""
-    usage = SimpleNamespace(free=receiving.SPARE + 2 * GIGABYTE)
+def test_a_full_disk(tus: Tus, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is reported about the disk is changed here."""
+    usage = SimpleNamespace(free=uploads.SPARE + 2 * GIGABYTE)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     assert tus.announce(GIGABYTE + 1).status_code == 201
     found = problem(tus.announce(GIGABYTE), 507)
@@ -131,9 +131,9 @@ class TestBacklog:
         now = timezone.now()
         Video.objects.filter(pk=video.pk).update(started_at=now - timedelta(seconds=took), published_at=now)
 
-    def test_whoever_comes_too_late_is_told_when_to_come_back(self, tus: Tus, settings: Settings) -> None:
+    def test_a_full_backlog_says_when_to_come_back(self, tus: Tus, settings: Settings) -> None:
         settings.VIDEO_BACKLOG_HOURS = 1
-        # Of an idle house everything is taken, however long it will take: 2 GB are 36 minutes at 8 Mbit/s.
+        # An idle shop accepts everything, however long it takes: 2 GB are 36 minutes at 8 Mbit/s.
         assert tus.announce(2_160_000_000).status_code == 201
         assert tus.announce(2_160_000_000).status_code == 201
         refused = tus.announce(GIGABYTE)
@@ -141,7 +141,7 @@ class TestBacklog:
         assert "Come back in 12 minutes" in problem(refused, 503)["detail"]
         assert 11 * 60 < int(refused["Retry-After"]) <= 12 * 60 + 1
 
-    def test_the_estimate_learns_from_what_was_made(
+    def test_the_estimate_learns_from_published_videos(
         self, tus: Tus, kettle: Product, settings: Settings
     ) -> None:
         settings.VIDEO_BACKLOG_HOURS = 1
@@ -149,7 +149,7 @@ class TestBacklog:
         assert tus.announce(720_000_000).status_code == 201  # two hours of video, one of work
         assert tus.announce(CHUNK).status_code == 503
 
-    def test_what_is_encoded_waits_no_more(self, tus: Tus, kettle: Product, settings: Settings) -> None:
+    def test_encoded_segments_do_not_count(self, tus: Tus, kettle: Product, settings: Settings) -> None:
         settings.VIDEO_BACKLOG_HOURS = 1
         video = Video.objects.create(
             product=kettle, filename="x.mp4", size=1, by="ada", state="encoding", duration_ms=2 * 3_600_000
@@ -164,7 +164,7 @@ class TestBacklog:
 
 
 class TestWhoMay:
-    def test_nobody_in_particular(self, tus: Tus) -> None:
+    def test_an_anonymous_sender(self, tus: Tus) -> None:
         answer = tus.announce(GIGABYTE, {"Authorization": ""})
         problem(answer, 401)
         assert answer["WWW-Authenticate"] == "Token"

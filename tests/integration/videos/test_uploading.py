@@ -1,4 +1,4 @@
-"""An upload comes in piece by piece, goes on where it stopped, and becomes a video."""
+"""An upload arrives piece by piece, continues where it stopped, and becomes a video."""
 
 import base64
 import gc
@@ -14,9 +14,9 @@ from django.test import RequestFactory
 from django.test.client import ClientHandler
 from django.utils import timezone
 
-from shop.videos import arriving, receiving, verifying
-from shop.videos.keeping import keeper
+from shop.videos import checksums, uploads
 from shop.videos.models import Upload, Video
+from shop.videos.storage import upload_storage
 from tests.integration.videos.conftest import CHUNK, Tus, encoded, film, problem
 from workers.celery import app
 from workers.periodic import sweep_uploads
@@ -24,7 +24,7 @@ from workers.periodic import sweep_uploads
 WHOLE = film(3 * CHUNK + 1000)
 
 
-def test_options_say_what_is_spoken(tus: Tus) -> None:
+def test_options_describe_the_protocol(tus: Tus) -> None:
     answer = tus.ask("OPTIONS", "/api/uploads/", Authorization="")
     assert answer.status_code == 204
     assert answer["Tus-Version"] == answer["Tus-Resumable"] == "1.0.0"
@@ -54,7 +54,7 @@ def test_pieces_become_a_video_that_is_due(tus: Tus, media: Path) -> None:
     assert (followed["state"], followed["progress"]["percent"]) == ("waiting", 0)
 
 
-def test_it_goes_on_where_it_stopped(tus: Tus) -> None:
+def test_an_upload_continues_where_it_stopped(tus: Tus) -> None:
     tus.announce(len(WHOLE))
     first = tus.send(0, WHOLE[:CHUNK])
     assert (first.status_code, first["Upload-Offset"]) == (204, str(CHUNK))
@@ -68,14 +68,14 @@ def test_it_goes_on_where_it_stopped(tus: Tus) -> None:
     assert Video.objects.count() == 1
 
 
-def test_whoever_lost_the_last_answer_learns_that_all_has_arrived(tus: Tus) -> None:
+def test_a_sender_who_lost_the_last_answer_learns_that_all_has_arrived(tus: Tus) -> None:
     tus.announce(len(WHOLE))
     tus.send_all(WHOLE)
     assert tus.offset() == len(WHOLE)
     assert Video.objects.count() == 1
 
 
-def test_a_piece_that_begins_elsewhere_is_not_taken(tus: Tus) -> None:
+def test_a_piece_at_a_wrong_offset_is_refused(tus: Tus) -> None:
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
     assert f"{CHUNK:,} bytes" in problem(tus.send(0, WHOLE[:CHUNK]), 409)["detail"]
@@ -83,7 +83,7 @@ def test_a_piece_that_begins_elsewhere_is_not_taken(tus: Tus) -> None:
     assert tus.offset() == CHUNK
 
 
-def test_no_more_is_taken_than_was_announced(tus: Tus, media: Path) -> None:
+def test_no_more_is_stored_than_was_announced(tus: Tus, media: Path) -> None:
     tus.announce(len(WHOLE))
     answer = tus.send(0, WHOLE + b"x" * 5000)
     assert (answer.status_code, answer["Upload-Offset"]) == (204, str(len(WHOLE)))
@@ -91,7 +91,7 @@ def test_no_more_is_taken_than_was_announced(tus: Tus, media: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
-def test_a_piece_is_held_against_its_checksum(tus: Tus, algorithm: str) -> None:
+def test_a_piece_must_have_its_checksum(tus: Tus, algorithm: str) -> None:
     tus.announce(len(WHOLE))
 
     def named(body: bytes) -> dict[str, str]:
@@ -107,8 +107,8 @@ def test_a_piece_is_held_against_its_checksum(tus: Tus, algorithm: str) -> None:
     tus.send_all(WHOLE)
 
 
-def test_bytes_of_a_process_that_died_are_overwritten(tus: Tus, media: Path) -> None:
-    """It had written, and died before it could say so."""
+def test_bytes_of_a_dead_process_are_overwritten(tus: Tus, media: Path) -> None:
+    """It died after it had written them and before it had moved the offset."""
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
     with (media / "uploads" / str(tus.upload.token)).open("ab") as file:
@@ -120,7 +120,7 @@ def test_bytes_of_a_process_that_died_are_overwritten(tus: Tus, media: Path) -> 
 
 @pytest.mark.parametrize("died", ["before the file was moved", "after the file was moved"])
 @pytest.mark.parametrize("by", ["the next look", "the sweep", "another piece"])
-def test_who_dies_over_the_arrival_is_made_up_for(tus: Tus, media: Path, died: str, by: str) -> None:
+def test_a_crash_while_finalising_loses_nothing(tus: Tus, media: Path, died: str, by: str) -> None:
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
     upload = tus.upload
@@ -128,16 +128,16 @@ def test_who_dies_over_the_arrival_is_made_up_for(tus: Tus, media: Path, died: s
     (media / "uploads" / str(upload.token)).write_bytes(WHOLE)
     Upload.objects.update(offset=len(WHOLE))
     if died == "after the file was moved":
-        keeper().deliver(tus.upload)
+        upload_storage().complete(tus.upload)
     if by == "the next look":
         assert tus.offset() == len(WHOLE)
     elif by == "another piece":
         assert tus.send(len(WHOLE), b"").status_code == 204
     else:
-        assert receiving.sweep() == (0, 1)
+        assert uploads.sweep() == (0, 1)
     assert (media / Video.objects.get().source).read_bytes() == WHOLE
     assert not Upload.objects.exists()
-    assert arriving.arrived(upload_that_was(upload)) == Video.objects.get()
+    assert uploads.finalise(upload_that_was(upload)) == Video.objects.get()
 
 
 def upload_that_was(upload: Upload) -> Upload:
@@ -145,7 +145,7 @@ def upload_that_was(upload: Upload) -> Upload:
     return upload
 
 
-def test_it_is_taken_back(tus: Tus, media: Path) -> None:
+def test_an_upload_can_be_deleted(tus: Tus, media: Path) -> None:
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
     assert tus.ask("DELETE", tus.location).status_code == 204
@@ -155,29 +155,29 @@ def test_it_is_taken_back(tus: Tus, media: Path) -> None:
     assert tus.ask("HEAD", tus.location).status_code == 404
 
 
-def test_what_nobody_goes_on_with_is_thrown_away(tus: Tus, media: Path) -> None:
+def test_an_abandoned_upload_expires(tus: Tus, media: Path) -> None:
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
-    assert receiving.sweep() == (0, 0)
+    assert uploads.sweep() == (0, 0)
     Upload.objects.update(expires_at=timezone.now())
     problem(tus.send(CHUNK, WHOLE[CHUNK:]), 410)
     assert list((media / "uploads").iterdir()) == []
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
     Upload.objects.update(expires_at=timezone.now())
-    assert receiving.sweep() == (1, 0)
+    assert uploads.sweep() == (1, 0)
     assert list((media / "uploads").iterdir()) == []
     assert not Upload.objects.exists()
 
 
-def test_room_that_is_announced_and_not_used_is_given_back_soon(tus: Tus) -> None:
+def test_space_that_is_announced_but_not_used_is_freed_soon(tus: Tus) -> None:
     tus.announce(len(WHOLE))
-    assert tus.upload.expires_at - timezone.now() <= receiving.UNSENT
+    assert tus.upload.expires_at - timezone.now() <= uploads.UNSENT
     tus.send(0, WHOLE[:CHUNK])
-    assert tus.upload.expires_at - timezone.now() > receiving.UNSENT
+    assert tus.upload.expires_at - timezone.now() > uploads.UNSENT
 
 
-def test_beat_has_uploads_swept(tus: Tus) -> None:
+def test_uploads_are_swept_every_minute(tus: Tus) -> None:
     tus.announce(len(WHOLE))
     Upload.objects.update(expires_at=timezone.now())
     [entry] = [one for one in app.conf.beat_schedule.values() if one["task"] == sweep_uploads.name]
@@ -187,18 +187,18 @@ def test_beat_has_uploads_swept(tus: Tus) -> None:
 
 
 @pytest.mark.parametrize(("named", "wrong"), [("", False), ("right", False), ("0" * 64, True)])
-def test_the_whole_is_held_against_the_checksum_that_was_named(
+def test_the_whole_file_must_have_the_announced_checksum(
     tus: Tus, media: Path, named: str, wrong: bool
 ) -> None:
     named = named.replace("right", hashlib.sha256(WHOLE).hexdigest())
     tus.announce(len(WHOLE), None, **({"sha256": named} if named else {}))
     tus.send_all(WHOLE)
     video = Video.objects.get()
-    assert ("Send it again" in verifying.fault(video, media / video.source, lambda: None)) is wrong
+    assert ("Send it again" in checksums.mismatch(video, media / video.source, lambda: None)) is wrong
 
 
-def test_a_file_that_is_gone_is_begun_anew(tus: Tus, media: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """No hole is left where its beginning was."""
+def test_a_lost_file_means_to_begin_again(tus: Tus, media: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its beginning is not replaced by a hole."""
     tus.announce(len(WHOLE))
     tus.send(0, WHOLE[:CHUNK])
     (media / "uploads" / str(tus.upload.token)).unlink()
@@ -207,7 +207,7 @@ def test_a_file_that_is_gone_is_begun_anew(tus: Tus, media: Path, caplog: pytest
     assert not Upload.objects.exists()
 
 
-def test_a_client_that_knows_post_alone(tus: Tus) -> None:
+def test_a_client_that_can_only_post(tus: Tus) -> None:
     tus.announce(len(WHOLE))
     sent = tus.ask("POST", tus.location, WHOLE, **{"X-HTTP-Method-Override": "PATCH", "Upload-Offset": "0"})
     assert sent.status_code == 204
@@ -215,11 +215,11 @@ def test_a_client_that_knows_post_alone(tus: Tus) -> None:
 
 
 class Body(BytesIO):
-    """What a server hands in as a request's body."""
+    """What a server passes as a request's body."""
 
 
-def test_a_piece_is_let_go_of_without_the_collector(tus: Tus) -> None:
-    """Requests are in circles, and the collector comes seldom: it must not be what frees the server's buffers."""
+def test_the_memory_of_a_piece_is_freed_without_the_garbage_collector(tus: Tus) -> None:
+    """Requests are in reference cycles and the collector runs rarely, so freeing must not depend on it."""
     tus.announce(len(WHOLE))
     body = Body(WHOLE[:CHUNK])
     environ = {

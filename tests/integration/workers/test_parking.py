@@ -16,10 +16,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from orders import inventory, scheduling
+from orders.counting import count_failures
 from orders.models import Notification, Order, Payment, Shipment
 from orders.notifications import email, sms
 from orders.payments import charging
-from orders.providers.counting import count_failures
 from orders.providers.failures import Failure, NotNow, Outcome, Transient
 from orders.scheduling import claim
 from orders.shipping import booking

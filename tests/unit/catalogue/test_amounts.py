@@ -15,7 +15,7 @@ PLAIN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2}0*)?")
 # Twelve digits before the point is the most that a price is read with.
 @given(minor=st.integers(0, 10**12 - 1), decimals=st.integers(0, 4))
 @example(minor=10**12 - 1, decimals=0)
-def test_an_amount_that_was_written_out_is_read_back(minor: int, decimals: int) -> None:
+def test_a_written_amount_is_read_back(minor: int, decimals: int) -> None:
     assert (
         to_minor(str(Decimal(minor).scaleb(-decimals).quantize(Decimal(1).scaleb(-decimals))), decimals)
         == minor
@@ -23,7 +23,7 @@ def test_an_amount_that_was_written_out_is_read_back(minor: int, decimals: int) 
 
 
 @given(whole=st.integers(0, 10**9), part=st.text("0123456789", max_size=4), zeros=st.integers(0, 5))
-def test_zeros_at_the_end_say_nothing(whole: int, part: str, zeros: int) -> None:
+def test_zeros_at_the_end_do_not_matter(whole: int, part: str, zeros: int) -> None:
     text = f"{whole}.{part}{'0' * zeros}" if part or zeros else str(whole)
     assert Decimal(to_minor(text, 4)).scaleb(-4) == Decimal(text)
 
@@ -40,7 +40,7 @@ def test_zeros_at_the_end_say_nothing(whole: int, part: str, zeros: int) -> None
 @example("nan")
 @example("1 000")
 @example("1_000")
-def test_whatever_is_no_plain_number_is_refused_with_a_reason(text: str) -> None:
+def test_anything_but_a_plain_number_is_refused_with_a_reason(text: str) -> None:
     if PLAIN.fullmatch(text.strip()):
         assert Decimal(text.strip()) * 100 == to_minor(text, 2)
     else:

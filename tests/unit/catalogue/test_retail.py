@@ -50,7 +50,7 @@ def test_every_reason_has_words_for_people() -> None:
     assert all(reason.label for reason in Reason)
 
 
-def test_an_invoice_has_all_its_rows_wherever_they_stand(tmp_path: Path) -> None:
+def test_an_invoice_has_all_its_rows_wherever_they_are(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "1,85123a,HEART,2,2011-11-01T08:16:00,2.5,17733,France\n"
@@ -95,6 +95,6 @@ def test_other_columns_are_refused_with_what_was_expected(tmp_path: Path) -> Non
 
 
 def test_the_reader_needs_no_django() -> None:
-    """The replay of a file's invoices uses it outside of the shop."""
+    """The replay of a file's invoices uses it without the shop."""
     loaded = "import sys, shop.catalogue.importing.retail; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

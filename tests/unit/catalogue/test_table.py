@@ -23,7 +23,7 @@ def test_plain_or_gzipped_with_or_without_a_mark(tmp_path: Path, mark: bytes, pa
     assert rows_of(path) == (("sku", "name"), [(2, ["A", "Tür"])])
 
 
-def test_a_row_is_known_by_its_first_line(tmp_path: Path) -> None:
+def test_a_row_has_the_number_of_its_first_line(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('sku,name\nA,"two\nlines"\n\n,\nB,b\n')
     assert rows_of(path)[1] == [(2, ["A", "two\nlines"]), (6, ["B", "b"])]
@@ -47,7 +47,7 @@ def test_a_broken_file_is_refused_with_what_is_wrong(tmp_path: Path, content: by
         rows_of(path)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UnusableFile, match="No such file"):
         rows_of(tmp_path / "nothing.csv")
     with pytest.raises(UnusableFile, match="directory"):

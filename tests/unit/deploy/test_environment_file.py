@@ -1,12 +1,14 @@
 """.env.example against what is read from it, by the shop and by docker-compose.yml; both ways, so neither drifts."""
 
-import ast
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
-from shop import environment as reader
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from shop import environment, settings
 from stack.layout import ROOT
 from tests.unit.deploy import composition
 
@@ -20,20 +22,7 @@ PRODUCTION = {
 }
 
 
-def read_by_the_shop() -> set[str]:
-    """The first argument of each `env.str(…)`, `env.bool(…)` and the like in shop/environment.py."""
-    tree = ast.parse(Path(reader.__file__).read_text())
-    return {
-        call.args[0].value
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == "env"
-        and call.args
-        and isinstance(call.args[0], ast.Constant)
-        and isinstance(call.args[0].value, str)
-    }
+READ_BY_THE_SHOP = {name for name in settings.variables if hasattr(settings, name)}
 
 
 def image_environment() -> dict[str, str]:
@@ -55,9 +44,23 @@ def manage(*arguments: str, variables: dict[str, str]) -> subprocess.CompletedPr
     )
 
 
+def read_anew() -> dict[str, Any]:
+    """The values of all variables, from the environment as it is now."""
+    module: dict[str, Any] = {**settings.variables, "__annotations__": settings.__annotations__ | {}}
+    module["__annotations__"].pop("STORAGES")
+    environment.read(module)
+    return module
+
+
 def test_it_names_every_variable_that_the_shop_reads() -> None:
-    assert len(read_by_the_shop()) > 20
-    assert read_by_the_shop() - composition.exampled() == set()
+    assert len(READ_BY_THE_SHOP) > 20
+    assert READ_BY_THE_SHOP - composition.exampled() == set()
+
+
+def test_it_is_what_the_declarations_make() -> None:
+    assert composition.EXAMPLE.read_text() == environment.example(settings), (
+        "run `./dev manage env_example` and commit .env.example"
+    )
 
 
 def test_it_names_every_variable_that_the_compose_file_uses() -> None:
@@ -65,14 +68,14 @@ def test_it_names_every_variable_that_the_compose_file_uses() -> None:
 
 
 def test_it_names_nothing_that_nobody_reads() -> None:
-    read = read_by_the_shop() | composition.variables_used() | COMPOSE_OWN
+    read = READ_BY_THE_SHOP | composition.variables_used() | COMPOSE_OWN
     assert composition.exampled() - read == set()
 
 
 def test_every_setting_of_the_shop_reaches_its_containers() -> None:
     for name, service in composition.ours().items():
         if not name.startswith("sandbox-"):
-            assert read_by_the_shop() - set(service["environment"]) == SET_IN_IMAGE
+            assert READ_BY_THE_SHOP - set(service["environment"]) == SET_IN_IMAGE
 
 
 def test_every_variable_has_a_comment_above_it() -> None:
@@ -103,3 +106,62 @@ def test_all_that_is_missing_is_said_at_once() -> None:
     assert done.returncode != 0
     for name in ("LOG_LEVEL", "SMS_URL", "CURRENCY"):
         assert f"{name}:" in done.stderr
+
+
+# One gateway's test of what is needed, and when, is in test_payment_gateways.py.
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SECRET_KEY", "an-open-secret", "must be 50 characters or more"),
+        (
+            "DATABASE_URL",
+            "mysql://me:an-open-secret@db/shop",
+            "must be a URL that begins with postgresql:// or",
+        ),
+        ("SHOP_URL", "shop.example.com", "must be a URL that begins with http:// or https://"),
+        ("DEBUG", "", "Input should be a valid boolean"),
+        ("MEDIA_THREADS", "65", "Input should be less than or equal to 64"),
+        ("SELLER", "", "must be a name with an address"),
+        ("SELLER_VAT_ID", "an-open-secret", "must be empty, or a country code with a number"),
+        ("MEDIA_BUCKET", "videos", "is not set, and MEDIA_BUCKET=videos needs it"),
+        ("MEDIA_ENDPOINT", "s3.example.com", "must be empty, or a URL"),
+        ("METRICS_LISTEN", "8009", "must be empty, or a host with a port"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_value(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read_anew()
+    concerned = "MEDIA_PUBLIC_URL" if name == "MEDIA_BUCKET" else name
+    [line] = [line for line in str(refused.value).splitlines() if line.startswith("  ")]
+    assert line.startswith(f"  {concerned}: {said}")
+    assert "an-open-secret" not in str(refused.value)
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAIL_FROM")
+    with pytest.raises(ImproperlyConfigured, match=r"MAIL_FROM: is not set\n"):
+        read_anew()
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"SHOP_URL": "https://shop.example.com/"}, {"SECURE": True, "SHOP_URL": "https://shop.example.com"}),
+        ({"SHOP_URL": "https://shop.example.com", "SECURE": "no"}, {"SECURE": False}),
+        ({"SELLER": r"Crowd Ltd\nLondon"}, {"SELLER": "Crowd Ltd\nLondon", "SELLER_VAT_ID": ""}),
+        ({}, {"SELLER_VAT_ID": "GB000000000", "SECURE": False, "LOG_FORMAT": "console"}),
+        ({"SELLER": "Crowd Ltd", "SELLER_VAT_ID": "DE123456789"}, {"SELLER_VAT_ID": "DE123456789"}),
+        ({"PAYMENT_GATEWAY": ""}, {"PAYMENT_GATEWAY": "sandbox"}),
+        ({"ALLOWED_HOSTS": ""}, {"ALLOWED_HOSTS": []}),
+        ({"STRIPE_API_KEY": "nonsense"}, {"STRIPE_API_KEY": "nonsense"}),  # not looked at by the sandbox
+    ],
+)
+def test_what_follows_from_what_is_given(
+    given: dict[str, str], found: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert read_anew().items() >= found.items()

@@ -1,14 +1,14 @@
-"""Which sizes a video is made in, where it is cut, and what playlists and thumbnails say."""
+"""The sizes of a video, where it is cut, and the content of playlists and thumbnails."""
 
 import re
 
 import pytest
 
 from shop.videos.progress import _roughly
-from workers.media import ladder, stitching, thumbnails
-from workers.media.ladder import Rung, rungs, timescale
+from workers.media import concatenation, ladder, thumbnails
+from workers.media.concatenation import Piece, Track
+from workers.media.ladder import Rendition, renditions, timescale
 from workers.media.probing import cuts, segment_seconds
-from workers.media.stitching import Piece, Track
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,12 @@ from workers.media.stitching import Piece, Track
         ((131, 97), ["130x96"]),
     ],
 )
-def test_no_rung_is_larger_than_its_source(size: tuple[int, int], expected: list[str]) -> None:
-    found = rungs(*size)
-    assert [f"{rung.width}x{rung.height}" for rung in found] == expected
-    assert [rung.kbits for rung in found] == sorted((rung.kbits for rung in found), reverse=True)
+def test_no_rendition_is_larger_than_its_source(size: tuple[int, int], expected: list[str]) -> None:
+    found = renditions(*size)
+    assert [f"{rendition.width}x{rendition.height}" for rendition in found] == expected
+    assert [rendition.kbits for rendition in found] == sorted(
+        (rendition.kbits for rendition in found), reverse=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,8 +47,8 @@ def test_the_times_of_frames_are_whole_numbers(rate: str, ticks: int) -> None:
 
 
 def test_the_fallback_is_of_middle_size() -> None:
-    assert ladder.fallback(rungs(1920, 1080)).name == "720p"
-    assert ladder.fallback(rungs(640, 360)).name == "360p"
+    assert ladder.fallback(renditions(1920, 1080)).name == "720p"
+    assert ladder.fallback(renditions(640, 360)).name == "360p"
 
 
 def frames(seconds: float, key_each: float, rate: float = 25) -> list[tuple[float, bool]]:
@@ -58,7 +60,7 @@ def test_it_is_cut_before_key_frames_near_the_target() -> None:
     assert cuts(frames(40, 2), 8) == [5_999, 11_999, 17_999, 23_999, 29_999, 35_999]
 
 
-def test_where_no_key_frame_comes_it_is_cut_all_the_same() -> None:
+def test_without_a_key_frame_it_is_cut_at_an_ordinary_one() -> None:
     assert cuts(frames(40, 1_000), 8) == [15_999, 31_999]
 
 
@@ -87,31 +89,34 @@ def track(name: str, *pieces: Piece) -> Track:
 
 
 def test_a_playlist_points_into_one_file() -> None:
-    said = stitching.playlist(track("720p", Piece(700, 1_000, 0.0, 4.0), Piece(1_700, 500, 4.0, 6.5)))
+    said = concatenation.playlist(track("720p", Piece(700, 1_000, 0.0, 4.0), Piece(1_700, 500, 4.0, 6.5)))
     assert '#EXT-X-MAP:URI="720p.m4s",BYTERANGE="700@0"' in said
     assert "#EXT-X-TARGETDURATION:4" in said
     assert re.findall(r"BYTERANGE:(\S+)", said) == ["1000@700", "500@1700"]
     assert said.endswith("#EXT-X-ENDLIST\n")
 
 
-def test_the_master_begins_with_the_middle_and_names_the_sound() -> None:
-    pictures = [(rung, track(rung.name, Piece(700, 100_000, 0.0, 4.0))) for rung in rungs(1920, 1080)]
-    said = stitching.master(pictures, track("sound", Piece(700, 10_000, 0.0, 4.0)), 29.97)
+def test_the_master_playlist_begins_with_the_middle_size_and_names_the_sound() -> None:
+    pictures = [
+        (rendition, track(rendition.name, Piece(700, 100_000, 0.0, 4.0)))
+        for rendition in renditions(1920, 1080)
+    ]
+    said = concatenation.master(pictures, track("sound", Piece(700, 10_000, 0.0, 4.0)), 29.97)
     assert next(line for line in said.splitlines() if line.endswith("p.m3u8")) == "480p.m3u8"
     assert said.count('AUDIO="sound"') == 4
     assert "BANDWIDTH=220000" in said
 
 
 def test_thumbnails_tell_when_and_where() -> None:
-    sheets = thumbnails.layout(Rung("240p", 426, 240, 400), 3)
+    sheets = thumbnails.layout(Rendition("240p", 426, 240, 400), 3)
     assert (sheets.step, sheets.across, sheets.down, sheets.width, sheets.height) == (1, 3, 1, 160, 90)
     said = thumbnails.vtt(sheets, [0.0, 2.0, 4.0], 5.5)
     assert "00:00:02.000 --> 00:00:04.000\nthumbnails-01.jpg#xywh=160,0,160,90" in said
     assert "00:00:04.000 --> 00:00:05.500" in said
 
 
-def test_a_video_of_hours_has_no_more_thumbnails_than_can_be_used() -> None:
-    sheets = thumbnails.layout(Rung("240p", 426, 240, 400), 7_200)
+def test_a_long_video_has_a_limited_number_of_thumbnails() -> None:
+    sheets = thumbnails.layout(Rendition("240p", 426, 240, 400), 7_200)
     assert sheets.tiles <= thumbnails.MOST
     keys = [2.0 * number for number in range(7_200)]
     said = thumbnails.vtt(sheets, keys, 14_400)
@@ -124,5 +129,5 @@ def test_a_video_of_hours_has_no_more_thumbnails_than_can_be_used() -> None:
     ("seconds", "said"),
     [(1, "5 s"), (23, "25 s"), (99, "100 s"), (100, "2 min"), (5_340, "89 min"), (7_500, "2 h 5 min")],
 )
-def test_an_estimate_is_rounded_as_people_do(seconds: int, said: str) -> None:
+def test_an_estimate_is_rounded_as_people_say_it(seconds: int, said: str) -> None:
     assert _roughly(seconds) == said

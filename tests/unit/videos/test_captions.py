@@ -1,4 +1,4 @@
-"""A WebVTT file is taken as a whole or refused with the line that is wrong."""
+"""A WebVTT file is accepted whole, or refused with the line that is wrong."""
 
 import pytest
 
@@ -24,7 +24,7 @@ Then it is done.
 
 
 @pytest.mark.parametrize("content", [GOOD, GOOD.replace("\n", "\r\n"), "\ufeff" + GOOD, GOOD.rstrip("\n")])
-def test_what_is_good(content: str) -> None:
+def test_valid_captions(content: str) -> None:
     captions = read(content.encode())
     assert captions.cues == 2
     assert captions.text.strip() == GOOD.strip()
@@ -36,26 +36,26 @@ def test_what_is_good(content: str) -> None:
         (b"", "begins with the line"),
         (b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "such as SRT"),
         (b"WEBVTTX\n\n00:01.000 --> 00:02.000\na", "begins with the line"),
-        (b"WEBVTT\n\nNOTE nothing\n", "not one caption"),
-        (b"WEBVTT\n\n00:01,000 --> 00:02,000\na", "Line 3: here should be times"),
-        (b"WEBVTT\n\nname\n", "Line 4: here should be times"),
-        (b"WEBVTT\n\n00:61.000 --> 02:00.000\na", "Line 3: here should be times"),
+        (b"WEBVTT\n\nNOTE nothing\n", "no captions in"),
+        (b"WEBVTT\n\n00:01,000 --> 00:02,000\na", "Line 3: there should be times here"),
+        (b"WEBVTT\n\nname\n", "Line 4: there should be times here"),
+        (b"WEBVTT\n\n00:61.000 --> 02:00.000\na", "Line 3: there should be times here"),
         (b"WEBVTT\n\n00:02.000 --> 00:02.000\na", "Line 3: this caption ends before"),
         (
             b"WEBVTT\n\n00:02.000 --> 00:03.000\na\n\n00:01.000 --> 00:02.000\nb",
             "Line 6: this caption begins before",
         ),
-        (b"WEBVTT\n\n00:02.000 --> 00:03.000 colour:red\na", "no setting"),
+        (b"WEBVTT\n\n00:02.000 --> 00:03.000 colour:red\na", "not a setting"),
         (
             b"WEBVTT\n\n00:02.000 --> 00:03.000\na\n00:04.000 --> 00:05.000\nb",
-            "Line 5: \u201c-->\u201d stands within",
+            "Line 5: \u201c-->\u201d is inside",
         ),
         ("WEBVTT\n\n00:02.000 --> 00:03.000\ncafé".encode("latin-1"), "not in UTF-8"),
-        (b"WEBVTT\n\n00:02.000 --> 00:03.000\na\0", "no text"),
-        (b"WEBVTT\n\n" + b"x" * MAX_BYTES, "are the most"),
+        (b"WEBVTT\n\n00:02.000 --> 00:03.000\na\0", "not text"),
+        (b"WEBVTT\n\n" + b"x" * MAX_BYTES, "at most"),
     ],
 )
-def test_what_is_refused(content: bytes, said: str) -> None:
+def test_invalid_captions(content: bytes, said: str) -> None:
     with pytest.raises(NotCaptions, match=said):
         read(content)
 

@@ -1,4 +1,4 @@
-"""Names are for people, and never a path; the first bytes say what a file is."""
+"""Names are for people and never a path; the first bytes tell what a file is."""
 
 import struct
 import unicodedata
@@ -36,7 +36,7 @@ def test_names(name: str, cleaned: str) -> None:
 
 
 @given(st.text(max_size=600))
-def test_no_name_is_a_path_or_holds_what_cannot_be_read(name: str) -> None:
+def test_no_name_is_a_path_or_has_unreadable_characters(name: str) -> None:
     cleaned = clean_name(name)
     assert 1 <= len(cleaned) <= MAX_NAME
     assert "/" not in cleaned
@@ -60,7 +60,7 @@ WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x4
     "beginning",
     [box(b"ftyp"), box(b"ftyp", b"qt  "), box(b"ftyp", b"M4V "), box(b"moov"), box(b"mdat"), MATROSKA, WEBM],
 )
-def test_what_is_a_video(beginning: bytes) -> None:
+def test_beginnings_of_videos(beginning: bytes) -> None:
     check_beginning("a.mp4", beginning)
 
 
@@ -80,6 +80,6 @@ def test_what_is_a_video(beginning: bytes) -> None:
         b"",
     ],
 )
-def test_what_is_none(beginning: bytes) -> None:
+def test_beginnings_of_other_files(beginning: bytes) -> None:
     with pytest.raises(NotAVideo, match="does not hold a video"):
         check_beginning("a.mp4", beginning.ljust(BEGINNING, b"\0"))

@@ -1,54 +1,40 @@
-"""`manage.py import_catalogue FILE`: brings products into the catalogue; see shop.catalogue.importing for the
-formats."""
+"""`manage.py import_catalogue FILE`: imports products; shop.catalogue.importing describes the formats."""
 
 import json
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shop.catalogue.importing.drafts import UnusableFile
+from shop.catalogue.importing.importer import FileRefused, Options, Report, import_file
 from shop.catalogue.importing.retail import Reason
-from shop.catalogue.importing.running import FileRefused, Options, Report, import_file
 
-LISTED = 20  # refused rows that a terminal is shown; --json holds them all
+LISTED = 20  # refused rows shown in a terminal; --json has them all
 
 
 class Command(BaseCommand):
     help = (
         "Import products from a CSV file, plain or gzipped: our own (sku, name, description, category, "
         "price, tax_rate, stock, picture) or a retailer's sales (InvoiceNo, StockCode, Description, "
-        "Quantity, InvoiceDate, UnitPrice, CustomerID, Country). A file goes in whole or not at all."
+        "Quantity, InvoiceDate, UnitPrice, CustomerID, Country). A file is imported whole or not at all."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--partial", action="store_true", help="take the rows that are right")
-        parser.add_argument(
-            "--stock-from-sales",
-            action="store_true",
-            help="stock each product with what the sales data sells of it",
-        )
-        parser.add_argument(
-            "--short-every",
-            type=int,
-            default=0,
-            metavar="N",
-            help="of every Nth product, in the order of SKUs, stock only half of that",
-        )
+        parser.add_argument("--stock-from-sales", action="store_true", help="stock what the sales data sells")
+        half = "of every Nth product, by SKU, stock only half of that"
+        parser.add_argument("--short-every", type=int, default=0, metavar="N", help=half)
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["short_every"] < 0 or (options["short_every"] and not options["stock_from_sales"]):
             raise CommandError("--short-every takes a number of 1 or more, together with --stock-from-sales.")
-        chosen = Options(
-            partial=options["partial"],
-            stock_from_sales=options["stock_from_sales"],
-            short_every=options["short_every"],
-            dry_run=options["dry_run"],
-        )
+        chosen = Options(**{field.name: options[field.name] for field in fields(Options)})
         try:
             report = import_file(options["file"], chosen)
         except UnusableFile as problem:
@@ -71,7 +57,7 @@ class Command(BaseCommand):
             f"{report.unchanged:,} unchanged; stock changed for {report.stock_changed:,}; "
             f"{report.rows:,} rows read, {len(report.refused):,} refused."
         )
-        for reason, count in report.not_a_sale.most_common():
+        for reason, count in report.not_a_sale.items():
             self.stdout.write(f"  not a sale: {count:,} × {Reason(reason).label}")
         self._list_refused(report)
 
@@ -86,8 +72,6 @@ class Command(BaseCommand):
         if path is None:
             return
         try:
-            path.write_text(
-                json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
+            path.write_text(json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as problem:
             raise CommandError(f"The report cannot be written to {path}: {problem.strerror}.") from problem

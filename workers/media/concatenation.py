@@ -1,7 +1,7 @@
-"""Puts the segments of a track end to end, and writes the playlists that point into what comes of it.
+"""Concatenates the segments of a track into one file, and writes the HLS playlists that point into it.
 
-A track is one file: its fragments are addressed by their bytes, so that a video of hours is a handful of files and not
-thousands. No frame is decoded or looked at; the file of an hour is written as fast as the disk takes it.
+Playlists address the fragments of the file by byte ranges, so a video of hours is a handful of files and not thousands.
+No frame is decoded or even read: an hour of video is written as fast as the disk allows.
 """
 
 import math
@@ -10,20 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.media import mp4
-from workers.media.ladder import Rung
+from workers.media.ladder import Rendition
 
-# A player asks for so much at a time, at least.
-PIECE_SECONDS = 4.0
+PIECE_SECONDS = 4.0  # the least that a player asks for at a time
 _CHUNK = 1 << 22
 
 
-class DoesNotFit(Exception):
-    """Two segments of one track do not follow each other."""
+class SegmentMismatch(Exception):
+    """Two segments of one track cannot follow each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the track that begins with a key frame: its bytes, and its seconds."""
+    """A part of the track that begins with a key frame: its bytes, and its seconds."""
 
     offset: int
     size: int
@@ -33,7 +32,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Track:
-    """A finished file with what playlists say about it; `keys` are the seconds at which a fragment begins."""
+    """A finished file with what playlists say about it; `keys` are the seconds at which its fragments begin."""
 
     name: str
     codec: str = ""
@@ -52,7 +51,7 @@ class Track:
 
     @property
     def peak(self) -> int:
-        """Bits a second of the piece with the most."""
+        """Bits a second, of the piece with the most."""
         return max(math.ceil(piece.size * 8 / max(piece.end - piece.start, 0.5)) for piece in self.pieces)
 
     @property
@@ -60,13 +59,13 @@ class Track:
         return math.ceil(self.size * 8 / max(self.end - self.pieces[0].start, 0.5))
 
 
-def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Callable[[], None]) -> Track:
-    """Write the parts of a track, in their order, as one file; `tick` is called every few megabytes.
-
-    `end` is where the last piece ends, in seconds. Raises DoesNotFit and mp4.NotWhole.
-    """
+def concatenate(
+    name: str, parts: Iterable[Path], target: Path, end: float, tick: Callable[[], None]
+) -> Track:
+    """Write the parts of a track, in this order, as one file. `tick` is called every few megabytes; `end` is where the
+    last piece ends, in seconds. Raises SegmentMismatch and mp4.Truncated."""
     track = Track(name)
-    marks: list[tuple[int, float]] = []  # where each fragment begins, in bytes and seconds
+    starts: list[tuple[int, float]] = []  # of the fragments, in bytes and seconds
     last = -1.0
     head = b""
     with target.open("wb") as out:
@@ -77,16 +76,16 @@ def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Cal
                     head = read.head
                     out.write(head)
                 if read.head != head:
-                    raise DoesNotFit(f"{part.name} of {name} was encoded in another way than the first")
+                    raise SegmentMismatch(f"{part.name} of {name} was encoded differently from the first")
                 for fragment in read.fragments:
                     start = fragment.start / read.ticks
                     if start <= last:
-                        raise DoesNotFit(
+                        raise SegmentMismatch(
                             f"{part.name} of {name} begins at {start:.3f} s, before the last ends"
                         )
                     last = fragment.last / read.ticks
                     track.frames += fragment.frames
-                    marks.append((out.tell(), start))
+                    starts.append((out.tell(), start))
                     file.seek(fragment.offset)
                     left = fragment.size
                     while left:
@@ -95,19 +94,19 @@ def stitch(name: str, parts: Iterable[Path], target: Path, end: float, tick: Cal
                         left -= len(chunk)
                         tick()
         size = out.tell()
-    if not marks:
-        raise DoesNotFit(f"there is no segment of {name}")
+    if not starts:
+        raise SegmentMismatch(f"there is no segment of {name}")
     track.codec, track.head = mp4.codec(head), len(head)
-    track.keys = [start for _, start in marks]
-    track.pieces = _pieces(marks, size, max(end, last + 0.001))
+    track.keys = [start for _, start in starts]
+    track.pieces = _pieces(starts, size, max(end, last + 0.001))
     return track
 
 
-def _pieces(marks: Sequence[tuple[int, float]], size: int, end: float) -> list[Piece]:
-    """Fragments taken together until there is enough to ask for."""
+def _pieces(starts: Sequence[tuple[int, float]], size: int, end: float) -> list[Piece]:
+    """Fragments grouped into pieces of PIECE_SECONDS or more."""
     pieces = []
-    following = [*marks[1:], (size, end)]
-    begin = marks[0]
+    following = [*starts[1:], (size, end)]
+    begin = starts[0]
     for offset, start in following:
         if start - begin[1] >= PIECE_SECONDS or offset == size:
             pieces.append(Piece(begin[0], offset - begin[0], begin[1], start))
@@ -127,16 +126,13 @@ def playlist(track: Track) -> str:
         f'#EXT-X-MAP:URI="{track.name}.m4s",BYTERANGE="{track.head}@0"',
     ]
     for piece in track.pieces:
-        lines += [
-            f"#EXTINF:{piece.end - piece.start:.5f},",
-            f"#EXT-X-BYTERANGE:{piece.size}@{piece.offset}",
-            f"{track.name}.m4s",
-        ]
+        lines += [f"#EXTINF:{piece.end - piece.start:.5f},", f"#EXT-X-BYTERANGE:{piece.size}@{piece.offset}"]
+        lines.append(f"{track.name}.m4s")
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
-def master(pictures: Sequence[tuple[Rung, Track]], sound: Track | None, frame_rate: float) -> str:
-    """The playlist of all sizes: the middle one first, with which a player begins."""
+def master(pictures: Sequence[tuple[Rendition, Track]], sound: Track | None, frame_rate: float) -> str:
+    """The playlist of all sizes. The middle one is first: with that a player begins."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     group = ""
     if sound:
@@ -146,13 +142,12 @@ def master(pictures: Sequence[tuple[Rung, Track]], sound: Track | None, frame_ra
             f'URI="{sound.name}.m3u8"'
         )
     middle = len(pictures) // 2
-    for rung, track in [pictures[middle], *pictures[:middle], *pictures[middle + 1 :]]:
-        codecs = f"{track.codec},{sound.codec}" if sound else track.codec
-        peak, average = (
-            (track.peak + sound.peak, track.average + sound.average) if sound else (track.peak, track.average)
-        )
+    for rendition, track in [pictures[middle], *pictures[:middle], *pictures[middle + 1 :]]:
+        tracks = [track, sound] if sound else [track]
+        codecs = ",".join(one.codec for one in tracks)
+        peak, average = sum(one.peak for one in tracks), sum(one.average for one in tracks)
         lines += [
-            f"#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},RESOLUTION={rung.width}x{rung.height},"
+            f"#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},RESOLUTION={rendition.width}x{rendition.height},"
             f'FRAME-RATE={frame_rate:.3f},CODECS="{codecs}"{group}',
             f"{track.name}.m3u8",
         ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.catalogue.importing.wording import category_of, is_goods, name_of
+from shop.catalogue.importing.naming import category_of, is_goods, name_of
 
 
 @pytest.mark.parametrize(
@@ -38,22 +38,22 @@ def test_names_read_well(description: str, name: str) -> None:
         ("PANDA RUG", "Home"),  # holds no word of the table, only letters of one ("pan")
     ],
 )
-def test_the_first_category_with_a_word_of_it(description: str, category: str) -> None:
+def test_the_first_category_with_a_word_of_the_description(description: str, category: str) -> None:
     assert category_of(description) == category
 
 
 @pytest.mark.parametrize(
     "note", ["check", "Manual", "Next Day Carriage", "??missing", "John Lewis", "", "???"]
 )
-def test_a_note_is_no_description_of_goods(note: str) -> None:
+def test_a_note_does_not_name_goods(note: str) -> None:
     assert not is_goods(note)
 
 
-def test_goods_are_in_capitals_but_for_a_measure() -> None:
+def test_goods_are_in_capitals_except_measures() -> None:
     assert is_goods("POLYESTER FILLER PAD 40x40cm")
 
 
 @given(st.text(max_size=300))
-def test_whatever_a_till_writes_makes_a_name_that_fits(text: str) -> None:
+def test_every_description_makes_a_name_that_fits(text: str) -> None:
     assert len(name_of(text)) <= 200
     assert category_of(text)
