@@ -133,21 +133,21 @@ def encode(segment: Segment, lease: SegmentLease) -> None:
     if not store.has(segment.number):
         lease.begin_encoding()
         source = store.source()
-        with store.workspace(f"{segment.number:05d}") as desk:
+        with store.workspace(f"{segment.number:05d}") as folder:
             if segment.number:
-                _encode_pictures(segment, source, desk, lease)
+                _encode_pictures(segment, source, folder, lease)
             else:
-                _encode_sound(segment, source, desk, lease)
+                _encode_sound(segment, source, folder, lease)
             lease.beat()
-            store.save(segment.number, desk)
+            store.save(segment.number, folder)
     lease.finish(segment)
 
 
-def _encode_pictures(segment: Segment, source: Path, desk: Path, lease: SegmentLease) -> None:
+def _encode_pictures(segment: Segment, source: Path, folder: Path, lease: SegmentLease) -> None:
     video, start = segment.video, segment.start_ms
     width, height, whole = _measures(video)
     is_last = segment.end_ms >= whole
-    rungs = ladder.renditions(width, height)
+    renditions = ladder.renditions(width, height)
     seconds = (segment.end_ms - start) / 1000
     arguments = [
         # A cut stands less than 2 ms before its frame: the key frame there is found, and none before it decoded.
@@ -159,32 +159,34 @@ def _encode_pictures(segment: Segment, source: Path, desk: Path, lease: SegmentL
             f"{(start + 2) / 1000 if start else 0:.3f}",
         ),
         *ffmpeg.source(source, "-threads", str(ffmpeg.threads())),
-        *("-filter_complex", ladder.picture_graph(rungs, start, None if is_last else segment.end_ms)),
+        *("-filter_complex", ladder.picture_graph(renditions, start, None if is_last else segment.end_ms)),
     ]
-    for number, rung in enumerate(rungs):
+    for number, rendition in enumerate(renditions):
         arguments += ladder.picture_output(
             number,
-            rung,
-            desk / f"{rung.name}.mp4",
+            rendition,
+            folder / f"{rendition.name}.mp4",
             ticks=ladder.timescale(video.frame_rate),
             start_ms=start,
             index=segment.number * 1_000,
             threads=ffmpeg.threads(),
         )
     limits = Limits(
-        cpu=300 + 120 * seconds, clock=_CLOCK, file=_SPARE + int(rungs[0].kbits * 1_000 / 8 * seconds * 4)
+        cpu=300 + 120 * seconds,
+        clock=_CLOCK,
+        file=_SPARE + int(renditions[0].kbits * 1_000 / 8 * seconds * 4),
     )
     ffmpeg.run(arguments, limits, lease, progress=_telling(lease, segment, start))
-    for rung in rungs:
-        if not (desk / f"{rung.name}.mp4").stat().st_size:
+    for rendition in renditions:
+        if not (folder / f"{rendition.name}.mp4").stat().st_size:
             raise BadVideo(f"There is no picture from {start / 1000:.0f} s on that can be decoded.")
 
 
-def _encode_sound(segment: Segment, source: Path, desk: Path, lease: SegmentLease) -> None:
+def _encode_sound(segment: Segment, source: Path, folder: Path, lease: SegmentLease) -> None:
     seconds = segment.end_ms / 1000
     arguments = [
         *ffmpeg.source(source, "-threads", "1"),
-        *ladder.sound_output(desk / f"{SOUND}.mp4", segment.end_ms),
+        *ladder.sound_output(folder / f"{SOUND}.mp4", segment.end_ms),
     ]
     limits = Limits(cpu=120 + seconds, clock=_CLOCK, file=_SPARE + int(seconds * 64_000))
     ffmpeg.run(arguments, limits, lease, progress=_telling(lease, segment, 0))
@@ -203,56 +205,62 @@ def join(video: Video, lease: MediaLease) -> None:
     """Put the segments end to end, add what a player needs besides, and publish it all in one moment."""
     store = store_of(video, lease)
     if not store.is_published():
-        with store.workspace("join") as desk, store.workspace("parts") as parts:
-            _make(video, store, desk, parts, lease)
+        with store.workspace("join") as folder, store.workspace("parts") as parts:
+            _make(video, store, folder, parts, lease)
             lease.beat()
-            store.publish(desk)
+            store.publish(folder)
     publishing.publish(video, lease)
 
 
-def _make(video: Video, store: Store, desk: Path, parts: Path, lease: MediaLease) -> None:
+def _make(video: Video, store: Store, folder: Path, parts: Path, lease: MediaLease) -> None:
     width, height, whole = _measures(video)
     numbers = list(video.segments.filter(number__gt=0).order_by("number").values_list("number", flat=True))
-    rungs, end = ladder.renditions(width, height), whole / 1000
+    renditions, end = ladder.renditions(width, height), whole / 1000
 
     def files(name: str, of: list[int]) -> Iterator[Path]:
         return (store.segment_file(number, f"{name}.mp4", parts) for number in of)
 
     pictures = [
         (
-            rung,
+            rendition,
             concatenation.concatenate(
-                rung.name, files(rung.name, numbers), desk / f"{rung.name}.m4s", end, lease.tick
+                rendition.name,
+                files(rendition.name, numbers),
+                folder / f"{rendition.name}.m4s",
+                end,
+                lease.tick,
             ),
         )
-        for rung in rungs
+        for rendition in renditions
     ]
     sound: Track | None = None
     if video.has_audio:
-        sound = concatenation.concatenate(SOUND, files(SOUND, [0]), desk / f"{SOUND}.m4s", end, lease.tick)
+        sound = concatenation.concatenate(SOUND, files(SOUND, [0]), folder / f"{SOUND}.m4s", end, lease.tick)
     for track in (*(track for _, track in pictures), *([sound] if sound else [])):
-        (desk / f"{track.name}.m3u8").write_text(concatenation.playlist(track))
-    (desk / MASTER).write_text(concatenation.master(pictures, sound, float(Fraction(video.frame_rate))))
-    _fallback(rungs, desk, sound, lease)
-    _stills(pictures, desk, end, lease)
+        (folder / f"{track.name}.m3u8").write_text(concatenation.playlist(track))
+    (folder / MASTER).write_text(concatenation.master(pictures, sound, float(Fraction(video.frame_rate))))
+    _fallback(renditions, folder, sound, lease)
+    _stills(pictures, folder, end, lease)
 
 
-def _fallback(rungs: list[ladder.Rendition], desk: Path, sound: Track | None, lease: MediaLease) -> None:
-    """The one file for players that know no HLS: a rung and the sound, copied."""
-    picture = desk / f"{ladder.fallback(rungs).name}.m4s"
+def _fallback(
+    renditions: list[ladder.Rendition], folder: Path, sound: Track | None, lease: MediaLease
+) -> None:
+    """The one file for players that know no HLS: a rendition and the sound, copied."""
+    picture = folder / f"{ladder.fallback(renditions).name}.m4s"
     arguments = ["-i", f"file:{picture}"]
     if sound:
-        arguments += ["-i", f"file:{desk / SOUND}.m4s", "-map", "0:v", "-map", "1:a"]
-    arguments += ["-c", "copy", "-movflags", "+faststart", str(desk / FALLBACK)]
-    ffmpeg.run(arguments, _limits(desk), lease)
+        arguments += ["-i", f"file:{folder / SOUND}.m4s", "-map", "0:v", "-map", "1:a"]
+    arguments += ["-c", "copy", "-movflags", "+faststart", str(folder / FALLBACK)]
+    ffmpeg.run(arguments, _limits(folder), lease)
 
 
 def _stills(
-    pictures: list[tuple[ladder.Rendition, Track]], desk: Path, end: float, lease: MediaLease
+    pictures: list[tuple[ladder.Rendition, Track]], folder: Path, end: float, lease: MediaLease
 ) -> None:
     """The poster, the one among the first key frames that looks most like all of them; and the thumbnails."""
     top, smallest = pictures[0][1], pictures[-1]
-    arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / top.name}.m4s"]
+    arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{folder / top.name}.m4s"]
     arguments += [
         "-vf",
         f"thumbnail={min(max(len(top.keys), 2), 8)}",
@@ -263,17 +271,17 @@ def _stills(
         "-update",
         "1",
     ]
-    ffmpeg.run([*arguments, str(desk / POSTER)], _limits(desk), lease)
-    rung, track = smallest
-    sheets = thumbnails.layout(rung, len(track.keys))
-    arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{desk / track.name}.m4s"]
-    ffmpeg.run([*arguments, *thumbnails.sheets_output(sheets, desk)], _limits(desk), lease)
-    (desk / THUMBNAILS).write_text(thumbnails.vtt(sheets, track.keys, end))
+    ffmpeg.run([*arguments, str(folder / POSTER)], _limits(folder), lease)
+    rendition, track = smallest
+    sheets = thumbnails.layout(rendition, len(track.keys))
+    arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{folder / track.name}.m4s"]
+    ffmpeg.run([*arguments, *thumbnails.sheets_output(sheets, folder)], _limits(folder), lease)
+    (folder / THUMBNAILS).write_text(thumbnails.vtt(sheets, track.keys, end))
 
 
-def _limits(desk: Path) -> Limits:
+def _limits(folder: Path) -> Limits:
     """For what reads our own files: none of what it writes is larger than all of them."""
-    size = sum(file.stat().st_size for file in desk.iterdir())
+    size = sum(file.stat().st_size for file in folder.iterdir())
     return Limits(cpu=_CLOCK, clock=_CLOCK, file=_SPARE + 2 * size)
 
 
