@@ -1,12 +1,15 @@
 """Money is an integer of the currency's minor unit with its ISO 4217 code; this is the little arithmetic
 that orders need, and how people read an amount."""
 
-# Currencies whose minor unit is not a hundredth (ISO 4217, list one), as the list has them: codes in a row.
+# Currencies whose minor unit is not a hundredth, as ISO 4217 has it (list one). Babel's digits are not these: they say
+# what is customary in cash, and a forint there has no fillér though banks and payment providers count them (so too COP,
+# IDR, IQD and a dozen more).
 _DECIMALS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),  # noqa: SIM905
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),  # noqa: SIM905
-    **dict.fromkeys(["CLF", "UYW"], 4),
-}
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
+    "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+    "CLF": 4, "UYW": 4,
+}  # fmt: skip
 # Only signs that mean one currency to those who shop in it; every other currency is told by its code.
 _SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴"}
 

@@ -76,9 +76,9 @@ class Carrier:
         address = call.params.get("address")
         if not isinstance(address, dict):
             raise ApiError(400, "address must be an object.", param="address")
-        name, city, postcode, country = (
-            text_of(address, part, longest=200) for part in ("name", "city", "postcode", "country")
-        )
+        name, city, country = (text_of(address, part, longest=200) for part in ("name", "city", "country"))
+        # An empty postcode says that the country has none.
+        postcode = "" if address.get("postcode") == "" else text_of(address, "postcode", longest=200)
         lines = whole_number(call.params, "lines")
         weight = whole_number(call.params, "weight_g", least=0) if "weight_g" in call.params else 0
 

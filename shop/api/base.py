@@ -1,8 +1,7 @@
-"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead
-connection.
+"""What every view of the API has in common: JSON in and out, problems for errors, a second try on a dead connection.
 
-REST framework does the work; what it does more generally than one media type and no logins need is cut short
-here, because each order of a rush passes through it.
+REST framework does the work. What it does for more media types and for logins is left out, because every order of a
+rush passes here.
 """
 
 from collections.abc import Mapping
@@ -24,17 +23,17 @@ from shop.api.problems import MALFORMED, Problem
 
 # 1,000 lines with the longest SKUs and an address take some 90 KB.
 MAX_BODY = 256 * 1024  # bytes
+# Headers of what is somebody's own, such as an order with its parcel and payment: no cache between us may keep it.
+PRIVATE = {"Cache-Control": "no-store"}
 
 
 class ApiView(APIView):
     parser_classes = [JSONParser]  # for the schema; `body` reads it
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """As REST framework does it, and once more when a database connection kept from an earlier request is
-        dead.
+        """As REST framework does it, and once more when a database connection kept from an earlier request is dead.
 
-        Every request may be run twice: an order has its key, and cancelling what is cancelled changes
-        nothing.
+        Every request may be run twice: an order has its key, and cancelling what is cancelled changes nothing.
         """
         self.args, self.kwargs = args, kwargs
         self.request = wrapped = self.initialize_request(request, *args, **kwargs)

@@ -3,67 +3,71 @@
 import re
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from orders import cancelling
 from orders.models import Order
-from orders.placing import KeyReused, OrderDraft, Placed, StillBeingPlaced, place
+from orders.placing import Address, KeyReused, OrderDraft, Placed, StillBeingPlaced, place
 from orders.states import OrderStatus
 from shop.api import problems, schema
-from shop.api.base import ApiView, body, json
-from shop.api.bodies import read_order
-from shop.api.serializers import OrderRequestSerializer, OrderSerializer, PlacedSerializer
+from shop.api.base import PRIVATE, ApiView, body, json
+from shop.api.bodies import OrderRequest, read_order
+from shop.api.serializers import OrderSerializer, PlacedSerializer
 from shop.checkout.quoting import QuoteError, fingerprint, quote
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255
 _KEY = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-# What is said of an order may name a person's parcel and payment; no cache between us may keep it.
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
 class OrdersView(ApiView):
-    @extend_schema(
-        operation_id="place_order",
-        summary="Place an order",
-        description=schema.PLACING,
-        tags=["orders"],
+    @schema.operation(
+        "orders",
+        "place_order",
+        "Place an order",
+        schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
+        status=201,
+        problems=[400, 409, 413, 415, 422],
         parameters=[schema.IDEMPOTENCY_KEY, schema.LOCATION, schema.REPEATED, schema.RETRY_AFTER],
-        request=OrderRequestSerializer,
-        responses={
-            201: schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
-            **schema.problems(400, 406, 409, 413, 415, 422, 500, 503),
-        },
+        request=OrderRequest,
         examples=schema.ORDER_EXAMPLES,
     )
     def post(self, request: Request) -> HttpResponse:
+        """
+        One request, one order: it is safe to send the same request again, with the same `Idempotency-Key`, as often as
+        it takes to get an answer. Names, prices and tax come from the catalogue at this moment.
+
+        The answer means that the order is kept and will be worked on, not that it is paid or in stock: follow it with
+        `GET /api/orders/{token}/`, or with the server-sent events of `GET /live/orders/{token}`, which say `changed`
+        whenever there is something new to fetch and `ended` when nothing more will come.
+        """
         key = _idempotency_key(request)
         asked = body(request)
         wanted = read_order(asked)
         sign = fingerprint(asked)
         try:
-            priced = quote(wanted.items)
+            priced = quote([(item.sku, item.quantity) for item in wanted.items])
         except QuoteError as error:
-            # The catalogue may have moved on since the first try; the answer to a repeat stays what it was.
+            # The catalogue may have changed since the first try; the answer to a repeat stays what it was.
             if (before := Order.objects.filter(idempotency_key=key).first()) is None:
                 raise problems.invalid(_item_errors(error)) from None
             if before.fingerprint != sign:
                 raise _reused() from None
-            return _answer(_placed(before))
+            return _answer(before, again=True)
         draft = OrderDraft(
             key=key,
             fingerprint=sign,
             email=wanted.email,
             phone=wanted.phone,
-            address=wanted.address,
+            address=Address(**dict(wanted.shipping_address)),
             currency=priced.currency,
             lines=priced.lines,
-            payment_method=wanted.payment_method,
-            payment_token=wanted.payment_token,
+            payment_method=wanted.payment.method.value,
+            payment_token=wanted.payment.token,
         )
         try:
-            return _answer(place(draft, wait=False))
+            placed = place(draft, wait=False)
+            return _answer(placed, again=not placed.created)
         except KeyReused:
             raise _reused() from None
         except StillBeingPlaced:
@@ -75,44 +79,44 @@ class OrdersView(ApiView):
 
 
 class OrderView(ApiView):
-    @extend_schema(
-        operation_id="retrieve_order",
-        summary="Follow an order",
-        description=schema.FOLLOWING,
-        tags=["orders"],
+    @schema.operation(
+        "orders",
+        "retrieve_order",
+        "Follow an order",
+        schema.response(OrderSerializer, "The order as it is now.", schema.ORDER_EXAMPLE),
+        problems=[404],
         parameters=[schema.TOKEN],
-        responses={
-            200: schema.response(OrderSerializer, "The order as it stands.", schema.ORDER_EXAMPLE),
-            **schema.problems(404, 406, 500, 503),
-        },
     )
     def get(self, _request: Request, token: str) -> HttpResponse:
-        return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
+        """
+        Everything about the order but who ordered it. Rather than asking often, listen to `GET /live/orders/{token}`
+        (server-sent events) and ask when it says `changed`.
+        """
+        return json(OrderSerializer(_find(token)).data, headers=PRIVATE)
 
 
 class CancelView(ApiView):
-    @extend_schema(
-        operation_id="cancel_order",
-        summary="Cancel an order",
-        description="Possible until the parcel is begun. Stock and money are given back, and the customer "
-        "is told. Cancelling a cancelled order changes nothing and is no error. A body is not needed and "
-        "not read.",
-        tags=["orders"],
+    @schema.operation(
+        "orders",
+        "cancel_order",
+        "Cancel an order",
+        schema.response(OrderSerializer, "The order is cancelled."),
+        problems=[404, 409],
         parameters=[schema.TOKEN],
         request=None,
-        responses={
-            200: schema.response(OrderSerializer, "The order is cancelled."),
-            **schema.problems(404, 406, 409, 500, 503),
-        },
     )
     def post(self, _request: Request, token: str) -> HttpResponse:
+        """
+        Possible until the parcel is begun. Stock is released, money goes back, and the customer is told. Cancelling a
+        cancelled order changes nothing and is no error. A body is not needed and not read.
+        """
         try:
             cancelling.cancel(token)
         except Order.DoesNotExist:
             raise _unknown() from None
         except cancelling.NotCancellable as reason:
             raise problems.Problem(problems.NOT_CANCELLABLE, str(reason)) from None
-        return json(OrderSerializer(_find(token)).data, headers=_PRIVATE)
+        return json(OrderSerializer(_find(token)).data, headers=PRIVATE)
 
 
 def _idempotency_key(request: Request) -> str:
@@ -129,10 +133,10 @@ def _idempotency_key(request: Request) -> str:
     raise problems.invalid({KEY_HEADER: [reason]})
 
 
-def _answer(placed: Placed) -> HttpResponse:
+def _answer(placed: Order | Placed, *, again: bool) -> HttpResponse:
     """The same answer for the first request and for every repeat of it, but for one header."""
-    headers = {"Location": f"/api/orders/{placed.token}/", "Cache-Control": "no-store"}
-    if not placed.created:
+    headers = {"Location": f"/api/orders/{placed.token}/", **PRIVATE}
+    if again:
         headers["Idempotent-Replayed"] = "true"
     return json(
         {
@@ -145,12 +149,6 @@ def _answer(placed: Placed) -> HttpResponse:
         },
         status=201,
         headers=headers,
-    )
-
-
-def _placed(order: Order) -> Placed:
-    return Placed(
-        order.pk, order.number, order.token, order.total_minor, order.currency, order.url, created=False
     )
 
 

@@ -1,13 +1,10 @@
-"""What the API shows to those who look around in it: its documentation, its kinds of problems, and its
-edges."""
+"""What the API shows to those who look around in it: its documentation, its kinds of problems, and its edges."""
 
 import http.client
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from shop.api import problems, uploadproblems
@@ -20,13 +17,6 @@ class DocsView(SpectacularSwaggerSplitView):
     inline and obeys the same strict policy as the shop's pages."""
 
     template_name = "api/docs.html"
-
-    def _dump(self, data: Any) -> Any:
-        if data is spectacular_settings.SWAGGER_UI_SETTINGS:
-            # Without this Swagger UI shows the badge of a validator on the internet, and tells it of our
-            # schema.
-            data = {**data, "validatorUrl": None}
-        return super()._dump(data)  # type: ignore[no-untyped-call]
 
 
 def problem(request: HttpRequest, slug: str) -> HttpResponse:

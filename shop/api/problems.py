@@ -106,10 +106,8 @@ class Problem(Exception):
 def invalid(errors: Errors) -> Problem:
     """The problem of a request in which these fields, parameters or headers are wrong."""
     count = len(errors)
-    detail = (
-        "One value is not as it should be." if count == 1 else f"{count} values are not as they should be."
-    )
-    return Problem(INVALID, detail, errors)
+    which = "One value is" if count == 1 else f"{count} values are"
+    return Problem(INVALID, f"{which} not as {'it' if count == 1 else 'they'} should be.", errors)
 
 
 def response(
@@ -135,14 +133,8 @@ def response(
 
 
 def of(request: HttpRequest, problem: Problem) -> HttpResponse:
-    return response(
-        request,
-        problem.kind.status,
-        problem.detail,
-        kind=problem.kind,
-        errors=problem.errors,
-        headers=problem.headers,
-    )
+    kind, detail = problem.kind, problem.detail
+    return response(request, kind.status, detail, kind=kind, errors=problem.errors, headers=problem.headers)
 
 
 def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -153,29 +145,19 @@ def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
             return of(request, error)
         case OperationalError() | InterfaceError():
             return unavailable(request, error)
-        case exceptions.ValidationError():
-            return of(request, invalid(_flat(error.detail)))
-        case exceptions.ParseError():
-            return response(request, 400, str(error.detail), kind=MALFORMED)
         case exceptions.MethodNotAllowed():
-            return response(
-                request, 405, f"{request.path} does not take {request.method}; see the header Allow."
-            )
+            detail = f"{request.path} does not take {request.method}; see the header Allow."
+            return response(request, 405, detail)
         case exceptions.NotAcceptable():
-            return response(
-                request, 406, "The answer is application/json; the header Accept does not allow it."
-            )
+            detail = "The answer is application/json; the header Accept does not allow it."
+            return response(request, 406, detail)
         case exceptions.UnsupportedMediaType():
             detail = "Send the body as JSON, with the header Content-Type: application/json."
             return response(request, 415, detail, headers={"Accept": "application/json"})
         case exceptions.APIException():
             challenge = getattr(error, "auth_header", "")  # set where nobody, or nobody we know, asks
-            return response(
-                request,
-                error.status_code,
-                str(error.detail),
-                headers={"WWW-Authenticate": challenge} if challenge else None,
-            )
+            headers = {"WWW-Authenticate": challenge} if challenge else None
+            return response(request, error.status_code, str(error.detail), headers=headers)
         case Http404():
             return response(request, 404, str(error) or f"There is nothing at {request.path}.")
         case PermissionDenied():
@@ -213,22 +195,8 @@ def log_outage(request: HttpRequest, answer: HttpResponse, error: BaseException)
 
 
 def broken(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """A bug of ours: the log gets the traceback; the client learns that it is not to blame, and nothing
-    else."""
+    """A bug of ours: the log gets the traceback; the client learns that it is not to blame, and nothing else."""
     answer = response(request, 500, "Something broke on our side, and we have been told. Try again later.")
-    log_response(
-        "%s %s failed", request.method, request.path, response=answer, request=request, exception=error
-    )
+    what = "%s %s failed", request.method, request.path
+    log_response(*what, response=answer, request=request, exception=error)
     return answer
-
-
-def _flat(detail: Any, path: str = "") -> dict[str, list[str]]:
-    """REST framework's nested lists and dictionaries of reasons as one dictionary of field paths."""
-    if isinstance(detail, Mapping):
-        found: dict[str, list[str]] = {}
-        for name, inner in detail.items():
-            found.update(_flat(inner, f"{path}.{name}" if path else str(name)))
-        return found
-    if isinstance(detail, list) and any(isinstance(inner, (Mapping, list)) for inner in detail):
-        return _flat(dict(enumerate(detail)), path)
-    return {path: [str(reason) for reason in (detail if isinstance(detail, list) else [detail])]}

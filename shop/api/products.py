@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from shop.api import problems, schema
@@ -19,10 +19,12 @@ PER_PAGE = 50
 
 
 class ProductsView(ApiView):
-    @extend_schema(
-        operation_id="list_products",
-        summary="Browse the catalogue",
-        tags=["products"],
+    @schema.operation(
+        "products",
+        "list_products",
+        "Browse the catalogue",
+        schema.response(ProductPageSerializer, "A page of products on sale."),
+        problems=[400, 404],
         parameters=[
             OpenApiParameter(
                 "search", str, description="Words that the name or SKU holds; near misses when none does."
@@ -30,10 +32,6 @@ class ProductsView(ApiView):
             OpenApiParameter("category", str, description="Slug of a category."),
             OpenApiParameter("page", int, description=f"From 1; a page has up to {PER_PAGE} products."),
         ],
-        responses={
-            200: schema.response(ProductPageSerializer, "A page of products on sale."),
-            **schema.problems(400, 404, 406, 500, 503),
-        },
     )
     def get(self, request: Request) -> HttpResponse:
         asked = {name: request.GET[name] for name in ("search", "category") if request.GET.get(name)}
@@ -60,15 +58,13 @@ class ProductsView(ApiView):
 
 
 class ProductView(ApiView):
-    @extend_schema(
-        operation_id="retrieve_product",
-        summary="Look at a product",
-        tags=["products"],
+    @schema.operation(
+        "products",
+        "retrieve_product",
+        "Look at a product",
+        schema.response(ProductDetailSerializer, "The product."),
+        problems=[404],
         parameters=[OpenApiParameter("sku", str, OpenApiParameter.PATH)],
-        responses={
-            200: schema.response(ProductDetailSerializer, "The product."),
-            **schema.problems(404, 406, 500, 503),
-        },
     )
     def get(self, _request: Request, sku: str) -> HttpResponse:
         # A NUL cannot be asked for: PostgreSQL's text has none.

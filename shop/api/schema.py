@@ -1,27 +1,18 @@
 """What the schema says beyond the serializers: words, headers, examples, and which problems can come back."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
-from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+import orjson
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.serializers import Serializer
 
 from shop.api.problems import CONTENT_TYPE
 from shop.api.serializers import ProblemSerializer
 
-PLACING = """
-One request, one order: it is safe to send the same request again, with the same `Idempotency-Key`, as often
-as it takes to get an answer. Names, prices and tax come from the catalogue at this moment.
+View = TypeVar("View", bound=Callable[..., Any])
 
-The answer means that the order is kept and will be worked on, not that it is paid or in stock: follow it with
-`GET /api/orders/{token}/`, or with the server-sent events of `GET /live/orders/{token}`, which say `changed`
-whenever there is something new to fetch and `ended` when nothing more will come.
-"""
-FOLLOWING = """
-Everything about the order but who ordered it. Rather than asking often, listen to `GET /live/orders/{token}`
-(server-sent events) and ask when it says `changed`.
-"""
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -57,94 +48,16 @@ RETRY_AFTER = OpenApiParameter(
     "Retry-After", int, OpenApiParameter.HEADER, response=[409, 503], description="Seconds to wait."
 )
 
-_BODY: dict[str, Any] = {
-    "email": "ada@example.com",
-    "phone": "+442079460958",
-    "items": [{"sku": "MUG-01", "quantity": 2}],
-    "shipping_address": {
-        "name": "Ada Lovelace",
-        "line1": "12 St James's Square",
-        "line2": "",
-        "city": "London",
-        "postcode": "SW1Y 4JH",
-        "country": "GB",
-    },
-    "payment": {"method": "card", "token": "pm_card_visa"},
-}
-_EXAMPLE = "kT3vXo8mQ1yWcZ5rN0aLpw"
-_PLACED: dict[str, Any] = {
-    "number": "S-100017",
-    "token": _EXAMPLE,
-    "status": "placed",
-    "total": 2400,
-    "currency": "GBP",
-    "url": f"https://shop.example/orders/{_EXAMPLE}/",
-}
+_EXAMPLES = orjson.loads(Path(__file__).with_name("examples.json").read_bytes())
 ORDER_EXAMPLES = [
-    OpenApiExample("Two mugs, paid by card", _BODY, request_only=True),
-    OpenApiExample("Cash on delivery", {**_BODY, "payment": {"method": "cod"}}, request_only=True),
+    OpenApiExample("Two mugs, paid by card", _EXAMPLES["order_request"], request_only=True),
+    OpenApiExample(
+        "Cash on delivery", _EXAMPLES["order_request"] | {"payment": {"method": "cod"}}, request_only=True
+    ),
 ]
-PLACED_EXAMPLE = OpenApiExample("Placed", _PLACED, response_only=True)
-ORDER_EXAMPLE = OpenApiExample(
-    "Completed",
-    {
-        **_PLACED,
-        "status": "completed",
-        "tax": 400,
-        "placed_at": "2026-11-27T08:00:00.120000Z",
-        "ended_at": "2026-11-27T08:00:00.390000Z",
-        "cancellable": False,
-        "lines": [
-            {
-                "sku": "MUG-01",
-                "name": "Mug",
-                "quantity": 2,
-                "unit_price": 1200,
-                "total": 2400,
-                "tax": 400,
-                "tax_rate_bp": 2000,
-            }
-        ],
-        "payment": {
-            "method": "card",
-            "status": "captured",
-            "captured": 2400,
-            "refunded": 0,
-            "action_url": None,
-            "reason": None,
-        },
-        "shipment": {
-            "status": "booked",
-            "carrier": "Parcel Post",
-            "tracking_number": "PP000017GB",
-            "tracking_url": "https://carrier.example/PP000017GB",
-            "booked_at": "2026-11-27T08:00:00.350000Z",
-        },
-        "documents": [
-            {
-                "kind": "invoice",
-                "number": "INV-0000017",
-                "issued_at": "2026-11-27T08:00:00.340000Z",
-                "url": f"https://shop.example/orders/{_EXAMPLE}/invoice.pdf",
-            }
-        ],
-        "timeline": [
-            {
-                "kind": "order.placed",
-                "label": "Order placed",
-                "at": "2026-11-27T08:00:00.120000Z",
-                "detail": "",
-            },
-            {
-                "kind": "order.completed",
-                "label": "Order completed",
-                "at": "2026-11-27T08:00:00.390000Z",
-                "detail": "",
-            },
-        ],
-    },
-    response_only=True,
-)
+PLACED_EXAMPLE = OpenApiExample("Placed", _EXAMPLES["placed"], response_only=True)
+ORDER_EXAMPLE = OpenApiExample("Completed", _EXAMPLES["order"], response_only=True)
+_INVALID = OpenApiExample("Wrong values", _EXAMPLES["problem"], response_only=True)
 
 _PROBLEMS = {
     400: "A value is wrong, or the body is not JSON; `errors` names each field and why.",
@@ -164,48 +77,36 @@ _PROBLEMS = {
     500: "Something broke on our side.",
     503: "The shop cannot answer at the moment; send the same request again after `Retry-After` seconds.",
 }
-_INVALID = OpenApiExample(
-    "Wrong values",
-    {
-        "type": "https://shop.example/api/problems/invalid-request/",
-        "title": "The request is not valid",
-        "status": 400,
-        "detail": "2 values are not as they should be.",
-        "instance": "/api/orders/",
-        "errors": {
-            "items.0.quantity": ["This has to be a whole number from 1 to 10,000."],
-            "shipping_address.city": ["This field is required."],
-        },
-    },
-    response_only=True,
-)
+# What every operation may answer; the last two are for those of staff.
+_ANYWHERE, _TO_STAFF = (406, 500, 503), (401, 403)
 
 
 def response(
-    serializer: type[Serializer[Any]], description: str, *examples: OpenApiExample
+    serializer: type[Serializer[Any]] | None, description: str, *examples: OpenApiExample
 ) -> OpenApiResponse:
     return OpenApiResponse(serializer, description, examples=list(examples))
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
-    """The problem responses of an operation, for `extend_schema`."""
-    return {
-        (status, CONTENT_TYPE): response(
-            ProblemSerializer, _PROBLEMS[status], *([_INVALID] if status == 400 else [])
+def operation(
+    tag: str,
+    name: str,
+    summary: str,
+    answer: OpenApiResponse,
+    *,
+    status: int = 200,
+    problems: Iterable[int] = (),
+    **more: Any,
+) -> Callable[[View], View]:
+    """Describes what a view's method does: what it answers when all is well, and which problems besides those of every
+    operation. Without `description` the method's docstring is what clients read."""
+    found = sorted({*_ANYWHERE, *problems, *(_TO_STAFF if tag == "videos" else ())})
+    responses = {
+        (code, CONTENT_TYPE): response(
+            ProblemSerializer, _PROBLEMS[code], *([_INVALID] if code == 400 else [])
         )
-        for status in statuses
+        for code in found
     }
-
-
-class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """A request serializer takes no fields but its own."""
-
-    target_class = "shop.api.serializers.Strict"
-    match_subclasses = True
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
-            self.target, direction, bypass_extensions=True
-        )
-        schema["additionalProperties"] = False
-        return schema
+    described: Callable[[View], View] = extend_schema(
+        operation_id=name, summary=summary, tags=[tag], responses={status: answer, **responses}, **more
+    )
+    return described

@@ -1,8 +1,4 @@
-"""What goes in and out, as the schema tells it.
-
-Answers are made by these serializers. The request to place an order is read by shop.api.bodies instead, for
-speed; its serializers here are what clients are told, with the limits taken from the same constants, and
-tests hold the two against each other.
+"""What the API answers, as its description tells it. What it takes is in shop.api.bodies.
 
 Amounts are integers of the currency's minor unit everywhere: 1999 with currency GBP is £19.99.
 """
@@ -12,6 +8,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.templatetags.static import static
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -20,9 +17,9 @@ from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.money import tax_within
 from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
 from shop.catalogue.models import Product
-from shop.checkout import rules
-from shop.checkout.quoting import MAX_LINES, MAX_QUANTITY
+from shop.videos.models import Video
 from shop.videos.playback import playback_of
+from shop.videos.progress import progress_of
 
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
 _CURRENCY = "ISO 4217 code of the currency that every amount here is in."
@@ -33,62 +30,9 @@ _INTERNAL_EVENTS = (EventKind.DEAD_LETTERED, EventKind.REPLAYED)
 class Answer(serializers.Serializer[Any]):
     """Something that is only ever sent."""
 
-
-class Strict(serializers.Serializer[Any]):
-    """Something that is received, and in which fields with other names are refused (see shop.api.schema)."""
-
-
-# What is received
-
-
-class ItemSerializer(Strict):
-    sku = serializers.CharField(max_length=rules.MAX_SKU)
-    quantity = serializers.IntegerField(
-        min_value=1,
-        max_value=MAX_QUANTITY,
-        help_text="Items with the same SKU are added up; together they have the same limit.",
-    )
-
-
-class ShippingAddressSerializer(Strict):
-    name = serializers.CharField(max_length=rules.MAX_LENGTHS["name"])
-    line1 = serializers.CharField(max_length=rules.MAX_LENGTHS["line1"])
-    line2 = serializers.CharField(
-        max_length=rules.MAX_LENGTHS["line2"], required=False, allow_blank=True, allow_null=True
-    )
-    city = serializers.CharField(max_length=rules.MAX_LENGTHS["city"])
-    postcode = serializers.CharField(max_length=rules.MAX_LENGTHS["postcode"])
-    country = serializers.RegexField(
-        r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2 code in capitals, such as GB."
-    )
-
-
-class PaymentRequestSerializer(Strict):
-    method = serializers.ChoiceField(
-        choices=PaymentMethod.choices, help_text="`card`, or `cod`: cash on delivery."
-    )
-    token = serializers.RegexField(
-        r"^[!-~]+$",
-        max_length=rules.MAX_TOKEN,
-        required=False,
-        help_text="The payment provider's token for the card, never a card number. Required for `card`, "
-        "refused for `cod`.",
-    )
-
-
-class OrderRequestSerializer(Strict):
-    email = serializers.EmailField(
-        max_length=rules.MAX_EMAIL, help_text="Gets the confirmation and the invoice."
-    )
-    phone = serializers.RegexField(
-        rules.PHONE_PATTERN, help_text="With country code, as E.164 has it: +442079460958. Gets an SMS."
-    )
-    items = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MAX_LINES)
-    shipping_address = ShippingAddressSerializer()
-    payment = PaymentRequestSerializer()
-
-
-# What is sent
+    # Names that a serializer keeps for input; here they are free for fields.
+    label: Any
+    errors: Any
 
 
 class PlacedSerializer(Answer):
@@ -150,9 +94,7 @@ class DocumentSerializer(Answer):
 
 class EventSerializer(Answer):
     kind = serializers.ChoiceField(choices=EventKind.choices)
-    label = serializers.CharField(  # type: ignore[assignment]
-        source="get_kind_display", help_text="`kind` in words for people."
-    )
+    label = serializers.CharField(source="get_kind_display", help_text="`kind` in words for people.")
     at = serializers.DateTimeField()
     detail = serializers.SerializerMethodField(help_text="A sentence more; often empty.")
 
@@ -183,18 +125,15 @@ class OrderSerializer(Answer):
     @extend_schema_field(PaymentSerializer)
     def get_payment(self, order: Order) -> dict[str, Any]:
         payment: Payment | None = getattr(order, "payment", None)
-        if payment is None:
-            nothing = {"status": None, "captured": 0, "refunded": 0, "action_url": None, "reason": None}
-            return {"method": order.payment_method, **nothing}
-        waiting = payment.status == Payment.Status.REQUIRES_ACTION
-        declined = payment.status == Payment.Status.DECLINED
+        status = payment.status if payment else None
         return {
             "method": order.payment_method,
-            "status": payment.status,
-            "captured": payment.captured_minor,
-            "refunded": payment.refunded_minor,
-            "action_url": payment.action_url if waiting and payment.action_url else None,
-            "reason": payment.reason if declined and payment.reason else None,
+            "status": status,
+            "captured": payment.captured_minor if payment else 0,
+            "refunded": payment.refunded_minor if payment else 0,
+            "action_url": (payment and status == Payment.Status.REQUIRES_ACTION and payment.action_url)
+            or None,
+            "reason": (payment and status == Payment.Status.DECLINED and payment.reason) or None,
         }
 
 
@@ -224,24 +163,29 @@ class ProductSerializer(Answer):
         return settings.SHOP_URL + product.get_absolute_url()
 
 
+class _Absolute(serializers.URLField):
+    """A path of the shop with the shop before it; what lies in a bucket has its own address already."""
+
+    def to_representation(self, value: str) -> str:
+        return urljoin(settings.SHOP_URL, value)
+
+
 class ProductCaptionSerializer(Answer):
     language = serializers.CharField(help_text="A language tag, such as en or pt-BR.")
-    label = serializers.CharField(help_text="The language as people read it.")  # type: ignore[assignment]
-    url = serializers.URLField(help_text="A WebVTT file.")
+    label = serializers.CharField(help_text="The language as people read it.")
+    url = _Absolute(help_text="A WebVTT file.")
 
 
 class ProductVideoSerializer(Answer):
     """Addresses of one video; a newer one has others, and these go on for an hour then."""
 
-    duration = serializers.FloatField(help_text="Seconds.")
+    duration = serializers.FloatField(source="seconds", help_text="Seconds.")
     width = serializers.IntegerField(help_text="Of the picture, in pixels.")
     height = serializers.IntegerField()
-    poster = serializers.URLField(help_text="A still picture (JPEG) to show before it plays.")
-    hls = serializers.URLField(help_text="The HLS playlist, with every size there is.")
-    mp4 = serializers.URLField(help_text="An MP4 in one size, for players without HLS.")
-    thumbnails = serializers.URLField(
-        help_text="Small pictures for seeking: WebVTT that names parts of JPEGs."
-    )
+    poster = _Absolute(help_text="A still picture (JPEG) to show before it plays.")
+    hls = _Absolute(help_text="The HLS playlist, with every size there is.")
+    mp4 = _Absolute(help_text="An MP4 in one size, for players without HLS.")
+    thumbnails = _Absolute(help_text="Small pictures for seeking: WebVTT that names parts of JPEGs.")
     captions = ProductCaptionSerializer(many=True)
 
 
@@ -251,21 +195,7 @@ class ProductDetailSerializer(ProductSerializer):
     @extend_schema_field(ProductVideoSerializer(allow_null=True))
     def get_video(self, product: Product) -> dict[str, Any] | None:
         playback = playback_of(product)
-        if playback is None:
-            return None
-        return {
-            "duration": playback.seconds,
-            "width": playback.width,
-            "height": playback.height,
-            "poster": _absolute(playback.poster),
-            "hls": _absolute(playback.hls),
-            "mp4": _absolute(playback.mp4),
-            "thumbnails": _absolute(playback.thumbnails),
-            "captions": [
-                {"language": track.language, "label": track.label, "url": _absolute(track.url)}
-                for track in playback.captions
-            ],
-        }
+        return ProductVideoSerializer(playback).data if playback else None
 
 
 class ProductPageSerializer(Answer):
@@ -275,6 +205,45 @@ class ProductPageSerializer(Answer):
     next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
     previous = serializers.URLField(allow_null=True)
     results = ProductSerializer(many=True)
+
+
+class UploadSerializer(Answer):
+    filename = serializers.CharField(help_text="As the sender calls it, without what is no part of a name.")
+    size = serializers.IntegerField(help_text="Bytes in all, as announced.")
+    offset = serializers.IntegerField(help_text="Bytes that have arrived and are kept.")
+    expires_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When it is thrown away unless more of it arrives; null once it is complete.",
+    )
+    video = serializers.URLField(
+        allow_null=True, help_text="Where to follow the video that it has become; null while it is coming in."
+    )
+
+
+class ProgressSerializer(Answer):
+    percent = serializers.IntegerField(min_value=0, max_value=100)
+    seconds_left = serializers.FloatField(allow_null=True, help_text="An estimate; null while there is none.")
+    words = serializers.CharField(help_text="How it is going, for people.")
+
+
+class VideoSerializer(Answer):
+    token = serializers.UUIDField()
+    sku = serializers.CharField(source="product.sku")
+    filename = serializers.CharField(help_text="As its sender calls it.")
+    size = serializers.IntegerField(help_text="Bytes of the uploaded file.")
+    state = serializers.ChoiceField(Video.State.choices)
+    progress = serializers.SerializerMethodField()
+    uploaded_at = serializers.DateTimeField(source="created_at")
+    published_at = serializers.DateTimeField(allow_null=True)
+    url = serializers.SerializerMethodField(help_text="Where to look again.")
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, video: Video) -> dict[str, Any]:
+        found = progress_of(video)
+        return {"percent": found.percent, "seconds_left": found.estimate, "words": found.words}
+
+    def get_url(self, video: Video) -> str:
+        return settings.SHOP_URL + reverse("api_video", args=[video.token])
 
 
 class ProblemSerializer(Answer):
@@ -287,14 +256,9 @@ class ProblemSerializer(Answer):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What happened this time, in words.")
     instance = serializers.CharField(help_text="The path that was asked for.")
-    errors = serializers.DictField(  # type: ignore[assignment]
+    errors = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="Path of a field (`items.0.sku`), or name of a header or parameter, to what is wrong with "
         "it.",
     )
-
-
-def _absolute(address: str) -> str:
-    """A path of the shop with the shop before it; what lies in a bucket has its own address already."""
-    return urljoin(settings.SHOP_URL, address)

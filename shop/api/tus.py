@@ -4,11 +4,9 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from shop.api import problems
-from shop.api.problems import Errors
-from shop.videos.uploads import CHECKSUMS
+from shop.videos.uploads import CHECKSUMS, Announcement
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"
@@ -19,16 +17,6 @@ _NUMBER = re.compile(r"\d{1,18}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class Metadata:
-    """What Upload-Metadata says, as text."""
-
-    sku: str
-    filename: str
-    kind: str
-    checksum: str
-
-
 def number(meta: Mapping[str, str], header: str, what: str) -> int:
     """A header that is a count of bytes; raises a Problem that names the header."""
     value = meta.get(f"HTTP_{header.upper().replace('-', '_')}", "")
@@ -37,9 +25,8 @@ def number(meta: Mapping[str, str], header: str, what: str) -> int:
     return int(value)
 
 
-def metadata(header: str) -> Metadata:
-    """Read Upload-Metadata: `key base64,key base64`; raises a Problem that names all that is wrong."""
-    errors: dict[str, list[str]] = {}
+def announcement(header: str, size: int) -> Announcement:
+    """Read Upload-Metadata, `key base64,key base64`; raises a Problem that names what is wrong."""
     if not header.isascii() or not header.isprintable():
         raise problems.invalid({"Upload-Metadata": ["Only visible ASCII characters can stand in it."]})
     if len(header) > MAX_METADATA:
@@ -50,27 +37,16 @@ def metadata(header: str) -> Metadata:
         try:
             found[key] = base64.b64decode(encoded.strip(), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
-            errors["Upload-Metadata"] = [f"The value of “{key[:40]}” has to be UTF-8 text in base64."]
-    if not errors:
-        _check(found, errors)
-    if errors:
-        raise problems.invalid(errors)
-    return Metadata(
-        sku=found["sku"],
-        filename=found["filename"],
-        kind=found.get("filetype", ""),
-        checksum=found.get("sha256", "").lower(),
-    )
-
-
-def _check(found: Mapping[str, str], errors: dict[str, list[str]]) -> None:
-    for key in ("sku", "filename"):
-        if not found.get(key):
-            errors[key] = ["Upload-Metadata has to name it."]
+            reason = f"The value of “{key[:40]}” has to be UTF-8 text in base64."
+            raise problems.invalid({"Upload-Metadata": [reason]}) from None
+    errors = {key: ["Upload-Metadata has to name it."] for key in ("sku", "filename") if not found.get(key)}
     if "\x00" in found.get("sku", ""):
         errors["sku"] = ["There is no product with this SKU."]
-    if (named := found.get("sha256", "").lower()) and not _SHA256.fullmatch(named):
+    if (checksum := found.get("sha256", "").lower()) and not _SHA256.fullmatch(checksum):
         errors["sha256"] = ["This has to be a SHA-256 in hexadecimal: 64 digits."]
+    if errors:
+        raise problems.invalid(errors)
+    return Announcement(found["sku"], found["filename"], size, found.get("filetype", ""), checksum, header)
 
 
 def checksum(header: str) -> tuple[str, bytes] | None:
@@ -78,15 +54,11 @@ def checksum(header: str) -> tuple[str, bytes] | None:
     if not header:
         return None
     algorithm, _, encoded = header.strip().partition(" ")
-    errors: Errors | None = None
-    digest = b""
     if algorithm not in CHECKSUMS:
-        errors = {"Upload-Checksum": [f"The algorithm has to be one of {', '.join(CHECKSUMS)}."]}
-    else:
-        try:
-            digest = base64.b64decode(encoded.strip(), validate=True)
-        except binascii.Error:
-            errors = {"Upload-Checksum": ["The digest has to be in base64."]}
-    if errors:
-        raise problems.invalid(errors)
-    return algorithm, digest
+        raise problems.invalid(
+            {"Upload-Checksum": [f"The algorithm has to be one of {', '.join(CHECKSUMS)}."]}
+        )
+    try:
+        return algorithm, base64.b64decode(encoded.strip(), validate=True)
+    except binascii.Error:
+        raise problems.invalid({"Upload-Checksum": ["The digest has to be in base64."]}) from None

@@ -1,12 +1,12 @@
 """Uploads of videos over the API: tus 1.0.0 with creation, expiration, termination and checksum.
 
 Staff only: a browser with its session and the CSRF token, a program with the token of a user (`Authorization: Token`).
-What a request is refused for is found out from its headers, before its body is read; only the first bytes of a file
-are looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.uploads).
+Whether a request is refused is known from its headers, before its body is read; of a file only the first bytes are
+looked at. The body goes from the socket to where it is kept, a block at a time (shop.videos.uploads).
 
 Our own small server rather than a package: drf-tus reads each piece into memory as a whole, writes without a lock and
-without fsync, and needs two packages that are no longer kept up; tuspyserver is for FastAPI and keeps its truth in
-files beside the upload. Both would be all around what matters here, which is the row.
+without fsync, and needs two packages that nobody maintains; tuspyserver is for FastAPI and keeps its state in files
+beside the upload, where we keep it in a row.
 """
 
 from io import BytesIO
@@ -21,20 +21,18 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from shop.api import problems, schema, tus, uploadproblems, uploadschema
-from shop.api.base import ApiView, json
-from shop.api.videoserializers import UploadSerializer
+from shop.api.base import PRIVATE, ApiView, json
+from shop.api.serializers import UploadSerializer
 from shop.videos import uploads
 from shop.videos.models import Upload, Video
 from shop.videos.refusals import UploadRefused
-from shop.videos.uploads import Announcement, Piece
+from shop.videos.uploads import Piece
 
-_PRIVATE = {"Cache-Control": "no-store"}
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 
 
@@ -43,7 +41,7 @@ class MayUpload(BasePermission):
 
     message = "Only staff who may add videos can do this."
 
-    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002
+    def has_permission(self, request: Request, *_view: Any) -> bool:
         user = request.user
         return bool(user and user.is_staff and user.has_perm("videos.add_video"))
 
@@ -102,79 +100,69 @@ class TusView(StaffView):
 
 
 class UploadsView(TusView):
-    @extend_schema(
-        operation_id="announce_upload",
-        summary="Announce a video for a product",
+    @schema.operation(
+        "videos",
+        "announce_upload",
+        "Announce a video for a product",
+        schema.response(None, "There is room for it: send it to `Location`, from its beginning."),
+        status=201,
+        problems=[400, 412, 413, 415, 507],
         description=uploadschema.ANNOUNCING,
-        tags=["videos"],
-        parameters=[
-            uploadschema.RESUMABLE,
-            uploadschema.LENGTH,
-            uploadschema.METADATA,
-            *uploadschema.ANNOUNCED,
-        ],
+        parameters=uploadschema.TO_ANNOUNCE,
         request=None,
-        responses={
-            201: uploadschema.nothing("There is room for it: send it to `Location`, from its beginning."),
-            **schema.problems(400, 401, 403, 406, 412, 413, 415, 500, 503, 507),
-        },
     )
     def post(self, request: Request) -> HttpResponse:
         size = tus.number(request.META, "Upload-Length", "the size of the file")
-        header = request.META.get("HTTP_UPLOAD_METADATA", "")
-        said = tus.metadata(header)
-        announced = Announcement(said.sku, said.filename, size, said.kind, said.checksum, header)
+        announced = tus.announcement(request.META.get("HTTP_UPLOAD_METADATA", ""), size)
         upload = uploads.announce(announced, by=request.user.get_username())
-        return HttpResponse(status=201, headers={"Location": _address(upload.token), **_standing(upload)})
+        # Without a host: it is the one that was asked, by whichever name.
+        address = reverse("api_upload", args=[upload.token])
+        return HttpResponse(status=201, headers={"Location": address, **_how_far(upload)})
 
 
 class UploadView(TusView):
-    @extend_schema(
-        operation_id="retrieve_upload",
-        summary="Look how far an upload is",
-        description=uploadschema.LOOKING,
-        tags=["videos"],
+    @schema.operation(
+        "videos",
+        "retrieve_upload",
+        "Look how far an upload is",
+        schema.response(UploadSerializer, "The upload as it is now."),
+        problems=[404, 410],
         parameters=[uploadschema.TOKEN],
-        responses={
-            200: schema.response(UploadSerializer, "The upload as it stands."),
-            **schema.problems(401, 403, 404, 406, 410, 500, 503),
-        },
     )
     def get(self, _request: Request, token: UUID) -> HttpResponse:
-        if upload := _unfinished(token):
-            expires = upload.expires_at.isoformat()
-            said = _told(upload.filename, upload.size, upload.offset) | {"expires_at": expires}
-        else:
-            video = _video(token)
-            said = _told(video.filename, video.size, video.size)
-            said["video"] = settings.SHOP_URL + reverse("api_video", args=[token])
-        return json(said, headers=_PRIVATE)
+        """
+        For people and programs; a client of tus asks with `HEAD`, which answers in headers (`Upload-Offset`,
+        `Upload-Length`, `Upload-Expires`).
+        """
+        upload = _unfinished(token)
+        found = upload or _video(token)
+        told = {
+            "filename": found.filename,
+            "size": found.size,
+            "offset": upload.offset if upload else found.size,
+            "expires_at": upload.expires_at.isoformat() if upload else None,
+            "video": None if upload else settings.SHOP_URL + reverse("api_video", args=[token]),
+        }
+        return json(told, headers=PRIVATE)
 
     def head(self, _request: Request, token: UUID) -> HttpResponse:
         """Where to go on. A sender who never heard that the last piece had arrived learns it here."""
         if upload := _unfinished(token):
             known = {"Upload-Length": str(upload.size), "Upload-Metadata": upload.metadata}
-            return HttpResponse(headers={**_standing(upload), **known})
+            return HttpResponse(headers={**_how_far(upload), **known})
         size = str(_video(token).size)
-        return HttpResponse(headers={**_PRIVATE, "Upload-Offset": size, "Upload-Length": size})
+        return HttpResponse(headers={**PRIVATE, "Upload-Offset": size, "Upload-Length": size})
 
-    @extend_schema(
-        operation_id="send_upload",
-        summary="Send the next piece",
+    @schema.operation(
+        "videos",
+        "send_upload",
+        "Send the next piece",
+        schema.response(None, "The piece has arrived and is safe."),
+        status=204,
+        problems=[400, 404, 409, 410, 412, 413, 415, 423, 460, 507],
         description=uploadschema.SENDING,
-        tags=["videos"],
-        parameters=[
-            uploadschema.TOKEN,
-            uploadschema.RESUMABLE,
-            uploadschema.OFFSET,
-            uploadschema.CHECKSUM,
-            *uploadschema.SENT,
-        ],
+        parameters=uploadschema.TO_SEND,
         request={tus.CONTENT_TYPE: OpenApiTypes.BINARY},
-        responses={
-            204: uploadschema.nothing("The piece has arrived and is safe."),
-            **schema.problems(400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 423, 460, 500, 503, 507),
-        },
     )
     def patch(self, request: Request, token: UUID) -> HttpResponse:
         if request.META.get("CONTENT_TYPE") != tus.CONTENT_TYPE:
@@ -194,28 +182,27 @@ class UploadView(TusView):
             return problems.unavailable(request._request, error)
         finally:
             if body.begun:
-                body.let_go()
-        return HttpResponse(status=204, headers=_standing(upload))
+                body.free()
+        return HttpResponse(status=204, headers=_how_far(upload))
 
-    @extend_schema(
-        operation_id="discard_upload",
-        summary="Take an upload back",
-        description="Throws away what has arrived of it. What is complete is a video already: cancel that.",
-        tags=["videos"],
+    @schema.operation(
+        "videos",
+        "discard_upload",
+        "Take an upload back",
+        schema.response(None, "Nothing is kept of it."),
+        status=204,
+        problems=[404, 412],
         parameters=[uploadschema.TOKEN, uploadschema.RESUMABLE],
-        responses={
-            204: uploadschema.nothing("Nothing is kept of it."),
-            **schema.problems(401, 403, 404, 406, 412, 500, 503),
-        },
     )
     def delete(self, _request: Request, token: UUID) -> HttpResponse:
+        """Throws away what has arrived of it. What is complete is a video already: cancel that."""
         if not uploads.discard(token):
             raise _unknown()
         return HttpResponse(status=204)
 
 
 class _Body:
-    """A request's body as it comes in, and whether any of it was read: then the request cannot be run again."""
+    """A request's body as it comes in, and whether any of it was read: if so, the request cannot be run again."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -225,19 +212,15 @@ class _Body:
         self.begun = True
         return self._request.read(size)
 
-    def let_go(self) -> None:
-        """Give the server's buffers back now. A request is in a circle with its user and its view, and so it stays
-        until the collector comes, which is seldom here (shop.collector): a megabyte for each piece until then."""
+    def free(self) -> None:
+        """Free the server's buffers now. A request, its user and its view refer to each other, so it stays in memory
+        until the garbage collector runs, which is seldom (shop.collector): a megabyte for each piece until then."""
         self._request.META.pop("wsgi.input", None)
         vars(self._request)["_stream"] = BytesIO()
 
 
-def _told(filename: str, size: int, offset: int) -> dict[str, Any]:
-    return {"filename": filename, "size": size, "offset": offset, "expires_at": None, "video": None}
-
-
 def _unfinished(token: UUID) -> Upload | None:
-    """The upload; handed on when a process died between its last piece and that."""
+    """The upload; one that is complete, because a process died before it became a video, becomes one now."""
     upload = Upload.objects.filter(token=token).first()
     if upload is None or not uploads.is_complete(upload):
         return upload
@@ -253,17 +236,12 @@ def _video(token: UUID) -> Video:
 
 
 def _unknown() -> Http404:
-    return Http404("There is no such upload; it may have been taken back, or thrown away after three days.")
+    return Http404("There is no such upload; it may have been discarded, or thrown away after three days.")
 
 
-def _address(token: UUID) -> str:
-    """Without a host: it is the one that was asked, by whichever name."""
-    return reverse("api_upload", args=[token])
-
-
-def _standing(upload: Upload) -> dict[str, str]:
+def _how_far(upload: Upload) -> dict[str, str]:
     return {
-        **_PRIVATE,
+        **PRIVATE,
         "Upload-Offset": str(upload.offset),
         "Upload-Expires": http_date(upload.expires_at.timestamp()),
     }

@@ -1,6 +1,8 @@
 """What the schema says of uploads and videos: words, headers, who may."""
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
 
 from shop.api import tus
 from shop.videos import limits, uploads
@@ -28,57 +30,40 @@ The first bytes have to be those of a video ({limits.ACCEPTED}), or the upload i
 piece the upload becomes a video, which is processed at once; `GET` then says where to follow it. The server may take
 less than was sent: `Upload-Offset` says what counts.
 """
-LOOKING = """
-For people and programs; a client of tus asks with `HEAD`, which answers in headers (`Upload-Offset`, `Upload-Length`,
-`Upload-Expires`).
-"""
 
 
-def _header(name: str, description: str, *, required: bool = True, kind: type = str) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, required=required, description=description)
-
-
-def _answered(name: str, status: int, description: str, kind: type = str) -> OpenApiParameter:
-    return OpenApiParameter(
-        name, kind, OpenApiParameter.HEADER, response=[status], required=True, description=description
-    )
+def _header(name: str, description: str, kind: type = str, **more: Any) -> OpenApiParameter:
+    more = {"required": True} | more
+    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, **more)
 
 
 TOKEN = OpenApiParameter(
     "token", str, OpenApiParameter.PATH, description="The last part of the `Location` of the announcement."
 )
-RESUMABLE = OpenApiParameter(
-    "Tus-Resumable",
-    str,
-    OpenApiParameter.HEADER,
-    required=True,
-    enum=[tus.VERSION],
-    description="The version of the protocol.",
-)
-LENGTH = _header("Upload-Length", "Bytes of the whole file.", kind=int)
-METADATA = _header(
-    "Upload-Metadata",
-    "Pairs of a key and its value in base64, with commas between them. Needed are `sku` (of the product) and "
-    "`filename`; `filetype` is a media type, `sha256` the checksum of the whole in hexadecimal, which is compared "
-    "before the video is looked at.",
-)
-OFFSET = _header("Upload-Offset", "Where this piece begins: where the upload ends.", kind=int)
-CHECKSUM = _header(
-    "Upload-Checksum",
-    f"Of this piece: an algorithm ({', '.join(uploads.CHECKSUMS)}), a space, and the digest in base64. A piece that "
-    "does not fit is not taken (460).",
-    required=False,
-)
+RESUMABLE = _header("Tus-Resumable", "The version of the protocol.", enum=[tus.VERSION])
 _EXPIRES = "When it is thrown away unless more of it arrives, as an HTTP date."
-ANNOUNCED = (
-    _answered("Location", 201, "Where to send it; without a host, which is the one you asked."),
-    _answered("Upload-Expires", 201, _EXPIRES),
-)
-SENT = (
-    _answered("Upload-Offset", 204, "Where the next piece begins.", int),
-    _answered("Upload-Expires", 204, _EXPIRES),
-)
-
-
-def nothing(description: str) -> OpenApiResponse:
-    return OpenApiResponse(description=description)
+TO_ANNOUNCE = [
+    RESUMABLE,
+    _header("Upload-Length", "Bytes of the whole file.", int),
+    _header(
+        "Upload-Metadata",
+        "Pairs of a key and its value in base64, with commas between them. Needed are `sku` (of the product) and "
+        "`filename`; `filetype` is a media type, `sha256` the checksum of the whole in hexadecimal, which is compared "
+        "before the video is looked at.",
+    ),
+    _header("Location", "Where to send it; without a host, which is the one you asked.", response=[201]),
+    _header("Upload-Expires", _EXPIRES, response=[201]),
+]
+TO_SEND = [
+    TOKEN,
+    RESUMABLE,
+    _header("Upload-Offset", "Where this piece begins: where the upload ends.", int),
+    _header(
+        "Upload-Checksum",
+        f"Of this piece: an algorithm ({', '.join(uploads.CHECKSUMS)}), a space, and the digest in base64. A piece "
+        "that does not fit is not taken (460).",
+        required=False,
+    ),
+    _header("Upload-Offset", "Where the next piece begins.", int, response=[204]),
+    _header("Upload-Expires", _EXPIRES, response=[204]),
+]

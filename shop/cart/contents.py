@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from orders import inventory
+from orders.money import tax_within
 from shop.cart.cookie import Cart
 from shop.catalogue.models import Product
-from shop.money import tax_within
 
 LOW_STOCK = 10  # from here on the shopper is told how many are left
 

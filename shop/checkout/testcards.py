@@ -1,5 +1,4 @@
-"""The cards of the sandbox's payment provider, each a story to try. They are offered only while it is the
-gateway."""
+"""The cards of the sandbox's payment provider, each a story to try. They are offered only while it is the gateway."""
 
 from dataclasses import dataclass
 

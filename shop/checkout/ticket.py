@@ -30,8 +30,7 @@ class Ticket:
 
     @property
     def idempotency_key(self) -> str:
-        """What the order is placed under; the prefix keeps the keys of browsers apart from those of API
-        clients."""
+        """What the order is placed under; the prefix keeps the keys of browsers apart from those of API clients."""
         return f"checkout:{self.key}"
 
 

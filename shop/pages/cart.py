@@ -21,8 +21,7 @@ def cart(request: ShopRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def cart_change(request: ShopRequest, sku: str) -> HttpResponse:
-    """Put `quantity` more of the product into the cart, or with `set` have exactly that many; none takes it
-    out.
+    """Put `quantity` more of the product into the cart, or with `set` have exactly that many; none takes it out.
 
     To htmx it answers with the part that changes: the whole cart on the cart's page, a short "added"
     elsewhere.

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from orders import inventory
 from orders.models import Order
-from orders.placing import KeyReused, OrderDraft, place
+from orders.placing import KeyReused, OrderDraft, Placed, place
 from shop.cart import contents, cookie
 from shop.checkout import ticket as tickets
 from shop.checkout.forms import CheckoutForm
@@ -42,13 +42,12 @@ def _begun(request: ShopRequest) -> HttpResponse:
     held = cookie.read(request)
     if held.key and (order := _placed_under(Ticket(held.key, ""))):
         # It was placed, but the answer with the emptied cart never reached the browser.
-        return _to_order(request, order.token, cart_too=True, note=_already(order.number))
+        return _to_order(request, order, again=True)
     return _page(request, held, CheckoutForm(initial=_details_of(held.refilled_from)))
 
 
 def _submitted(request: ShopRequest) -> HttpResponse:
-    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the
-    way."""
+    """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the way."""
     held = cookie.read(request)
     form = CheckoutForm(request.POST)
     try:
@@ -57,10 +56,9 @@ def _submitted(request: ShopRequest) -> HttpResponse:
         return _page(request, held, form, _TOO_OLD)
     of_this_cart = held.key in ("", ticket.key)
     if not of_this_cart:
-        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that
-        # one.
+        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that one.
         if order := _placed_under(ticket):
-            return _to_order(request, order.token, cart_too=False, note=_already(order.number))
+            return _to_order(request, order, again=True, cart_too=False)
         ticket = replace(ticket, key=held.key)
 
     problem = ""
@@ -77,7 +75,7 @@ def _submitted(request: ShopRequest) -> HttpResponse:
             else:
                 return _place(request, form, quoted, ticket)
     if order := _placed_under(ticket):
-        return _to_order(request, order.token, cart_too=True, note=_already(order.number))
+        return _to_order(request, order, again=True)
     return _page(request, held, form, problem)
 
 
@@ -95,10 +93,9 @@ def _place(request: ShopRequest, form: CheckoutForm, quoted: Quote, ticket: Tick
         payment_token=form.payment_token,
     )
     try:
-        placed = place(draft, wait=True)
+        return _to_order(request, place(draft, wait=True))
     except KeyReused as reused:
-        return _to_order(request, reused.placed.token, cart_too=True, note=_already(reused.placed.number))
-    return _to_order(request, placed.token, cart_too=True)
+        return _to_order(request, reused.placed, again=True)
 
 
 def _page(request: ShopRequest, held: cookie.Cart, form: CheckoutForm, problem: str = "") -> HttpResponse:
@@ -116,11 +113,16 @@ def _page(request: ShopRequest, held: cookie.Cart, form: CheckoutForm, problem: 
     return response
 
 
-def _to_order(request: ShopRequest, token: str, *, cart_too: bool, note: str = "") -> HttpResponse:
+def _to_order(
+    request: ShopRequest, order: Order | Placed, *, again: bool = False, cart_too: bool = True
+) -> HttpResponse:
     """303 to the order's page; `cart_too`: the cart became this order, so it is emptied."""
-    if note:
+    if again:
+        note = (
+            f"This checkout had already placed order {order.number}. Here it is; nothing was ordered twice."
+        )
         messages.info(request, note)
-    response = see_other("order", token)
+    response = see_other("order", order.token)
     if cart_too:
         cookie.write(response, cookie.Cart())
     return response
@@ -128,10 +130,6 @@ def _to_order(request: ShopRequest, token: str, *, cart_too: bool, note: str = "
 
 def _placed_under(ticket: Ticket) -> Order | None:
     return Order.objects.filter(idempotency_key=ticket.idempotency_key).first()
-
-
-def _already(number: str) -> str:
-    return f"This checkout had already placed order {number}. Here it is; nothing was ordered twice."
 
 
 def _is_short(quoted: Quote) -> bool:

@@ -1,7 +1,8 @@
-"""Pages for when something went wrong. They ask nothing of the database, so that they also stand when it is
-down."""
+"""Pages for when something went wrong. They ask nothing of the database, so that they also stand when it is down."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,16 +10,14 @@ from django.shortcuts import render
 from shop import outage
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return render(request, "shop/errors/400.html", status=400)
+def _page(status: int) -> Callable[..., HttpResponse]:
+    def page(request: HttpRequest, *_arguments: Any, **_named: Any) -> HttpResponse:
+        return render(request, f"shop/errors/{status}.html", status=status)
+
+    return page
 
 
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return render(request, "shop/errors/403.html", status=403)
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return render(request, "shop/errors/404.html", status=404)
+bad_request, forbidden, not_found = _page(400), _page(403), _page(404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -22,8 +22,8 @@ _INTERNAL = "/_files/"
 
 @never_cache
 @require_safe
-def hand_out(request: HttpRequest, sealed: str, filename: str) -> HttpResponseBase:  # noqa: ARG001
-    """`filename` is for people who look at the address; what is sent, and its name, stand in the seal."""
+def hand_out(request: HttpRequest, sealed: str, **_filename: str) -> HttpResponseBase:
+    """The filename in the address is for people who look at it; what is sent, and its name, stand in the seal."""
     try:
         found = downloads.open_link(sealed)
     except downloads.Expired as expired:

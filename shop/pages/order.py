@@ -36,8 +36,7 @@ def private(view: View) -> View:
     def kept(request: ShopRequest, *arguments: Any, **named: Any) -> HttpResponseBase:
         response = view(request, *arguments, **named)
         response["X-Robots-Tag"] = "noindex, nofollow"
-        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses
-        # them.
+        # Not "no-referrer": with it browsers hide the origin of our own forms too, and the CSRF check refuses them.
         response["Referrer-Policy"] = "same-origin"
         return response
 
@@ -59,7 +58,7 @@ class Status:
     @property
     def bank_page(self) -> str:
         """Where the buyer confirms the payment; empty unless that is what is waited for."""
-        waiting = self.order.status == OrderStatus.AWAITING_PAYMENT and self.payment
+        waiting = self.order.status == OrderStatus.AWAITING_PAYMENT
         return self.payment.action_url if waiting and self.payment else ""
 
     @property
@@ -88,8 +87,7 @@ def order(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_safe
 def order_progress(request: ShopRequest, token: str) -> HttpResponse:
-    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's
-    eyes."""
+    """The part that changes. 204 when the page shows it already, so that nothing moves under a reader's eyes."""
     status = _status(token)
     if request.GET.get("seen") == status.progress.version:
         return HttpResponse(status=204)
@@ -111,8 +109,7 @@ def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_POST
 def order_again(request: ShopRequest, token: str) -> HttpResponse:
-    """Put the goods of an order that failed back into the cart; after a declined card straight on to the
-    checkout."""
+    """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout."""
     failed = get_object_or_404(Order.objects.filter(status__in=FAILED_STATES), token=token)
     held = cookie.read(request)
     held.key, held.refilled_from = "", token
@@ -129,14 +126,14 @@ def order_again(request: ShopRequest, token: str) -> HttpResponse:
 
 @private
 @require_safe
-def invoice(request: ShopRequest, token: str) -> HttpResponse:  # noqa: ARG001
+def invoice(_request: ShopRequest, token: str) -> HttpResponse:
     """To the invoice as PDF, made now if nobody has asked for it before. The address in e-mails, which lasts."""
     return _to(get_object_or_404(_documents(token), kind=Document.Kind.INVOICE))
 
 
 @private
 @require_safe
-def order_document(request: ShopRequest, token: str, number: str) -> HttpResponse:  # noqa: ARG001
+def order_document(_request: ShopRequest, token: str, number: str) -> HttpResponse:
     """To any document of the order, by its number."""
     found = next((document for document in _documents(token) if document.number == number), None)
     if found is None:
@@ -150,16 +147,9 @@ def _documents(token: str) -> QuerySet[Document]:
 
 def _to(document: Document) -> HttpResponse:
     invoices.pdf(document)
-    return HttpResponseRedirect(
-        downloads.link(
-            Download(
-                invoices.file_of(document),
-                f"{document.number}.pdf",
-                "application/pdf",
-                back=document.order.get_absolute_url(),
-            )
-        )
-    )
+    name, back = f"{document.number}.pdf", document.order.get_absolute_url()
+    sealed = downloads.link(Download(invoices.file_of(document), name, "application/pdf", back=back))
+    return HttpResponseRedirect(sealed)
 
 
 def _status(token: str) -> Status:

@@ -23,7 +23,6 @@ class Progress:
     headline: str
     explanation: str
     detail: str  # what the step itself had to say, such as the bank's reason; may be empty
-    tone: str  # running, action, done, failed
     steps: Sequence[Step]
     ended: bool
     version: str  # differs whenever anything shown here differs
@@ -70,14 +69,7 @@ _SET_ASIDE = (
     "This takes longer than it should",
     "One of us is looking after your order. It is safe: please do not order again.",
 )
-_TONES: dict[str, str] = {
-    OrderStatus.AWAITING_PAYMENT: "action",
-    OrderStatus.COMPLETED: "done",
-    OrderStatus.OUT_OF_STOCK: "failed",
-    OrderStatus.PAYMENT_DECLINED: "failed",
-    OrderStatus.CANCELLED: "failed",
-    OrderStatus.REFUNDED: "failed",
-}
+_AT_THE_BANK = (EventKind.PAID, OrderStatus.AWAITING_PAYMENT)
 
 
 def progress_of(
@@ -89,36 +81,33 @@ def progress_of(
 ) -> Progress:
     """`events` in the order they happened."""
     last = events[-1] if events else None
-    in_hands = last is not None and last.kind == EventKind.DEAD_LETTERED and order.status not in END_STATES
+    set_aside = last is not None and last.kind == EventKind.DEAD_LETTERED and order.status not in END_STATES
     headline, explanation = _SAID[order.status]
     if order.status == OrderStatus.RESERVED and order.payment_method == PaymentMethod.COD:
         headline, explanation = _COD_RESERVED
-    if in_hands:
+    if set_aside:
         headline, explanation = _SET_ASIDE
+    shown = (
+        last.pk if last else 0,
+        order.status,
+        payment.status if payment else "",
+        int(bool(payment and payment.action_url)),
+        shipment.tracking_number if shipment else "",
+        documents,
+        int(order.due_at is None),
+    )
     return Progress(
         headline=headline,
         explanation=explanation,
         detail=_detail(order, events),
-        tone=_TONES.get(order.status, "running"),
         steps=_steps(order, events),
         ended=order.status in END_STATES and order.due_at is None,
-        version=".".join(
-            [
-                str(last.pk if last else 0),
-                order.status,
-                payment.status if payment else "",
-                str(int(bool(payment and payment.action_url))),
-                shipment.tracking_number if shipment else "",
-                str(documents),
-                str(int(order.due_at is None)),
-            ]
-        ),
+        version=".".join(map(str, shown)),
     )
 
 
 def _steps(order: Order, events: Sequence[OrderEvent]) -> list[Step]:
-    """The road to completion with the times it took; an order that left the road ends with the step where it
-    did."""
+    """The road to completion with the times it took; an order that left the road ends with the step where it did."""
     times = {event.kind: event.at for event in reversed(events)}  # the first of a kind is kept
     paying = order.payment_method != PaymentMethod.COD
     road = [(kind, name) for kind, name in _ROAD if paying or kind != EventKind.PAID]
@@ -128,20 +117,12 @@ def _steps(order: Order, events: Sequence[OrderEvent]) -> list[Step]:
         return [*done, Step(name, "failed", times.get(kind))]
     if order.status == OrderStatus.COMPLETED:
         return [Step(name, "done", times.get(kind)) for kind, name in road]
-    steps = []
-    current_told = False
+    steps: list[Step] = []
     for kind, name in road:
-        if kind in times:
-            steps.append(Step(name, "done", times[kind]))
-        else:
-            waiting_for_bank = kind == EventKind.PAID and order.status == OrderStatus.AWAITING_PAYMENT
-            steps.append(
-                Step(
-                    "Waiting for your bank" if waiting_for_bank else name,
-                    "waiting" if current_told else "current",
-                )
-            )
-            current_told = True
+        told = "Waiting for your bank" if (kind, order.status) == _AT_THE_BANK else name
+        open_before = any(step.state != "done" for step in steps)
+        state = "done" if kind in times else "waiting" if open_before else "current"
+        steps.append(Step(told, state, times.get(kind)))
     return steps
 
 

@@ -11,12 +11,12 @@ _ROBOTS = "User-agent: *\nDisallow: /cart/\nDisallow: /checkout/\nDisallow: /ord
 
 @require_safe
 @cache_control(max_age=86_400, public=True)
-def robots(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def robots(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(_ROBOTS, content_type="text/plain")
 
 
 @require_safe
 @cache_control(max_age=86_400, public=True)
-def favicon(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def favicon(_request: HttpRequest) -> HttpResponse:
     """Where browsers look when a document, such as an invoice, names no icon."""
     return redirect(static("shop/favicon.svg"))

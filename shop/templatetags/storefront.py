@@ -4,7 +4,7 @@ from django import template
 from django.http import QueryDict
 from django.templatetags.static import static
 
-from shop import money as amounts
+from orders import money as amounts
 from shop.catalogue.models import Product
 
 register = template.Library()

@@ -1,1 +1,1 @@
-"""The doors at which providers ring."""
+"""Where providers report to us."""

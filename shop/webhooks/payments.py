@@ -1,8 +1,8 @@
 """Where the payment provider reports what happened outside a call of ours, such as a buyer's bank confirming.
 
-Only who sent it is looked at here: signature and age. Then the report goes into the inbox (orders.payments.inbox), and
-with it the doorbell of its order. Whichever gateway charges now, reports of every one whose secret is set are taken: a
-shop that moves from one to the other still hears of what it charged before.
+Only the sender is checked here: signature and age. Then the report goes into the inbox (orders.payments.inbox), and its
+order becomes due. Reports of every gateway whose secret is set are taken, whichever charges now: a shop that moves from
+one to the other still hears of what it charged before.
 """
 
 import logging
@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt  # the signature is what proves the sender
 def payments(request: HttpRequest) -> HttpResponse:
-    """200 for every report with a good signature, known order or not, so that the provider does not repeat
-    it."""
+    """200 for every report with a good signature, known order or not, so that the provider does not repeat it."""
     if request.method != "POST":
         return problems.response(request, 405, "This takes POST alone.", headers={"Allow": "POST"})
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
@@ -48,7 +47,7 @@ def payments(request: HttpRequest) -> HttpResponse:
     try:
         known = inbox.ring(inbox.keep(report))
     except DatabaseError as error:
-        # No 200 for a report that reached nobody: the provider comes again.
+        # No 200 for a report that was not kept: so the provider sends it again.
         connection.close()
         return problems.unavailable(request, error)
     if not known:
@@ -62,19 +61,18 @@ def payments(request: HttpRequest) -> HttpResponse:
 
 def _sender(header: str, body: bytes) -> str:
     """The gateway whose secret signed the body, lately; raises BadSignature."""
-    secrets = _secrets()
-    for last, (gateway, secret) in enumerate(secrets.items(), start=1):
+    refused = BadSignature("No payment gateway has a webhook secret here.")
+    for gateway, secret in _secrets().items():
         try:
             verify(header, body, secret, time.time())
             return gateway
-        except BadSignature:
-            if last == len(secrets):
-                raise
-    raise BadSignature("No payment gateway has a webhook secret here.")
+        except BadSignature as reason:
+            refused = reason
+    raise refused
 
 
 def _secrets() -> dict[str, str]:
-    """Secrets by gateway; the one that charges now comes last, so that its reason is told."""
+    """Secrets by gateway. The one that charges now comes last, so that its reason for a refusal is what is told."""
     ours = "sandbox" if settings.PAYMENT_GATEWAY == "stripe" else settings.PAYMENT_GATEWAY
     found = {ours: settings.PAYMENTS_WEBHOOK_SECRET, "stripe": settings.STRIPE_WEBHOOK_SECRET}
     return {
@@ -98,7 +96,7 @@ def _report(gateway: str, event: Any, body: bytes) -> inbox.Report:
         order_id=id_of(number),
         body=body.decode(),
         happened_at=datetime.fromtimestamp(created, UTC)
-        if isinstance(created, int) and 0 < created < 1 << 34
+        if type(created) is int and 0 < created < 1 << 34
         else None,
     )
 
@@ -109,7 +107,7 @@ def _text(value: Any) -> str:
 
 
 def _at(value: Any, *names: str) -> Any:
-    """What stands at a path of a parsed JSON value; None where the path ends early."""
+    """The value at a path of parsed JSON; None where the path ends early."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value

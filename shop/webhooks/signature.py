@@ -1,5 +1,4 @@
-"""Checks `Stripe-Signature`, the scheme that payment webhooks are signed with
-(docs.stripe.com/webhooks/signature).
+"""Checks `Stripe-Signature`, the scheme that payment webhooks are signed with (docs.stripe.com/webhooks/signature).
 
 The header reads `t=UNIX,v1=HEX[,v1=HEX…]`; HEX is the HMAC-SHA256, under the webhook's secret, of the time, a
 dot, and the exact bytes of the body. There are two while a secret is being changed. The time keeps an
@@ -17,8 +16,7 @@ class BadSignature(Exception):
 
 
 def verify(header: str, body: bytes, secret: str, now: float) -> None:
-    """Raise BadSignature unless `header` signs `body` with `secret`, at most MAX_AGE from `now` (Unix
-    time)."""
+    """Raise BadSignature unless `header` signs `body` with `secret`, at most MAX_AGE from `now` (Unix time)."""
     parts = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name == "t"]
     signatures = [value for name, _, value in parts if name == "v1"]

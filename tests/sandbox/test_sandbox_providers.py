@@ -64,6 +64,11 @@ def test_a_parcel_needs_an_address(carrier: Peer, missing: str) -> None:
     assert (answer.status, answer.json["error"]["param"]) == (400, missing)
 
 
+def test_a_parcel_goes_to_countries_without_postcodes(carrier: Peer) -> None:
+    params = {**SHIPMENT, "address": {**ADDRESS, "postcode": "", "country": "HK"}}
+    assert carrier.post("/v1/shipments", params, "k").status == 201
+
+
 def test_the_ledger_is_read_page_by_page(sms: Peer) -> None:
     for number in range(5):
         sms.post("/v1/messages", {"to": "+447700900123", "body": "Hi", "order": f"S-{number}"})

@@ -71,6 +71,17 @@ def test_a_second_address_line_may_be_left_out(api: Api, body: dict[str, Any]) -
     assert api.order(body).status_code == 201
 
 
+@pytest.mark.parametrize("postcode", [MISSING, None, ""])
+def test_no_postcode_is_asked_for_where_there_is_none(
+    api: Api, body: dict[str, Any], postcode: str | None
+) -> None:
+    body["shipping_address"] |= {"city": "Kowloon", "country": "HK", "postcode": postcode}
+    if postcode is MISSING:
+        del body["shipping_address"]["postcode"]
+    assert api.order(body).status_code == 201
+    assert Order.objects.get().postcode == ""
+
+
 def test_an_order_takes_a_thousand_lines_and_no_more(api: Api, body: dict[str, Any]) -> None:
     category_id = Product.objects.values_list("category_id", flat=True)[0]
     Product.objects.bulk_create(
@@ -116,6 +127,7 @@ def test_placing_asks_the_database_twice(
         ("items.1.sku", MISSING, "This field is required."),
         ("items.1.sku", "", "This is empty."),
         ("items.1.sku", "x" * 41, "up to 40"),
+        ("items.1.sku", "MUG" + " " * 38, "up to 40"),
         ("items.1.sku", "MU\x00G", "control character"),
         ("items.1.sku", "MU\u200bG", "cannot be printed"),
         ("items.1.quantity", MISSING, "This field is required."),

@@ -57,6 +57,13 @@ def test_cash_on_delivery_has_no_payment(client: Client, cart: None) -> None:
     assert not hasattr(order, "payment")
 
 
+def test_a_postcode_is_asked_for_where_addresses_have_one(client: Client, cart: None) -> None:
+    form = {**form_of(client), "postcode": " "}
+    assert "Please fill this in." in client.post(CHECKOUT, form).content.decode()
+    client.post(CHECKOUT, {**form, "country": "HK", "city": "Kowloon"})
+    assert Order.objects.get().postcode == ""
+
+
 def test_an_empty_cart_has_no_checkout(client: Client, products: dict[str, Product]) -> None:
     assert client.get(CHECKOUT)["Location"] == reverse("cart")
     assert client.post(CHECKOUT, SHOPPER)["Location"] == reverse("cart")

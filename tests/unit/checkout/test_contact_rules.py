@@ -14,6 +14,8 @@ from shop.checkout import rules
         (" +44 (20) 7946-0958 ", "+442079460958"),
         ("+1.555.010.0199", "+15550100199"),
         ("+6421123456", "+6421123456"),
+        ("+44 (0)20 7946 0958", "+442079460958"),  # the zero is dialled within the country only
+        ("+39 06 698 12345", "+390669812345"),  # and here it belongs to the number
     ],
 )
 def test_phone_numbers_are_kept_as_e164_has_them(typed: str, kept: str) -> None:
@@ -22,7 +24,18 @@ def test_phone_numbers_are_kept_as_e164_has_them(typed: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "+", "020 7946 0958", "+0442079460958", "+44123", "+4420794609581234", "+44 20 x", "+44\u0662" * 5],
+    [
+        "",
+        "+",
+        "020 7946 0958",
+        "+999123456789",
+        "+1 555 0100",
+        "+0442079460958",
+        "+44123",
+        "+4420794609581234",
+        "+44 20 x",
+        "+44\u0662" * 5,
+    ],
 )
 def test_other_texts_are_no_phone_numbers(typed: str) -> None:
     with pytest.raises(ValueError, match="phone number"):
@@ -65,6 +78,16 @@ def test_countries_are_those_of_iso_3166() -> None:
     for typed in ("gb", "UK", "XX", "", "GBR"):
         with pytest.raises(ValueError, match="ISO 3166-1"):
             rules.country(typed)
+
+
+def test_a_postcode_is_needed_where_addresses_have_one() -> None:
+    assert rules.address_line("postcode", " SW1Y 4JH ", "GB") == "SW1Y 4JH"
+    assert rules.address_line("postcode", None, "HK") == rules.address_line("postcode", " ", "IE") == ""
+    for country in ("GB", "US", "XX", ""):
+        with pytest.raises(ValueError, match="required"):
+            rules.address_line("postcode", None, country)
+        with pytest.raises(ValueError, match="empty"):
+            rules.address_line("postcode", " ", country)
 
 
 @pytest.mark.parametrize(
