@@ -11,7 +11,7 @@ from bench.cpu import CpuMeter
 BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps the accounts of children that ended")
+@pytest.mark.linux  # which keeps the accounts of children that ended
 def test_what_an_ended_child_used_stays_in_the_account_of_its_program() -> None:
     meter = CpuMeter(lambda: {"web": os.getpid()})
     subprocess.run([sys.executable, "-c", BURN], check=True)

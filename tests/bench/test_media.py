@@ -1,7 +1,6 @@
 """The measurement of the media pool as a person starts it, in a small form, in houses of its own."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from tests.bench.starting import short_bench
 
 
 @pytest.mark.acceptance
-@pytest.mark.skipif(
-    sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="it compares one processor with two"
-)
+@pytest.mark.linux  # which gives a process as many processors as the bench wants
 def test_the_bench_of_videos_in_its_short_form(tmp_path: Path) -> None:
+    assert len(os.sched_getaffinity(0)) >= 2, "it compares one processor with two"
     found, said = short_bench(tmp_path / "media.json", "--only", "media")
     assert all(seconds > 0 for seconds in found["one_clip"]["seconds"])
     assert found["rush_beside_videos"]["post_p99_ms"]["ratio"] > 0

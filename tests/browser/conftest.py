@@ -1,14 +1,13 @@
 """A real browser in front of a running house. Whatever it complains about fails the test: an error on the console, a
 script that throws, something that the Content-Security-Policy refused."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 
+from tests.browser.chromium import opened
 from tests.conftest import House
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -27,30 +26,14 @@ SHOPPER = {
 
 PLAIN_PAGES = ["/", "/c/kitchen/", "/search/?q=wood", "/search/?q=zzzz", "/products/BF-1000/", "/cart/"]
 
-# The headless shell is the same engine without the windows around it, which nobody sees: its processes took 97 s of CPU
-# for these tests, those of a whole Chromium 163 s.
-_BROWSERS = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
-
 Open = Callable[..., Page]
 
 
 # Not for the session: while Playwright's loop stands in this thread, Django refuses the database to other tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if program is None:
-        pytest.skip("There is no Chromium here: install one, or name it with CHROMIUM=/path/to/chromium.")
-    with sync_playwright() as playwright:
-        # No sandbox: containers do not allow one, and all that is shown is our own.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

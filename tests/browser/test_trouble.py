@@ -1,22 +1,20 @@
 """What a shopper sees while the house is in trouble: what is wrong, that the cart is safe, and how to go on."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE, PHONE, Open, fill_checkout, put_into_cart
 from tests.conftest import House
 
 pytestmark = pytest.mark.browser
-axe = pytest.importorskip(
-    "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
-)
 
 # A browser reports every answer of 503 on its console.
 EXPECTED = ("status of 503",)
 
 
 def check_access(page: Page) -> None:
-    found = axe.Axe().run(page)
+    found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, Open
@@ -16,9 +17,6 @@ SKU = "KI-1020"
 SIZE = 40 * 1024 * 1024  # three pieces
 MINUTE = 60_000  # milliseconds; a busy machine is no failure
 LINE = 8 * 1024 * 1024  # bytes a second: slow enough to press a button in between
-axe = pytest.importorskip(
-    "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
-)
 
 
 @pytest.fixture
@@ -164,6 +162,6 @@ def test_the_card_is_there_for_everybody(
     page.set_input_files("#video-file", kettle)
     wait_until(page, 45)
     page.get_by_role("button", name="Pause").click()
-    found = axe.Axe().run(page, context="#video")
+    found = Axe().run(page, context="#video")
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
