@@ -17,9 +17,9 @@ from tests.showing import SECONDS, SIZES, write_published
 pytestmark = pytest.mark.browser
 
 SKU = "KI-1020"
-# The captions that can be seen at this moment.
+# The captions that can be seen at this moment; a track that is still being loaded has none, which some call null.
 WORDS_SHOWN = """() => [...document.querySelector('video').textTracks].filter(track => track.mode === 'showing')
-    .flatMap(track => [...track.activeCues]).map(cue => cue.text)"""
+    .flatMap(track => [...(track.activeCues ?? [])]).map(cue => cue.text)"""
 _ROW = """
     INSERT INTO videos_video
         (token, product_id, filename, source, size, "by", state, duration_ms, width, height, due_at)
