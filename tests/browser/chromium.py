@@ -124,7 +124,13 @@ def _downloaded() -> Chromium:
 @cache
 def _download() -> str:
     """Once for a run, also when it fails; returns what is wrong, or "" when it is there."""
-    command = [DRIVER / "node", DRIVER / "package/cli.js", "install", "--only-shell", "chromium"]
+    command: list[str | Path] = [
+        DRIVER / "node",
+        DRIVER / "package/cli.js",
+        "install",
+        "--only-shell",
+        "chromium",
+    ]
     environment = {**os.environ, "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": CONNECT_MILLISECONDS}
     try:
         done = subprocess.run(
@@ -183,8 +189,18 @@ def _fetch() -> None:
 def _pack(folder: Path) -> Path:
     """Download the package's archive, with the npm of this machine or one from a wheel; neither leaves a cache."""
     uv = Path(sys.executable).parent / "uv"
-    from_wheel = (uv, "tool", "run", "--no-cache", "--python", sys.executable, "--from", NPM_WHEEL, "npm")
-    npm = ("npm",) if shutil.which("npm") else from_wheel
+    from_wheel: tuple[str | Path, ...] = (
+        uv,
+        "tool",
+        "run",
+        "--no-cache",
+        "--python",
+        sys.executable,
+        "--from",
+        NPM_WHEEL,
+        "npm",
+    )
+    npm: tuple[str | Path, ...] = ("npm",) if shutil.which("npm") else from_wheel
     try:
         done = subprocess.run(
             [*npm, "pack", "--silent", "--cache", folder / "npm", f"{PACKAGE}@{VERSION}"],
