@@ -1,9 +1,5 @@
 """The carrier: books a parcel, names its tracking number, and shows on a page of its own where it is."""
 
-from __future__ import annotations
-
-import argparse
-import os
 import secrets
 import sqlite3
 import time
@@ -23,8 +19,7 @@ from sandbox.service import (
     Reply,
     Work,
     arguments,
-    main,
-    run_until_stopped,
+    run,
     text_of,
     whole_number,
 )
@@ -128,29 +123,10 @@ def _steps(row: sqlite3.Row) -> list[dict[str, Any]]:
     ]
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = arguments("carrier", 8008)
-    parser.add_argument(
-        "--public-url",
-        default=os.environ.get("SANDBOX_PUBLIC_URL", ""),
-        help="how a browser reaches the carrier (default: http://127.0.0.1:PORT)",
-    )
-    options = parser.parse_args()
-    options.public_url = options.public_url.rstrip("/") or f"http://127.0.0.1:{options.port}"
-    return options
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Run the carrier until it is told to stop."""
-    ledger = Ledger(options.ledger, SCHEMA)
-    try:
-        carrier = Carrier(ledger, Faults.from_environment(), options.public_url)
-        await run_until_stopped(carrier.app, options.host, options.port)
-    finally:
-        ledger.close()
-
-
 if __name__ == "__main__":
-    options = parse()
-    main("carrier", lambda: serve(options))
+    run(
+        "carrier",
+        arguments("carrier", 8008, has_pages=True).parse_args(),
+        SCHEMA,
+        lambda ledger, faults, options: Carrier(ledger, faults, options.public_url).app,
+    )

@@ -5,15 +5,14 @@ Each fault is one that a real provider shows, and each stands at the place where
 exist, and no unit test of the shop can make it up.
 """
 
-from __future__ import annotations
-
 import os
-import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from random import SystemRandom
 from typing import Any
 
 PREFIX = "SANDBOX_"
+chance = SystemRandom()
 
 
 class BadFault(ValueError):
@@ -52,7 +51,7 @@ class Faults:
     active: bool = False
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Faults:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Faults":
         """Read SANDBOX_LATENCY_MS, SANDBOX_ERROR_RATE, SANDBOX_DOWN and the like."""
         faults = cls()
         given = {name: environment.get(PREFIX + name.upper()) for name in faults.as_dict()}
@@ -67,13 +66,10 @@ class Faults:
 
     def update(self, changes: Mapping[str, Any]) -> None:
         """Set what is named and leave the rest; all of it or, if anything is wrong, nothing."""
-        known = {field.name: field.type for field in fields(self) if field.name != "active"}
-        checked: dict[str, Any] = {}
-        for name, value in changes.items():
-            if name not in known:
-                raise BadFault(f"There is no fault named {name!r}; there are {', '.join(known)}.")
-            checked[name] = _checked(name, value)
-        for name, value in checked.items():
+        known = self.as_dict()
+        if unknown := [name for name in changes if name not in known]:
+            raise BadFault(f"There is no fault named {unknown[0]!r}; there are {', '.join(known)}.")
+        for name, value in [(name, _checked(name, value)) for name, value in changes.items()]:
             setattr(self, name, value)
         self.active = self.down or any(
             (
@@ -88,12 +84,12 @@ class Faults:
 
     def delay(self) -> float:
         """Seconds to wait before the work of one call."""
-        return (self.latency_ms + random.random() * self.jitter_ms) / 1000  # noqa: S311 - no secret
+        return (self.latency_ms + chance.random() * self.jitter_ms) / 1000
 
 
 def strikes(rate: float) -> bool:
     """Whether a fault of this rate hits the present call."""
-    return rate > 0 and random.random() < rate  # noqa: S311 - no secret
+    return rate > 0 and chance.random() < rate
 
 
 def _checked(name: str, value: Any) -> float | bool:

@@ -6,10 +6,8 @@ of the whole shop, therefore all requests that arrived in one tick of the event 
 while one fsync runs, the next group gathers by itself, and the group is as large as the crowd.
 
 The effect and the idempotency key that names it are written in the same transaction. There is no moment in
-which one exists without the other, which is what makes a repeat after ``kill -9`` safe.
+which one exists without the other, which is what makes a repeat after `kill -9` safe.
 """
-
-from __future__ import annotations
 
 import asyncio
 import sqlite3
@@ -99,9 +97,9 @@ class Ledger:
         self.db.close()
 
     def transact(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Run ``work`` in the transaction of this tick; its result is there once it is on disk.
+        """Run `work` in the transaction of this tick; its result is there once it is on disk.
 
-        ``work`` is plain SQL on :attr:`db` and may run twice: if one member of a group fails, the group is
+        `work` is plain SQL on `db` and may run twice: if one member of a group fails, the group is
         rolled back and each member runs alone, so that only the one at fault gets the exception.
         """
         loop = asyncio.get_running_loop()
@@ -153,26 +151,26 @@ class Ledger:
         currency: str | None = None,
         to: str | None = None,
     ) -> None:
-        """Write one effect down. Only inside :meth:`transact`, beside the rows of the effect itself.
+        """Write one effect down. Only inside `transact`, beside the rows of the effect itself.
 
-        ``ref`` is the thing that the effect belongs to (the payment intent), ``object`` what it made
-        (the refund), where that is something else. ``amount`` is in the currency's minor unit.
+        `ref` is the thing that the effect belongs to (the payment intent), `object` what it made
+        (the refund), where that is something else. `amount` is in the currency's minor unit.
         """
         self.db.execute(
             INSERT_ENTRY, (time.time(), kind, key, ref, object or ref, order, amount, currency, to)
         )
 
     def entries(self, after: int, limit: int) -> list[dict[str, Any]]:
-        """The effects with a higher sequence number than ``after``, oldest first."""
+        """The effects with a higher sequence number than `after`, oldest first."""
         return [dict(row) for row in self.db.execute(SELECT_ENTRIES, (after, limit))]
 
     def answer(self, key: str) -> Answer | None:
-        """What was answered under ``key``, or None if nothing was yet."""
+        """What was answered under `key`, or None if nothing was yet."""
         row = self.db.execute(SELECT_ANSWER, (key,)).fetchone()
         return None if row is None else Answer(row[0], row[1], row[2])
 
     def keep_answer(self, key: str, fingerprint: bytes, status: int, body: bytes, object: str | None) -> None:
-        """Keep an answer under its key. Only inside :meth:`transact`, with the effect it speaks of."""
+        """Keep an answer under its key. Only inside `transact`, with the effect it speaks of."""
         self.db.execute(INSERT_ANSWER, (key, fingerprint, status, body, object, time.time()))
 
     def row(self, sql: str, parameters: tuple[object, ...]) -> sqlite3.Row | None:

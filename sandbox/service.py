@@ -1,15 +1,13 @@
-"""What every HTTP provider has in common: its doors, its faults, and idempotency as Stripe honours it.
+"""What every HTTP provider has in common: its routes, its faults, idempotency as Stripe honours it, and its process.
 
-``/health``, ``/ledger`` and ``/faults`` belong to the laboratory and always answer; ``/v1/…`` is the
-provider, and suffers the faults. A provider adds its calls with :meth:`Provider.post`: a function that checks
-the parameters and returns the work, which then runs in the same transaction that keeps the answer.
+`/health`, `/ledger` and `/faults` are for whoever tests, and always answer; `/v1/…` is the provider, and suffers the
+faults. A provider adds its calls with `Provider.post`: a function that checks the parameters and returns the work,
+which then runs in the same transaction that keeps the answer.
 
-Idempotency follows https://docs.stripe.com/api/idempotent_requests: the first answer is kept whatever it was,
-once execution has begun, and said again byte for byte; what failed validation, met a running request, or was
-turned away before execution is not kept and may be tried again.
+Idempotency follows https://docs.stripe.com/api/idempotent_requests: once execution has begun the first answer is kept,
+whatever it was, and is sent again byte for byte. What failed validation, met a running request, or was turned away
+before execution is not kept and may be tried again.
 """
-
-from __future__ import annotations
 
 import argparse
 import asyncio
@@ -19,7 +17,9 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ import uvloop
 from aiohttp import web
 
 from sandbox.faults import BadFault, Faults, strikes
-from sandbox.ledger import Ledger, LedgerInUse
+from sandbox.ledger import Answer, Ledger, LedgerInUse
 
 log = logging.getLogger("sandbox")
 
@@ -77,7 +77,7 @@ class ApiError(Exception):
 
 
 class Reply(NamedTuple):
-    """An answer of work that was done; ``object`` is the id of what the call made or changed."""
+    """An answer of work that was done; `object` is the id of what the call made or changed."""
 
     status: int
     body: bytes
@@ -95,9 +95,9 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class Work:
-    """What a call will do. ``run`` is SQL inside the group's transaction; the waits are in seconds.
+    """What a call will do. `run` is SQL inside the group's transaction; the waits are in seconds.
 
-    ``wait`` passes before the work, with the key taken (a repeat meets 409); ``hold`` passes after the
+    `wait` passes before the work, with the key taken (a repeat meets 409); `hold` passes after the
     commit, with the key free (a repeat is answered at once while the first caller still waits).
     """
 
@@ -127,31 +127,21 @@ class Provider:
         self.app = web.Application(client_max_size=4 * 1024 * 1024)
         router = self.app.router
         router.add_get("/health", self._health)
-        router.add_get("/ledger", self._entries)
+        router.add_get("/ledger", answered(self._entries))
         router.add_get("/faults", self._show_faults)
-        router.add_post("/faults", self._set_faults)
+        router.add_post("/faults", answered(self._set_faults))
 
     def post(self, path: str, prepare: Callable[[Call], Work]) -> None:
-        """Add an idempotent call. ``prepare`` validates, raising :class:`ApiError`, and returns the work."""
-
-        async def handle(request: web.Request) -> web.StreamResponse:
-            try:
-                return await self._idempotent(request, prepare)
-            except ApiError as error:
-                return error.response()
-
-        self.app.router.add_post(path, self._with_faults(handle))
+        """Add an idempotent call. `prepare` validates, raising `ApiError`, and returns the work."""
+        self.app.router.add_post(path, self._with_faults(answered(partial(self._idempotent, prepare))))
 
     def get(self, path: str, read: Callable[[web.Request], Any]) -> None:
-        """Add a call that only reads; what ``read`` returns is answered as JSON."""
+        """Add a call that only reads; what `read` returns is answered as JSON."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            try:
-                return json_response(read(request))
-            except ApiError as error:
-                return error.response()
+        async def handle(request: web.Request) -> web.Response:
+            return json_response(read(request))
 
-        self.app.router.add_get(path, self._with_faults(handle))
+        self.app.router.add_get(path, self._with_faults(answered(handle)))
 
     def _with_faults(self, handle: Handler) -> Handler:
         faults = self.faults
@@ -178,82 +168,60 @@ class Provider:
 
         return guarded
 
-    async def _idempotent(self, request: web.Request, prepare: Callable[[Call], Work]) -> web.StreamResponse:
-        raw = await request.read()
-        try:
-            params = orjson.loads(raw) if raw else {}
-        except orjson.JSONDecodeError as error:
-            raise ApiError(400, f"The body is not JSON: {error}.") from None
-        if not isinstance(params, dict):
-            raise ApiError(400, "The body must be a JSON object.")
-        key = request.headers.get("Idempotency-Key")
+    async def _idempotent(self, prepare: Callable[[Call], Work], request: web.Request) -> web.Response:
+        params, key = await _json_object(request), request.headers.get("Idempotency-Key")
         call = Call(params, key, request.match_info.get("id", ""))
         if key is None:
             work = prepare(call)
-            if work.wait:
-                await asyncio.sleep(work.wait)
-            reply = await self.ledger.transact(lambda: _executed(work))
-            if work.hold:
-                await asyncio.sleep(work.hold)
-            return _response(reply.status, reply.body)
-        if not 0 < len(key) <= MAX_KEY:
-            raise ApiError(400, f"An Idempotency-Key has 1 to {MAX_KEY} characters, this one has {len(key)}.")
-        if key in self._running:
-            raise ApiError(
-                409,
-                f"There is another request in progress with the Idempotency-Key {key}. Try again later.",
-                type="idempotency_error",
-                code="idempotency_key_in_use",
-            )
-        self._running.add(key)
-        try:
-            done, reply, first = await self._once(call, key, _fingerprint(request.path, params), prepare)
-        finally:
-            self._running.discard(key)
-        if not first:
-            return _response(reply.status, reply.body, replayed=True)
-        if done is not None and done.hold:
-            await asyncio.sleep(done.hold)
+            reply = await self._executed(call, work)
+        else:
+            if not 0 < len(key) <= MAX_KEY:
+                raise ApiError(
+                    400, f"An Idempotency-Key has 1 to {MAX_KEY} characters, this one has {len(key)}."
+                )
+            if key in self._running:
+                raise ApiError(
+                    409,
+                    f"There is another request in progress with the Idempotency-Key {key}. Try again later.",
+                    type="idempotency_error",
+                    code="idempotency_key_in_use",
+                )
+            # The key is ours alone from here to the commit, so to look it up before the transaction is as good as
+            # inside it, and a repeat costs no write.
+            self._running.add(key)
+            try:
+                fingerprint = _fingerprint(request.path, params)
+                if answer := self.ledger.answer(key):
+                    return _repeated(answer, key, fingerprint)
+                work = prepare(call)
+                reply = await self._executed(call, work, fingerprint)
+            finally:
+                self._running.discard(key)
+        if work.hold:
+            await asyncio.sleep(work.hold)
         return _response(reply.status, reply.body)
 
-    async def _once(
-        self, call: Call, key: str, fingerprint: bytes, prepare: Callable[[Call], Work]
-    ) -> tuple[Work | None, Reply, bool]:
-        """The work, its answer, and whether this was the first time.
-
-        The key is ours alone while this runs (see ``_running``), so looking it up before the transaction is
-        as good as inside it, and a repeat costs no write.
-        """
-        ledger = self.ledger
-        answer = ledger.answer(key)
-        if answer is not None:
-            if answer.fingerprint != fingerprint:
-                raise ApiError(
-                    400,
-                    f"The Idempotency-Key {key} was used before with other parameters."
-                    " Use a new key for a new request, or the same parameters to repeat the old one.",
-                    type="idempotency_error",
-                )
-            return None, Reply(answer.status, answer.body), False
-        work = prepare(call)
+    async def _executed(self, call: Call, work: Work, fingerprint: bytes = b"") -> Reply:
+        """Do the work, and keep its answer in the same transaction. A refusal met there was execution as well."""
         if work.wait:
             await asyncio.sleep(work.wait)
 
         def execute() -> Reply:
-            reply = _executed(work)
-            ledger.keep_answer(key, fingerprint, reply.status, reply.body, reply.object)
+            try:
+                reply = work.run()
+            except ApiError as error:
+                reply = Reply(error.status, error.body)
+            if call.key is not None:
+                self.ledger.keep_answer(call.key, fingerprint, reply.status, reply.body, reply.object)
             return reply
 
-        return work, await ledger.transact(execute), True
+        return await self.ledger.transact(execute)
 
     async def _health(self, _request: web.Request) -> web.Response:
         return json_response({"ok": True})
 
     async def _entries(self, request: web.Request) -> web.Response:
-        try:
-            after, limit = page_of(request.query)
-        except ApiError as error:
-            return error.response()
+        after, limit = page_of(request.query)
         entries = self._read_entries(after, limit)
         return json_response({"entries": entries, "next": entries[-1]["seq"] if entries else after})
 
@@ -262,19 +230,28 @@ class Provider:
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         try:
-            changes = orjson.loads(await request.read())
-            if not isinstance(changes, dict):
-                raise BadFault("The body must be a JSON object.")
-            self.faults.update(changes)
-        except (orjson.JSONDecodeError, BadFault) as error:
-            return ApiError(400, str(error)).response()
+            self.faults.update(await _json_object(request))
+        except BadFault as error:
+            raise ApiError(400, str(error)) from error
         if self._faults_changed is not None:
             await self._faults_changed()
         return json_response(self.faults.as_dict())
 
 
+def answered(handle: Handler) -> Handler:
+    """The same handler, of which a refusal is an answer like any other."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handle(request)
+        except ApiError as error:
+            return error.response()
+
+    return answer
+
+
 def page_of(query: Mapping[str, str]) -> tuple[int, int]:
-    """``after`` and ``limit`` of a query string."""
+    """`after` and `limit` of a query string."""
     try:
         after, limit = int(query.get("after", 0)), int(query.get("limit", 1000))
     except ValueError:
@@ -285,7 +262,7 @@ def page_of(query: Mapping[str, str]) -> tuple[int, int]:
 
 
 def moment_of(query: Mapping[str, str]) -> float | None:
-    """``before`` of a query string, in Unix seconds; None where it is not given."""
+    """`before` of a query string, in Unix seconds; None where it is not given."""
     text = query.get("before", "")
     if not text:
         return None
@@ -313,19 +290,22 @@ def text_of(params: Mapping[str, Any], name: str, *, required: bool = True, long
 
 
 def whole_number(params: Mapping[str, Any], name: str, *, least: int = 1) -> int:
-    """A whole-number parameter from ``least`` upwards, or the refusal that names it."""
+    """A whole-number parameter from `least` upwards, or the refusal that names it."""
     value = params.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 10**12:
         raise ApiError(400, f"{name} must be a whole number from {least} upwards, not {value!r}.", param=name)
     return value
 
 
-def _executed(work: Work) -> Reply:
-    """Run the work; a refusal met there was execution, and is kept as the answer like any other."""
+async def _json_object(request: web.Request) -> dict[str, Any]:
+    raw = await request.read()
     try:
-        return work.run()
-    except ApiError as error:
-        return Reply(error.status, error.body)
+        found = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as error:
+        raise ApiError(400, f"The body is not JSON: {error}.") from None
+    if not isinstance(found, dict):
+        raise ApiError(400, "The body must be a JSON object.")
+    return found
 
 
 def _fingerprint(path: str, params: dict[str, Any]) -> bytes:
@@ -334,11 +314,22 @@ def _fingerprint(path: str, params: dict[str, Any]) -> bytes:
     return blake2b(path.encode() + b"\0" + canonical, digest_size=16).digest()
 
 
-def _response(status: int, body: bytes, replayed: bool = False) -> web.Response:
-    response = web.Response(status=status, body=body, content_type=JSON_TYPE)
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+def _repeated(answer: Answer, key: str, fingerprint: bytes) -> web.Response:
+    """What was answered under this key before, or the refusal where something else was asked then."""
+    if answer.fingerprint != fingerprint:
+        raise ApiError(
+            400,
+            f"The Idempotency-Key {key} was used before with other parameters."
+            " Use a new key for a new request, or the same parameters to repeat the old one.",
+            type="idempotency_error",
+        )
+    response = _response(answer.status, answer.body)
+    response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+def _response(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type=JSON_TYPE)
 
 
 def _cut(request: web.Request) -> web.Response:
@@ -348,48 +339,55 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response(status=503)
 
 
-def arguments(name: str, default_port: int) -> argparse.ArgumentParser:
-    """The command line that all providers share."""
+def arguments(name: str, default_port: int, *, has_pages: bool = False) -> argparse.ArgumentParser:
+    """The command line that all providers share; one whose pages people open has an address for them."""
     parser = argparse.ArgumentParser(
         prog=f"python -m sandbox.{name}", description=f"The sandbox {name} service."
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=default_port, help="port (default: %(default)s)")
     parser.add_argument("--ledger", type=Path, required=True, help="file that holds the provider's memory")
+    if has_pages:
+        parser.add_argument(
+            "--public-url",
+            default=os.environ.get("SANDBOX_PUBLIC_URL", ""),
+            help="how a browser reaches this provider (default: http://127.0.0.1:PORT)",
+        )
     return parser
 
 
-async def run_until_stopped(app: web.Application, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Requests under way get one second to end."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stopped.set)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port, backlog=1024).start()
-        except OSError as error:
-            raise CannotListen(host, port, error) from error
-        log.info("listening on http://%s:%d", host, port)
-        await stopped.wait()
-    finally:
-        await runner.cleanup()
+Build = Callable[[Ledger, Faults, argparse.Namespace], web.Application]
 
 
-def main(name: str, start: Callable[[], Awaitable[None]]) -> None:
+def run(name: str, options: argparse.Namespace, schema: str, build: Build) -> None:
     """Run a provider's process, and end with a sentence instead of a traceback where one says enough."""
+    if "public_url" in options:
+        options.public_url = options.public_url.rstrip("/") or f"http://127.0.0.1:{options.port}"
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format=f"%(asctime)s {name} %(levelname)s %(message)s")
     # Under load the collector would look after every few requests, and find nothing.
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
     try:
-        uvloop.run(_as_coroutine(start))
+        uvloop.run(_serve(options, schema, build))
     except (LedgerInUse, BadFault, CannotListen) as error:
         sys.exit(f"{name}: {error}")
 
 
-async def _as_coroutine(start: Callable[[], Awaitable[None]]) -> None:
-    await start()
+async def _serve(options: argparse.Namespace, schema: str, build: Build) -> None:
+    """Serve until SIGTERM or SIGINT. Requests under way get one second to end."""
+    stopped = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    with closing(Ledger(options.ledger, schema)) as ledger:
+        app = build(ledger, Faults.from_environment(), options)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, options.host, options.port, backlog=1024).start()
+            log.info("listening on http://%s:%d", options.host, options.port)
+            await stopped.wait()
+        except OSError as error:
+            raise CannotListen(options.host, options.port, error) from error
+        finally:
+            await runner.cleanup()

@@ -1,14 +1,11 @@
 """The SMS gateway: takes messages, keeps them, and lets the mailbox page show them.
 
-``+15005550001`` is refused as a bad number, as it is with Twilio's test credentials.
+`+15005550001` is refused as a bad number, as it is with Twilio's test credentials.
 """
-
-from __future__ import annotations
 
 import re
 import sqlite3
 import time
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,10 +21,9 @@ from sandbox.service import (
     Reply,
     Work,
     arguments,
-    main,
     moment_of,
     page_of,
-    run_until_stopped,
+    run,
     text_of,
 )
 
@@ -105,15 +101,6 @@ def _shown(row: sqlite3.Row) -> dict[str, Any]:
     return {**dict(row), "status": "sent"}
 
 
-async def serve(host: str, port: int, ledger_file: Path) -> None:
-    """Run the gateway until it is told to stop."""
-    ledger = Ledger(ledger_file, SCHEMA)
-    try:
-        await run_until_stopped(Sms(ledger, Faults.from_environment()).app, host, port)
-    finally:
-        ledger.close()
-
-
 if __name__ == "__main__":
     options = arguments("sms", 8007).parse_args()
-    main("sms", lambda: serve(options.host, options.port, options.ledger))
+    run("sms", options, SCHEMA, lambda ledger, faults, _options: Sms(ledger, faults).app)

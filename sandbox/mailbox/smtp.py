@@ -5,8 +5,6 @@ rest: an address is read by one regular expression instead of the full RFC 5322 
 one piece up to its final dot instead of line by line.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from typing import cast
@@ -105,7 +103,7 @@ class Reception:
         self._clients: WeakSet[LeanSMTP] = WeakSet()
 
     async def follow_faults(self) -> None:
-        """Open the port, or close it and hang up on everybody while the fault ``down`` is set."""
+        """Open the port, or close it and hang up on everybody while the fault `down` is set."""
         if self._faults.down:
             await self.close()
         elif self._server is None:

@@ -8,8 +8,6 @@ Reception reads five header lines and nothing else. Taking a mail apart costs a 
 the thousands that a load test sends, a person opens three.
 """
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import time
@@ -45,7 +43,18 @@ INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (message_id) DO UPDATE SET repeats = repeats + 1 RETURNING seq, repeats"
 )
-COLUMNS = 'seq, message_id, repeats, sender, recipients, subject, "order", at'
+# One mail with its content, by its number.
+READ = 'SELECT seq, message_id, repeats, sender, recipients, subject, "order", at, raw FROM messages WHERE seq = ?'
+# The list of mails, newest first: the conditions of what is asked for come in between.
+FIND = 'SELECT seq, message_id, repeats, sender, recipients, subject, "order", at FROM messages WHERE 1'
+CONDITIONS = {
+    "to": "AND instr(', ' || lower(recipients) || ',', ', ' || lower(:to) || ',')",
+    "order": """AND "order" = :order AND "order" <> ''""",
+    "before": "AND at < :before",
+    "q": """AND instr(lower(sender || ' ' || recipients || ' ' || subject || ' ' || "order" || ' '
+        || coalesce(text, CAST(raw AS TEXT))), lower(:q))""",
+}
+NEWEST = "ORDER BY seq DESC LIMIT :limit"
 ENTRIES = """
 SELECT e.*, m.repeats FROM entries e JOIN messages m ON m.message_id = e.key
 WHERE e.seq > ? ORDER BY e.seq LIMIT ?
@@ -101,33 +110,20 @@ class Store:
     async def newest(
         self, *, to: str = "", order: str = "", q: str = "", before: float | None = None, limit: int
     ) -> list[dict[str, Any]]:
-        """Mails, newest first, that match all that is given; ``q`` is looked for in all of the text."""
-        conditions, values = ["1"], list[object]()
-        if to:
-            conditions.append("instr(', ' || lower(recipients) || ',', ', ' || lower(?) || ',')")
-            values.append(to)
-        if order:
-            conditions.append('"order" = ? AND "order" <> \'\'')
-            values.append(order)
-        if before is not None:
-            conditions.append("at < ?")
-            values.append(before)
+        """Mails, newest first, that match all that is given; `q` is looked for in all of the text."""
         if q:
             await self._ledger.transact(self._read_encoded)
-            conditions.append(
-                "instr(lower(sender || ' ' || recipients || ' ' || subject || ' ' || \"order\" || ' '"
-                " || coalesce(text, CAST(raw AS TEXT))), lower(?))"
-            )
-            values.append(q)
-        sql = f"SELECT {COLUMNS} FROM messages WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"  # noqa: S608
-        return [_summary(row) for row in self._ledger.db.execute(sql, (*values, limit))]
+        given = {"to": to, "order": order, "before": before, "q": q}
+        conditions = [CONDITIONS[name] for name, value in given.items() if value or value == 0]
+        statement = " ".join([FIND, *conditions, NEWEST])
+        return [_summary(row) for row in self._ledger.db.execute(statement, {**given, "limit": limit})]
 
-    def read(self, ident: str) -> Mail | None:
+    def read(self, ident: str) -> "Mail | None":
         """One mail, taken apart; None if there is none of this id."""
         kind, _, number = ident.partition("_")
         if kind != "em" or not number.isdecimal() or len(number) > 18:
             return None
-        row = self._ledger.row(f"SELECT {COLUMNS}, raw FROM messages WHERE seq = ?", (int(number),))  # noqa: S608
+        row = self._ledger.row(READ, (int(number),))
         return None if row is None else Mail(_summary(row), row["raw"])
 
     def _read_encoded(self) -> None:
@@ -179,7 +175,7 @@ class Mail:
         return part.get_filename() or f"part-{number}", part.get_content_type(), _bytes_of(part)
 
     def html_for_display(self, parts_url: str) -> str:
-        """The HTML with its embedded images (``cid:``) led to their parts, and its links to new tabs."""
+        """The HTML with its embedded images (`cid:`) led to their parts, and its links to new tabs."""
         html = self.html
         for number, part in enumerate(self._parts):
             if content_id := str(part.get("Content-ID", "")).strip().strip("<>"):

@@ -4,8 +4,6 @@ Text messages stay where they were sent, in the SMS gateway's ledger, and are as
 could disagree with it. When the gateway does not answer, the page says so and shows the mails.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +17,14 @@ from sandbox.ledger import Ledger
 from sandbox.mailbox.smtp import Reception
 from sandbox.mailbox.store import Mail, Store
 from sandbox.pages import page, problem, serve_assets
-from sandbox.service import ApiError, Provider, json_response, moment_of, page_of
+from sandbox.service import ApiError, Provider, answered, json_response, moment_of, page_of
 
+KINDS: dict[str, dict[str, str]] = {"All": {}, "E-mail": {"kind": "email"}, "SMS": {"kind": "sms"}}
 PAGE_SIZE = 50
 API_LIMIT = 500
 GATEWAY_ANSWERS_WITHIN = 2.0
 #: A mail's HTML may show images and its own styles; it may run nothing, send nothing and frame nothing.
-#: ``sandbox`` keeps it from our origin even when it is opened outside its frame.
+#: `sandbox` keeps it from our origin even when it is opened outside its frame.
 MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline';"
     " img-src 'self' data: http: https:; font-src data:; form-action 'none'; frame-ancestors 'self'"
@@ -53,8 +52,8 @@ class Mailbox:
         router.add_get("/messages/{id}/html", self._html)
         router.add_get("/messages/{id}/source", self._source)
         router.add_get("/messages/{id}/parts/{part}", self._part)
-        router.add_get("/api/messages", self._api_list)
-        router.add_get("/api/messages/{id}", self._api_show)
+        router.add_get("/api/messages", answered(self._api_list))
+        router.add_get("/api/messages/{id}", answered(self._api_show))
         self.app.on_startup.append(self._open)
         self.app.on_cleanup.append(self._close)
 
@@ -77,6 +76,7 @@ class Mailbox:
         more = len(messages) > PAGE_SIZE
         messages = messages[:PAGE_SIZE]
         kept = {name: query[name] for name in ("q", "kind", "to", "order") if query.get(name)}
+        others = {name: value for name, value in kept.items() if name != "kind"}
         older = urlencode({**kept, "before": repr(messages[-1]["at"])}) if more else ""
         return page(
             "mailbox.html",
@@ -85,12 +85,7 @@ class Mailbox:
             older=older,
             first_page="before" not in query,
             kept=kept,
-            kinds={
-                title: urlencode(
-                    {**{k: v for k, v in kept.items() if k != "kind"}, **({"kind": kind} if kind else {})}
-                )
-                for kind, title in (("", "All"), ("email", "E-mail"), ("sms", "SMS"))
-            },
+            kinds={title: urlencode({**others, **kind}) for title, kind in KINDS.items()},
             kind_title={"email": "E-mail", "sms": "SMS"}.get(query.get("kind", ""), "All"),
             live="live" in query,
             here=urlencode(kept),
@@ -147,32 +142,20 @@ class Mailbox:
         return web.Response(body=content, headers=headers)
 
     async def _api_list(self, request: web.Request) -> web.Response:
-        try:
-            limit = min(page_of(request.query)[1], API_LIMIT)
-            messages, missing = await self._find(request.query, limit)
-        except ApiError as error:
-            return error.response()
+        limit = min(page_of(request.query)[1], API_LIMIT)
+        messages, missing = await self._find(request.query, limit)
         return json_response({"messages": messages[:limit], "problem": missing or None})
 
     async def _api_show(self, request: web.Request) -> web.Response:
-        ident = request.match_info["id"]
+        ident, missing = request.match_info["id"], ""
         if ident.startswith("sm_"):
             message, missing = await self._sms(ident)
             if message is not None:
                 return json_response(message)
-            return ApiError(404, missing or f"No such message: {ident}.", code="resource_missing").response()
-        mail = self._store.read(ident)
-        if mail is None:
-            return ApiError(404, f"No such message: {ident}.", code="resource_missing").response()
-        return json_response(
-            {
-                **mail.summary,
-                "headers": mail.headers,
-                "text": mail.text,
-                "html": mail.html,
-                "attachments": mail.attachments,
-            }
-        )
+        elif mail := self._store.read(ident):
+            parts = {name: getattr(mail, name) for name in ("headers", "text", "html", "attachments")}
+            return json_response({**mail.summary, **parts})
+        raise ApiError(404, missing or f"No such message: {ident}.", code="resource_missing")
 
     async def _find(self, query: Mapping[str, str], limit: int) -> tuple[list[dict[str, Any]], str]:
         """Both kinds of message, merged by time; and what is missing, in words, if anything is."""

@@ -1,8 +1,7 @@
 """The provider's calls: what is checked before an intent is touched, and which events follow."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,18 +82,17 @@ class Payments:
 
     def _capture(self, call: Call) -> Work:
         amount = _optional_amount(call.params, "amount_to_capture")
-
-        def run() -> Reply:
-            intent = self.intents.capture(call.id, amount, call.key)
-            self._announce("payment_intent.succeeded", intent)
-            return Reply(200, orjson.dumps(intent), intent["id"])
-
-        return Work(run)
+        return self._change(
+            "payment_intent.succeeded", lambda: self.intents.capture(call.id, amount, call.key)
+        )
 
     def _cancel(self, call: Call) -> Work:
+        return self._change("payment_intent.canceled", lambda: self.intents.cancel(call.id, call.key))
+
+    def _change(self, event: str, change: Callable[[], dict[str, Any]]) -> Work:
         def run() -> Reply:
-            intent = self.intents.cancel(call.id, call.key)
-            self._announce("payment_intent.canceled", intent)
+            intent = change()
+            self._announce(event, intent)
             return Reply(200, orjson.dumps(intent), intent["id"])
 
         return Work(run)

@@ -1,11 +1,9 @@
 """The bank's page: where the holder of a card confirms a payment, or does not (3-D Secure).
 
 It works without JavaScript: a form with two buttons. What is decided here happens outside any call of the
-merchant's, so the merchant hears of it by webhook; the holder is sent back to ``return_url`` at the same time
+merchant's, so the merchant hears of it by webhook; the holder is sent back to `return_url` at the same time
 and may well arrive first.
 """
-
-from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit

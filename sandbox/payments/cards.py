@@ -1,17 +1,15 @@
 """The test cards: what each token makes the provider do.
 
-The ``pm_card_…`` names are Stripe's own (https://docs.stripe.com/testing). The ``pm_sandbox_…`` ones are
+The `pm_card_…` names are Stripe's own (https://docs.stripe.com/testing). The `pm_sandbox_…` ones are
 ours, for what a network does to a payment and a test card at Stripe cannot show.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Why the bank said no; ``code`` is Stripe's decline_code."""
+    """Why the bank said no; `code` is Stripe's decline_code."""
 
     code: str
     message: str

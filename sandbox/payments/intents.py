@@ -7,11 +7,9 @@ An intent's life, as at Stripe::
             -> requires_action  -> either of the above, or requires_payment_method, or canceled
             -> requires_payment_method -> canceled        declined
 
-Each function runs inside the ledger's transaction and raises :class:`ApiError` before its first write only.
+Each function runs inside the ledger's transaction and raises `ApiError` before its first write only.
 Amounts are in the currency's minor unit.
 """
-
-from __future__ import annotations
 
 import sqlite3
 import time
@@ -52,15 +50,23 @@ CREATE TABLE IF NOT EXISTS refund_keys (
     key TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-INSERT = (
-    "INSERT INTO intents (id, key, status, amount, currency, capture_method, payment_method,"
-    " amount_received, error, metadata, return_url, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+INSERT = """
+INSERT INTO intents (id, key, status, amount, currency, capture_method, payment_method, amount_received, error,
+                     metadata, return_url, created)
+VALUES (:id, :key, :status, :amount, :currency, :capture_method, :payment_method, :amount_received, :error,
+        :metadata, :return_url, :created)
+RETURNING *
+"""
+CHANGE = """
+UPDATE intents
+SET status = :status, amount_received = :amount_received, amount_refunded = :amount_refunded, error = :error
+WHERE id = :id RETURNING *
+"""
 BY_ID = "SELECT * FROM intents WHERE id = ?"
 BY_KEY = "SELECT i.* FROM idempotency k JOIN intents i ON i.id = k.object AND i.key = k.key WHERE k.key = ?"
 NEWEST = "SELECT * FROM intents WHERE (?1 = '' OR id < ?1) ORDER BY id DESC LIMIT ?2"
 REFUNDS = (
-    "SELECT r.id, r.intent, r.amount, r.created, i.currency, k.key FROM refunds r"
+    "SELECT r.id, r.intent AS payment_intent, r.amount, r.created, i.currency, k.key FROM refunds r"
     " JOIN intents i ON i.id = r.intent LEFT JOIN refund_keys k ON k.refund = r.id"
     " WHERE r.intent = ? ORDER BY r.id DESC"
 )
@@ -92,35 +98,35 @@ class Intents:
         self._public_url = public_url
 
     def create(self, asked: Order, card: Card, key: str | None) -> dict[str, Any]:
-        """Make an intent and confirm it with the card; a decline is in its ``last_payment_error``."""
-        ident, created, received, error = new_id("pi"), int(time.time()), 0, None
+        """Make an intent and confirm it with the card; a decline is in its `last_payment_error`."""
+        effect, changes = _paid(asked.amount, asked.manual)
         if card.decline is not None:
-            status, error = "requires_payment_method", _declined(card.decline)
-            self._enter("declined", ident, key, asked.metadata, asked.amount, asked.currency)
+            effect, changes = "declined", _refused(_declined(card.decline))
         elif card.needs_authentication:
-            status = "requires_action"
-        elif asked.manual:
-            status = "requires_capture"
-            self._enter("authorised", ident, key, asked.metadata, asked.amount, asked.currency)
-        else:
-            status, received = "succeeded", asked.amount
-            self._enter("captured", ident, key, asked.metadata, asked.amount, asked.currency)
-        capture_method = "manual" if asked.manual else "automatic"
-        metadata, problem = orjson.dumps(asked.metadata).decode(), orjson.dumps(error).decode()
-        self._ledger.db.execute(
+            effect, changes = "", {"status": "requires_action"}
+        [row] = self._ledger.db.execute(
             INSERT,
-            (
-                ident, key, status, asked.amount, asked.currency, capture_method, asked.payment_method,
-                received, problem if error else None, metadata, asked.return_url, created,
-            ),
-        )  # fmt: skip
-        return self._render(
-            ident, status, asked.amount, asked.currency, capture_method, asked.payment_method,
-            received, 0, error, asked.metadata, created,
-        )  # fmt: skip
+            {
+                "id": new_id("pi"),
+                "key": key,
+                "amount": asked.amount,
+                "currency": asked.currency,
+                "capture_method": "manual" if asked.manual else "automatic",
+                "payment_method": asked.payment_method,
+                "amount_received": 0,
+                "error": None,
+                "metadata": orjson.dumps(asked.metadata).decode(),
+                "return_url": asked.return_url,
+                "created": int(time.time()),
+                **changes,
+            },
+        )
+        if effect:
+            self._enter(effect, row, key, asked.amount)
+        return self.show(row)
 
     def capture(self, ident: str, amount: int | None, key: str | None) -> dict[str, Any]:
-        """Take what was authorised, or ``amount`` of it."""
+        """Take what was authorised, or `amount` of it."""
         row = self._expect(ident, ("requires_capture",), "captured")
         amount = row["amount"] if amount is None else amount
         if amount > row["amount"]:
@@ -130,21 +136,20 @@ class Intents:
                 code="amount_too_large",
                 param="amount_to_capture",
             )
-        self._enter("captured", ident, key, orjson.loads(row["metadata"]), amount, row["currency"])
-        return self._change(ident, "status = 'succeeded', amount_received = ?", amount)
+        self._enter("captured", row, key, amount)
+        return self._change(row, status="succeeded", amount_received=amount)
 
     def cancel(self, ident: str, key: str | None) -> dict[str, Any]:
         """Give up an intent that took no money, and release what it holds."""
         row = self._expect(ident, CANCELLABLE, "cancelled")
         if row["status"] == "requires_capture":
-            metadata = orjson.loads(row["metadata"])
-            self._enter("voided", ident, key, metadata, row["amount"], row["currency"])
-        return self._change(ident, "status = ?", "canceled")
+            self._enter("voided", row, key, row["amount"])
+        return self._change(row, status="canceled")
 
     def refund(
         self, ident: str, amount: int | None, key: str | None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give money back, all that is left unless ``amount`` says less; the refund and its intent."""
+        """Give money back, all that is left unless `amount` says less; the refund and its intent."""
         row = self._expect(ident, ("succeeded",), "refunded")
         left = row["amount_received"] - row["amount_refunded"]
         amount = left if amount is None else amount
@@ -159,16 +164,16 @@ class Intents:
         self._ledger.db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?)", (refund, ident, amount, created))
         if key is not None:
             self._ledger.db.execute("INSERT INTO refund_keys VALUES (?, ?)", (refund, key))
-        metadata = orjson.loads(row["metadata"])
-        self._enter("refunded", ident, key, metadata, amount, row["currency"], object=refund)
-        intent = self._change(ident, "amount_refunded = amount_refunded + ?", amount)
-        return _refund(refund, ident, amount, row["currency"], created, key), intent
+        self._enter("refunded", row, key, amount, object=refund)
+        intent = self._change(row, amount_refunded=row["amount_refunded"] + amount)
+        [shown] = [one for one in self.refunds(ident) if one["id"] == refund]
+        return shown, intent
 
     def refunds(self, ident: str) -> list[dict[str, Any]]:
         """Every refund of an intent, newest first."""
         self.row(ident)
         return [
-            _refund(row["id"], row["intent"], row["amount"], row["currency"], row["created"], row["key"])
+            {"object": "refund", "status": "succeeded", **dict(row)}
             for row in self._ledger.db.execute(REFUNDS, (ident,))
         ]
 
@@ -177,16 +182,11 @@ class Intents:
         row = self._ledger.row(BY_ID, (ident,))
         if row is None or row["status"] != "requires_action":
             return None
-        metadata, amount, currency = orjson.loads(row["metadata"]), row["amount"], row["currency"]
+        effect, changes = _paid(row["amount"], row["capture_method"] == "manual")
         if not confirmed:
-            self._enter("declined", ident, row["key"], metadata, amount, currency)
-            error = orjson.dumps(AUTHENTICATION_FAILED).decode()
-            return self._change(ident, "status = 'requires_payment_method', error = ?", error)
-        if row["capture_method"] == "manual":
-            self._enter("authorised", ident, row["key"], metadata, amount, currency)
-            return self._change(ident, "status = ?", "requires_capture")
-        self._enter("captured", ident, row["key"], metadata, amount, currency)
-        return self._change(ident, "status = 'succeeded', amount_received = ?", amount)
+            effect, changes = "declined", _refused(AUTHENTICATION_FAILED)
+        self._enter(effect, row, row["key"], row["amount"])
+        return self._change(row, **changes)
 
     def get(self, ident: str) -> dict[str, Any]:
         """One intent as the API shows it."""
@@ -205,48 +205,28 @@ class Intents:
         return [] if row is None else [self.show(row)]
 
     def newest(self, starting_after: str, limit: int) -> list[dict[str, Any]]:
-        """Intents, newest first, older than ``starting_after`` where it is not empty."""
+        """Intents, newest first, older than `starting_after` where it is not empty."""
         return [self.show(row) for row in self._ledger.db.execute(NEWEST, (starting_after, limit))]
 
     def show(self, row: sqlite3.Row) -> dict[str, Any]:
         """A row as the API shows it."""
-        return self._render(
-            row["id"], row["status"], row["amount"], row["currency"], row["capture_method"],
-            row["payment_method"], row["amount_received"], row["amount_refunded"],
-            orjson.loads(row["error"]) if row["error"] else None, orjson.loads(row["metadata"]),
-            row["created"],
-        )  # fmt: skip
-
-    def _render(
-        self,
-        ident: str,
-        status: str,
-        amount: int,
-        currency: str,
-        capture_method: str,
-        payment_method: str,
-        received: int,
-        refunded: int,
-        error: dict[str, str] | None,
-        metadata: dict[str, str],
-        created: int,
-    ) -> dict[str, Any]:
+        ident, status = row["id"], row["status"]
         redirect = {"type": "redirect_to_url", "redirect_to_url": {"url": f"{self._public_url}/3ds/{ident}"}}
         return {
             "id": ident,
             "object": "payment_intent",
             "status": status,
-            "amount": amount,
-            "currency": currency,
-            "amount_capturable": amount if status == "requires_capture" else 0,
-            "amount_received": received,
-            "amount_refunded": refunded,
-            "capture_method": capture_method,
-            "payment_method": payment_method,
+            "amount": row["amount"],
+            "currency": row["currency"],
+            "amount_capturable": row["amount"] if status == "requires_capture" else 0,
+            "amount_received": row["amount_received"],
+            "amount_refunded": row["amount_refunded"],
+            "capture_method": row["capture_method"],
+            "payment_method": row["payment_method"],
             "next_action": redirect if status == "requires_action" else None,
-            "last_payment_error": error,
-            "metadata": metadata,
-            "created": created,
+            "last_payment_error": orjson.loads(row["error"]) if row["error"] else None,
+            "metadata": orjson.loads(row["metadata"]),
+            "created": row["created"],
         }
 
     def _expect(self, ident: str, statuses: tuple[str, ...], done: str) -> sqlite3.Row:
@@ -259,44 +239,33 @@ class Intents:
             )
         return row
 
-    def _change(self, ident: str, assignment: str, value: object) -> dict[str, Any]:
-        self._ledger.db.execute(f"UPDATE intents SET {assignment} WHERE id = ?", (value, ident))  # noqa: S608
-        return self.get(ident)
+    def _change(self, row: sqlite3.Row, **changes: object) -> dict[str, Any]:
+        [changed] = self._ledger.db.execute(CHANGE, {**dict(row), **changes})
+        return self.show(changed)
 
     def _enter(
-        self,
-        kind: str,
-        ident: str,
-        key: str | None,
-        metadata: dict[str, str],
-        amount: int,
-        currency: str,
-        object: str | None = None,
+        self, kind: str, row: sqlite3.Row, key: str | None, amount: int, object: str | None = None
     ) -> None:
         self._ledger.enter(
             kind,
-            ref=ident,
+            ref=row["id"],
             object=object,
             key=key,
-            order=metadata.get("order"),
+            order=orjson.loads(row["metadata"]).get("order"),
             amount=amount,
-            currency=currency,
+            currency=row["currency"],
         )
 
 
-def _refund(
-    ident: str, intent: str, amount: int, currency: str, created: int, key: str | None
-) -> dict[str, Any]:
-    return {
-        "id": ident,
-        "object": "refund",
-        "status": "succeeded",
-        "amount": amount,
-        "currency": currency,
-        "payment_intent": intent,
-        "key": key,
-        "created": created,
-    }
+def _paid(amount: int, manual: bool) -> tuple[str, dict[str, object]]:
+    """What a card that pays does to an intent: the effect, and the columns that change."""
+    if manual:
+        return "authorised", {"status": "requires_capture"}
+    return "captured", {"status": "succeeded", "amount_received": amount}
+
+
+def _refused(error: dict[str, str]) -> dict[str, object]:
+    return {"status": "requires_payment_method", "error": orjson.dumps(error).decode()}
 
 
 def _declined(decline: Decline) -> dict[str, str]:

@@ -5,8 +5,6 @@ merchant may therefore hear of one event twice, never not at all; and with sever
 always in order. Signed as Stripe signs (https://docs.stripe.com/webhooks#verify-manually).
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import logging
