@@ -13,7 +13,7 @@ from stack.environment import MARKER
 from stack.layout import ROOT, STACK, Layout
 from stack.processes import POOLS
 from stack.program import StackError
-from stack.supervisor import Record, Supervisor
+from stack.supervisor import Supervisor
 
 PROVIDERS = ("payments", "sms", "carrier", "mailbox")
 _POOLS = frozenset(pool.name for pool in POOLS)
@@ -47,7 +47,7 @@ class House:
                 "Start it as `./dev replay`, `./dev rush` or `./dev bench`, which set them."
             )
         layout = Layout(Path(os.environ[MARKER])) if MARKER in os.environ else STACK
-        return cls(dict(os.environ), lambda: _roots(layout))
+        return cls(dict(os.environ), lambda: Supervisor.of(layout).pids())
 
     def __getitem__(self, name: str) -> str:
         """A setting of the stack by its variable, a URL without a slash at its end."""
@@ -72,10 +72,3 @@ class House:
             capture_output=True,
             text=True,
         )
-
-
-def _roots(layout: Layout) -> dict[str, int]:
-    record = Record.load(layout)
-    if record is None:
-        raise StackError("the stack is not up any more. First: ./dev up --detach")
-    return {name: state.pid for name, state in Supervisor.of(layout, record).states().items() if state.pid}

@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.house import House
+from stack.children import Children
 from stack.environment import MARKER, Secrets, Stack
 from stack.layout import STACK, Layout
 from stack.ports import Ports
 from stack.processes import POOLS, Pool, programs
-from stack.program import Program, StackError, Stage
-from stack.servers import Server
+from stack.program import StackError, Stage
 
-START_SECONDS = 60.0  # for a program to be healthy, and for one to end
+END_SECONDS = 60.0  # for one program to end
 
 
 @contextmanager
@@ -47,15 +47,15 @@ def house(
             for one in programs(stack, pools)
             if one.name not in without
         ]
-        servers = {
-            one.name: Server(one, stack.layout.logs / f"{one.name}.log", environment) for one in chosen
-        }
-        found = House(environment, lambda: {name: one.pid for name, one in servers.items() if one.running})
+        children = Children(chosen, stack.layout.logs, environment)
+        found = House(environment, children.pids)
         try:
-            _start(found, chosen, servers)
+            _start(found, children)
             yield found
         finally:
-            _stop(chosen, servers)
+            # The shop before the servers, the databases last. Nobody waits for soft stops: the data goes away too.
+            for one in sorted(chosen, key=lambda one: one.stage, reverse=True):
+                children.kill(one.name)
 
 
 def _share_static_files(layout: Layout) -> None:
@@ -68,30 +68,18 @@ def _share_static_files(layout: Layout) -> None:
 def end(house: House, name: str) -> None:
     """Have one program of a house end as it does when it is told to, and wait until it has."""
     os.kill(house.roots()[name], signal.SIGTERM)
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + END_SECONDS
     while name in house.roots():
         if time.monotonic() > until:
-            raise StackError(f"{name} was told to end, and has not for {START_SECONDS:.0f} s.")
+            raise StackError(f"{name} was told to end, and has not for {END_SECONDS:.0f} s.")
         time.sleep(0.05)
 
 
-def _start(found: House, chosen: list[Program], servers: Mapping[str, Server]) -> None:
+def _start(found: House, children: Children) -> None:
     for stage in Stage:
         if stage is Stage.PREPARED:
             found.manage("prepare")
-        own = [servers[one.name] for one in chosen if one.stage is stage]
-        for server in own:
-            server.start(wait=False)
-        if stage is not Stage.BESIDE:  # those spend the preparation importing
-            for server in own:
-                server.wait_healthy(START_SECONDS)
-    for server in servers.values():
-        server.wait_healthy(START_SECONDS)
-
-
-def _stop(chosen: list[Program], servers: Mapping[str, Server]) -> None:
-    """The shop before the servers, and the databases last. Nobody waits for soft stops: the data goes away too."""
-    for stage in sorted(Stage, reverse=True):
-        for one in chosen:
-            if one.stage is stage and servers[one.name].running:
-                servers[one.name].kill()
+        own = [one.name for one in children.programs.values() if one.stage is stage]
+        # Those beside spend the preparation importing.
+        children.start(*own, wait=stage is Stage.DATABASES)
+    children.wait_healthy(*children.programs)

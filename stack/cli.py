@@ -7,15 +7,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stack import life, logs
+from stack import life, logs, status
 from stack.console import fail, note, out
 from stack.environment import Secrets, Stack
 from stack.layout import ROOT, STACK
 from stack.ports import DEFAULT_BASE, Ports
 from stack.processes import programs
 from stack.program import StackError
-from stack.status import report
-from stack.supervisor import Record
+from stack.supervisor import Record, Supervisor
 
 app = typer.Typer(
     name="dev",
@@ -75,15 +74,15 @@ def down() -> None:
     out.print("Stopped." if life.down(STACK) else "Nothing was running.")
 
 
-@app.command(rich_help_panel=RUN)
-def status(as_json: Json = False) -> None:
+@app.command(name="status", rich_help_panel=RUN)
+def show_status(as_json: Json = False) -> None:
     """Who runs, and is it healthy? Exits 1 when not all is."""
-    found = report(_stack())
+    stack, found = _stack(), Supervisor.of(STACK).look() if Record.load(STACK) else []
     if as_json:
-        typer.echo(json.dumps(found.as_dict(), indent=2))
+        typer.echo(json.dumps(status.as_dict(stack, found), indent=2))
     else:
-        found.tell(out)
-    raise typer.Exit(0 if found.healthy else 1)
+        status.tell(out, stack, found)
+    raise typer.Exit(0 if status.healthy(found) else 1)
 
 
 @app.command(name="logs", rich_help_panel=RUN)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 
 from stack import leftovers
@@ -22,12 +22,9 @@ from stack.logs import follow
 from stack.preflight import problems
 from stack.processes import programs
 from stack.program import StackError, Stage
+from stack.running import last_lines
 from stack.supervisor import Record, Supervisor
-from stack.watch import last_lines, look, wait_healthy
 
-START_SECONDS = (
-    120.0  # for all to become healthy; who ends is found out at once, so this is for slow machines
-)
 DOWN_SECONDS = 9.0  # for the process manager to stop all; each program is killed after two
 
 
@@ -57,8 +54,7 @@ def down(layout: Layout) -> bool:
     """Stop everything of this stack; True when anything ran."""
     record = Record.load(layout)
     if record:
-        with closing(Supervisor.of(layout, record)) as supervisor:
-            supervisor.shut_down(DOWN_SECONDS)
+        Supervisor.of(layout).shut_down(DOWN_SECONDS)
     left = leftovers.end_all(layout)
     return record is not None or left > 0
 
@@ -78,7 +74,7 @@ def reset(layout: Layout) -> None:
 def _start(stack: Stack, *, detached: bool) -> None:
     steps = Steps(4)
     table = programs(stack)
-    databases, beside, prepared = ([one for one in table if one.stage is stage] for stage in Stage)
+    databases, beside, prepared = ([one.name for one in table if one.stage is stage] for stage in Stage)
     try:
         with steps.step("Looking at this machine"):
             if leftovers.find(stack.layout):
@@ -87,20 +83,16 @@ def _start(stack: Stack, *, detached: bool) -> None:
             if found := problems(stack):
                 tell_problems(found)
                 raise SystemExit(1)
-        with steps.step(
-            f"Starting {' and '.join([one.name for one in databases] or ['the process manager'])}"
-        ):
+        with steps.step(f"Starting {' and '.join(databases) or 'the process manager'}"):
             for program in table:
                 program.prepare()
-            supervisor = Supervisor.launch(stack, table)
-            supervisor.start(databases)
-            wait_healthy(stack, supervisor, databases, START_SECONDS)
+            supervisor = Supervisor.open(stack)
+            supervisor.start(*databases)
         with steps.step("Preparing the data: tables, static files, demo catalogue"):
-            supervisor.start(beside)  # they spend this time importing
+            supervisor.start(*beside, wait=False)  # they spend this time importing
             _prepare(stack)
-        with steps.step(f"Waiting until all answer: {', '.join(one.name for one in [*beside, *prepared])}"):
-            supervisor.start(prepared)
-            wait_healthy(stack, supervisor, [*beside, *prepared], START_SECONDS)
+        with steps.step(f"Waiting until all answer: {', '.join([*beside, *prepared])}"):
+            supervisor.start(*beside, *prepared)
     except StackError:
         down(stack.layout)
         raise
@@ -113,12 +105,11 @@ def _already_up(stack: Stack, record: Record) -> int:
             f"Stampede is up on port {record.base_port} already.\n"
             f"To move it: ./dev down && ./dev up --port {stack.ports.shop}"
         )
-    stack, supervisor = record.stack(stack.layout), Supervisor.of(stack.layout, record)
-    wrong = {name: why for name, why in look(stack, supervisor, programs(stack)).items() if why}
-    if wrong:
+    stack = record.stack(stack.layout)
+    if wrong := [one for one in Supervisor(stack, record).look() if one.problem]:
         raise StackError(
             "Stampede is up, but not well:\n"
-            + "\n".join(f"  {name}: {why}" for name, why in wrong.items())
+            + "\n".join(f"  {one.name}: {one.problem}" for one in wrong)
             + "\nSee `./dev logs NAME`, or start it anew: ./dev down && ./dev up"
         )
     banner(stack, headline="Stampede is up already.", detached=True)

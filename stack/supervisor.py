@@ -1,6 +1,6 @@
 """The process manager: supervisord, told what to run by a rendered file and what to do over XML-RPC.
 
-It restarts what falls, for as long as it falls: a worker whose database is away must be back when that is
+It starts again what falls, as often as it falls: a worker whose database is away must be back when that is
 back. It listens on a free port of loopback behind a password and not on a socket file, since the path of a
 checkout may well be longer than the hundred bytes that a socket's path may have.
 """
@@ -26,9 +26,12 @@ import psutil
 from stack.environment import MARKER, Secrets, Stack
 from stack.layout import ROOT, Layout
 from stack.ports import HOST, Ports
-from stack.program import Group, Program, StackError
+from stack.processes import programs
+from stack.program import Group, StackError
+from stack.running import Runner, State, runs
 
 UP_STATES = ("STARTING", "RUNNING")
+UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 OPEN_FILES = 16384  # live pages are one each
 
 
@@ -62,9 +65,9 @@ class Record:
         """Whether the process manager still runs, and not a stranger under its pid."""
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+        return process.create_time() == self.started and runs(process)
 
     def save(self, layout: Layout) -> None:
         path = _record_file(layout)
@@ -72,51 +75,36 @@ class Record:
         path.write_text(json.dumps(self.__dict__))
 
 
-@dataclass(frozen=True)
-class State:
-    """A program as the process manager sees it; pid 0 when it does not run."""
-
-    name: str
-    pid: int
-    state: str
-    exit_status: int
-
-    @property
-    def up(self) -> bool:
-        return self.state in UP_STATES and self.pid > 0
-
-
-class Supervisor:
+class Supervisor(Runner):
     """A running supervisord."""
 
-    def __init__(self, record: Record, password: str) -> None:
+    def __init__(self, stack: Stack, record: Record) -> None:
+        super().__init__(programs(stack), stack.layout.logs, stack.settings()["BROKER_URL"], poll_seconds=0.1)
         self.record = record
-        self._server = xmlrpc.client.ServerProxy(f"http://dev:{password}@{HOST}:{record.control_port}/RPC2")
+        self._url = f"http://dev:{stack.secrets.supervisor}@{HOST}:{record.control_port}/RPC2"
 
     @classmethod
-    def of(cls, layout: Layout, record: Record) -> "Supervisor":
-        """The one that this record speaks of."""
-        return cls(record, Secrets.of(layout).supervisor)
+    def of(cls, layout: Layout) -> "Supervisor":
+        """The one of the stack in this folder; raises StackError when it is not up."""
+        if record := Record.load(layout):
+            return cls(record.stack(layout), record)
+        raise StackError(
+            f"the stack in {layout.base} is not up (any more); its logs are in {layout.logs}.\n"
+            "`./dev up --detach` starts the stack of this checkout."
+        )
 
     @classmethod
-    def launch(cls, stack: Stack, programs: Sequence[Program]) -> "Supervisor":
+    def open(cls, stack: Stack) -> "Supervisor":
         """Start supervisord with all programs known and none started; returns when it takes commands."""
         layout, port = stack.layout, _free_port()
         configuration = layout.run / "supervisord.conf"
         configuration.touch(mode=0o600)
-        configuration.write_text(_configuration(stack, programs, port))
+        configuration.write_text(_configuration(stack, port))
         _raise_open_files()
+        command = (sys.executable, "-P", "-m", "supervisor.supervisord", "--nodaemon", "-c", configuration)
         with (layout.logs / "supervisord.log").open("ab") as log:
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "supervisor.supervisord",
-                    "--nodaemon",
-                    "-c",
-                    str(configuration),
-                ],
+                command,
                 cwd=ROOT,
                 env={**stack.environment(), MARKER: str(layout.base)},
                 stdin=subprocess.DEVNULL,
@@ -133,7 +121,7 @@ class Supervisor:
             broker_url=stack.broker_url,
         )
         record.save(layout)
-        supervisor = cls(record, stack.secrets.supervisor)
+        supervisor = cls(stack, record)
         until = time.monotonic() + 15
         while not supervisor.answers():
             if process.poll() is not None or time.monotonic() > until:
@@ -143,32 +131,22 @@ class Supervisor:
             time.sleep(0.02)
         return supervisor
 
-    def close(self) -> None:
-        """Let go of the connection; the process manager goes on."""
-        self._server("close")()
+    def states(self) -> dict[str, State]:
+        return {one["name"]: _state(one) for one in self._ask("getAllProcessInfo")}
+
+    def launch(self, names: Sequence[str]) -> None:
+        states = self.states()
+        for name in names:
+            if not states[name].pid:
+                self._ask("startProcess", self._full_name(name), False)
+
+    def stop(self, name: str) -> None:
+        self._ask("stopProcess", self._full_name(name), True)
 
     def answers(self) -> bool:
-        try:
-            self._server.supervisor.getState()
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
-            return False
-        return True
-
-    def start(self, programs: Sequence[Program]) -> None:
-        """Start these programs, all at once; their health is looked at elsewhere."""
-        for one in programs:
-            self._server.supervisor.startProcess(f"{one.group.value}:{one.name}", False)
-
-    def stop(self, program: Program) -> None:
-        """Stop one program and leave it stopped; returns when it is gone."""
-        self._server.supervisor.stopProcess(f"{program.group.value}:{program.name}", True)
-
-    def states(self) -> dict[str, State]:
-        answer: Any = self._server.supervisor.getAllProcessInfo()
-        return {
-            one["name"]: State(one["name"], int(one["pid"]), str(one["statename"]), int(one["exitstatus"]))
-            for one in answer
-        }
+        with suppress(*UNREACHABLE):
+            return bool(self._ask("getState"))
+        return False
 
     def shut_down(self, seconds: float) -> None:
         """Have it stop all programs, the shop before the servers, and then itself; returns when it is gone.
@@ -176,8 +154,8 @@ class Supervisor:
         It looks at its children once a second, and whenever it is asked something: so we keep asking.
         """
         try:
-            self._server.supervisor.shutdown()
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            self._ask("shutdown")
+        except UNREACHABLE:
             with suppress(psutil.NoSuchProcess):  # it is on its way already
                 psutil.Process(self.record.pid).terminate()
         until = time.monotonic() + seconds
@@ -185,9 +163,23 @@ class Supervisor:
             self.answers()
             time.sleep(0.05)
 
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        with xmlrpc.client.ServerProxy(self._url) as server:
+            return getattr(server.supervisor, method)(*arguments)
 
-def _configuration(stack: Stack, programs: Sequence[Program], port: int) -> str:
-    logs = stack.layout.logs
+    def _full_name(self, name: str) -> str:
+        return f"{self.programs[name].group.value}:{name}"
+
+
+def _state(info: dict[str, Any]) -> State:
+    if info["statename"] in UP_STATES and info["pid"]:
+        return State(info["pid"])
+    stopped = info["statename"] == "STOPPED"
+    return State(0, "was stopped" if stopped else f"ended with status {info['exitstatus']}")
+
+
+def _configuration(stack: Stack, port: int) -> str:
+    logs, table = stack.layout.logs, programs(stack)
     user = "user=root\n" if os.geteuid() == 0 else ""  # without it supervisord warns that it runs as root
     # minfds and minprocs are what it demands of the system before it starts: no more than any gives.
     parts = [
@@ -200,9 +192,9 @@ def _configuration(stack: Stack, programs: Sequence[Program], port: int) -> str:
     ]
     # The programs of a group stop at the same moment, so a stop takes as long as the slowest of each group.
     for priority, group in enumerate(Group, start=1):
-        members = ",".join(one.name for one in programs if one.group is group)
+        members = ",".join(one.name for one in table if one.group is group)
         parts.append(f"[group:{group.value}]\nprograms={members}\npriority={priority}\n")
-    for program in programs:
+    for program in table:
         environment = ",".join(f'{key}="{_quoted(value)}"' for key, value in program.environment.items())
         parts.append(
             f"[program:{program.name}]\ncommand={_quoted(shlex.join(program.command))}\ndirectory={_quoted(program.directory)}\n"

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,14 @@ from django.test import TransactionTestCase, override_settings
 from pytest_django import Settings
 
 from stack import leftovers, life
+from stack.children import Children
 from stack.environment import Stack
 from stack.layout import ROOT
-from stack.processes import programs
-from stack.program import Program
-from stack.servers import Server
-from stack.supervisor import Record, Supervisor
-from stack.watch import wait_healthy
+from stack.supervisor import Supervisor
 from tests.emptying import empty_all
 from tests.keeping import stack_in
 from tests.lanes import free_base, the_house
-from tests.waiting import PATIENCE, wait_for
+from tests.waiting import wait_for
 
 
 @dataclass(frozen=True)
@@ -60,16 +57,11 @@ class House:
 
     def stop(self, name: str) -> None:
         """Stop one process of the house, by the name that `./dev status` shows."""
-        with self._supervisor() as supervisor:
-            supervisor.stop(self._program(name))
+        self._supervisor().stop(name)
 
     def start(self, name: str, *, wait: bool = True) -> None:
         """Start it again; with `wait`, return when it is healthy."""
-        program = self._program(name)
-        with self._supervisor() as supervisor:
-            supervisor.start([program])
-            if wait:
-                wait_healthy(self.stack, supervisor, [program], PATIENCE)
+        self._supervisor().start(name, wait=wait)
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
@@ -84,24 +76,21 @@ class House:
     def told(self, name: str, **environment: str) -> Iterator[None]:
         """The house while one of its processes runs with other settings; the process manager does not know it."""
         given = {**self.stack.environment(), **environment}
-        other = Server(self._program(name), self.stack.layout.logs / f"{name}-told.log", given)
+        other = Children([self._supervisor().programs[name]], self.stack.layout.logs, given)
         with self.without(name):
-            other.start()
+            other.start(name)
             try:
                 yield
             finally:
-                other.stop()
+                other.stop(name)
 
     def pid(self, name: str) -> int:
         """The process of this name; 0 while it does not run."""
-        with self._supervisor() as supervisor:
-            return supervisor.states()[name].pid
+        return self._supervisor().pid(name)
 
     def processes(self) -> dict[str, set[tuple[int, float]]]:
         """Every process of the house and its children by the program's name: (pid, when it was started)."""
-        with self._supervisor() as supervisor:
-            states = supervisor.states()
-            running = {name: psutil.Process(state.pid) for name, state in states.items() if state.up}
+        running = {name: psutil.Process(pid) for name, pid in self._supervisor().pids().items()}
         return {
             name: {(one.pid, one.create_time()) for one in (process, *process.children(recursive=True))}
             for name, process in running.items()
@@ -149,16 +138,8 @@ class House:
             each=0.1,  # each is a request and work for the web
         )
 
-    def _program(self, name: str) -> Program:
-        [found] = [program for program in programs(self.stack) if program.name == name]
-        return found
-
-    @contextmanager
-    def _supervisor(self) -> Iterator[Supervisor]:
-        record = Record.load(self.stack.layout)
-        assert record, "the stack is not running"
-        with closing(Supervisor.of(self.stack.layout, record)) as supervisor:
-            yield supervisor
+    def _supervisor(self) -> Supervisor:
+        return Supervisor.of(self.stack.layout)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,13 +11,41 @@ import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 
-from stack.servers import Servers
+from stack.children import Children
+from stack.environment import Secrets, Stack
+from stack.layout import Layout
+from stack.ports import Ports
+from stack.providers import providers
 
 _resources = ExitStack()
-_servers: list[Servers] = []
+_servers: list["Servers"] = []
+
+
+class Servers(Children):
+    """PostgreSQL, Valkey and the four providers in one folder, on free ports; stops them all at the end of the `with`.
+
+    Any number of them run side by side, and beside `./dev up`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.stack = stack = Stack(Layout(folder.resolve()), Ports.free(), Secrets.new())
+        stack.layout.make()
+        programs = [stack.postgres.program(), stack.valkey.program(), *providers(stack)]
+        super().__init__(programs, stack.layout.logs, stack.environment())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_all()
+
+    def settings(self) -> dict[str, str]:
+        """The variables that the shop reads; SHOP_URL names a free port for the test's server."""
+        return self.stack.settings()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,7 +55,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     servers = _resources.enter_context(Servers(Path(folder)))
     os.environ.update(servers.settings())
     if not _hands_out(early_config):
-        servers.start_all()
+        servers.start()
     _servers.append(servers)
     yield
 

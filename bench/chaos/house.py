@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from stack import life
 from stack.environment import Secrets, Stack
 from stack.layout import STACK, Layout
 from stack.ports import HOST, Ports, is_free, next_free_base
-from stack.processes import POOLS, programs
-from stack.program import Program, StackError
+from stack.processes import POOLS
+from stack.program import StackError
 from stack.supervisor import Record, Supervisor
 
 FIRST_PORT = 23_000
@@ -99,9 +99,7 @@ class House:
 
     def main(self, name: str) -> int:
         """The pid of a program's main process now; 0 when it does not run."""
-        with self._supervisor() as supervisor:
-            state = supervisor.states()[name]
-            return state.pid if state.up else 0
+        return self._supervisor().pid(name)
 
     def children(self, name: str) -> list[int]:
         """The pids of the processes that a program's main process has started."""
@@ -116,23 +114,13 @@ class House:
 
     def stop(self, name: str) -> None:
         """Stop a program, and leave it stopped until `start`."""
-        with self._supervisor() as supervisor:
-            supervisor.stop(self._program(name))
+        self._supervisor().stop(name)
 
     def start(self, name: str) -> None:
-        with self._supervisor() as supervisor:
-            supervisor.start([self._program(name)])
+        self._supervisor().start(name, wait=False)
 
-    def _program(self, name: str) -> Program:
-        return next(program for program in programs(self.stack) if program.name == name)
-
-    @contextmanager
-    def _supervisor(self) -> Iterator[Supervisor]:
-        record = Record.load(self.stack.layout)
-        if record is None:
-            raise StackError(f"the house's process manager has ended; see {self.stack.layout.logs}")
-        with closing(Supervisor.of(self.stack.layout, record)) as supervisor:
-            yield supervisor
+    def _supervisor(self) -> Supervisor:
+        return Supervisor.of(self.stack.layout)
 
 
 POOL_NAMES = tuple(pool.name for pool in POOLS)
@@ -188,8 +176,4 @@ def _open(stack: ProxiedStack, crashpoints: Path) -> None:
 
 
 def _roots(layout: Layout) -> dict[str, int]:
-    record = Record.load(layout)
-    if record is None:
-        return {}
-    with closing(Supervisor.of(layout, record)) as supervisor:
-        return {name: state.pid for name, state in supervisor.states().items() if state.pid}
+    return Supervisor.of(layout).pids() if Record.load(layout) else {}

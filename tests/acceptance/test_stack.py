@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from shop.management.collecting import STAMP
-from stack.servers import Servers
 from tests.acceptance.conftest import Checkout
+from tests.house import Servers
 
 pytestmark = pytest.mark.acceptance
 

@@ -15,10 +15,10 @@ from django.db import connection
 from orders.crashpoints import Point
 from orders.inventory import reserve
 from orders.scheduling import claim
-from stack.endings import wait_ended
 from stack.layout import ROOT
-from stack.servers import Servers
+from stack.running import wait_ended
 from tests.chaos.dying import arm, environment, hits
+from tests.house import Servers
 from tests.making import place_order, stock
 from tests.taking import take
 from tests.waiting import PATIENCE, wait_for
@@ -134,8 +134,8 @@ def test_without_the_house_the_lease_is_left(broker: redis.Redis, house: Servers
     claim(10)
     take(broker, "dead@here", "inventory.reserve", ids)
     connection.close()
-    house[away].stop()
+    house.stop(away)
     try:
         assert take_over("dead@here") == 0
     finally:
-        house[away].start()
+        house.start(away)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from stack.endings import wait_ended
+from stack.running import wait_ended
 from tests.waiting import wait_until
 
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from stack.servers import Servers
+from tests.house import Servers
 from tests.integration.audit.conftest import Shop, corrupt, forget_ledgers
 from workers.celery import app
 from workers.periodic import prove_books
@@ -19,10 +19,10 @@ PROVIDERS = ("payments", "sms", "carrier", "mailbox")
 def new_ledgers(house: Servers) -> None:
     """The command reads the ledgers from their beginning: providers that have not seen the other tests."""
     for name in PROVIDERS:
-        house[name].stop()
+        house.stop(name)
         for file in house.stack.layout.ledgers.glob(f"{name}.sqlite3*"):
             file.unlink()
-    house.start_all(*PROVIDERS)
+    house.start(*PROVIDERS)
     forget_ledgers()
 
 

@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from orders.providers.http import close_client
 from orders.states import OrderStatus
-from stack.servers import Servers
+from tests.house import Servers
 from tests.integration.audit.conftest import Shop, carry
 from tests.integration.audit.lying import Entries, Lying
 from workers.audit.books import prove
@@ -52,11 +52,11 @@ def test_what_is_done_after_the_books_were_opened_need_not_be_in_them(empty_shop
 
 
 def test_a_ledger_that_cannot_be_read(shop: Shop, house: Servers) -> None:
-    house["sms"].stop()
+    house.stop("sms")
     try:
         found = shop.problems()
     finally:
-        house["sms"].start()
+        house.start("sms")
     assert set(found) == {"notifications", "nothing_uncommitted"}
     for [problem] in found.values():
         assert problem.startswith("The ledger of sms cannot be read: ")

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from stack.layout import ROOT
-from stack.servers import Servers
+from tests.house import Servers
 from tests.unit.deploy import composition
 from tests.waiting import wait_for
 

@@ -20,7 +20,7 @@ import redis
 from django.db import connection
 
 from stack.ports import Ports
-from stack.servers import Server, Servers
+from tests.house import Servers
 from tests.waiting import wait_until
 
 PATIENCE = 20.0  # seconds that a test waits for what has to come
@@ -121,18 +121,18 @@ class Stream:
 
 
 @pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[tuple[Server, str]]:
-    """A Valkey of this test's own, to be stopped at will, and its URL."""
+def valkey(tmp_path: Path) -> Iterator[Servers]:
+    """A Valkey of this test's own, to be stopped at will."""
     with Servers(tmp_path / "servers") as servers:
-        servers["valkey"].start()
-        yield servers["valkey"], servers.settings()["BROKER_URL"]
+        servers.start("valkey")
+        yield servers
 
 
 @pytest.fixture
-def environment(transactional_db: None, valkey: tuple[Server, str]) -> dict[str, str]:
+def environment(transactional_db: None, valkey: Servers) -> dict[str, str]:
     found = connection.get_connection_params()
     database = "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**{"password": "", **found})
-    return {**os.environ, "DATABASE_URL": database, "BROKER_URL": valkey[1]}
+    return {**os.environ, "DATABASE_URL": database, "BROKER_URL": valkey.settings()["BROKER_URL"]}
 
 
 @pytest.fixture
@@ -145,9 +145,9 @@ def live(environment: dict[str, str], tmp_path: Path) -> Iterator[Live]:
 
 
 @pytest.fixture
-def tell(valkey: tuple[Server, str], live: Live) -> Iterator[Callable[..., None]]:
+def tell(valkey: Servers, live: Live) -> Iterator[Callable[..., None]]:
     """`tell((token, kind), …)` publishes a batch as the relay does, to a process that listens."""
-    with redis.Redis.from_url(valkey[1]) as client:
+    with redis.Redis.from_url(valkey.settings()["BROKER_URL"]) as client:
 
         def _tell(*batch: tuple[str, str]) -> None:
             wait_until(lambda: live.health()["subscribed"], "the live process to listen")

@@ -13,8 +13,8 @@ from orders import scheduling
 from orders.models import Order
 from orders.states import OrderStatus
 from shop.live.statuses import TIMEOUT
-from stack.servers import Server, Servers
 from tests.freezing import frozen
+from tests.house import Servers
 from tests.integration.live.conftest import Live, Stream
 from tests.making import place_order
 from tests.waiting import wait_until
@@ -115,38 +115,33 @@ def test_there_is_nothing_else(live: Live) -> None:
 
 
 def test_a_dead_valkey_costs_seconds_and_no_change(
-    live: Live, order: Order, valkey: tuple[Server, str], tell: Tell
+    live: Live, order: Order, valkey: Servers, tell: Tell
 ) -> None:
-    server, _ = valkey
     wait_until(lambda: live.health()["subscribed"], "the live process to listen")
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
-        server.kill()
+        valkey.kill("valkey")
         wait_until(lambda: not live.health()["subscribed"], "the loss to be noticed")
         reserve(order)
         assert stream.event() == ("changed", "order.reserved")  # seen in the database
         with live.watch(order.token) as late:
             assert late.event() == ("changed", "order.reserved")
-        server.start()
+        valkey.start("valkey")
         tell((order.token, "order.shipped"))
         assert stream.event() == ("changed", "order.shipped")
 
 
-def test_a_valkey_that_hangs_is_given_up(live: Live, valkey: tuple[Server, str]) -> None:
-    server, _ = valkey
+def test_a_valkey_that_hangs_is_given_up(live: Live, valkey: Servers) -> None:
     wait_until(lambda: live.health()["subscribed"], "the live process to listen")
-    server.freeze()
-    try:
+    with frozen(valkey.pid("valkey")):
         wait_until(lambda: not live.health()["subscribed"], "the hang to be noticed")
-    finally:
-        server.thaw()
     wait_until(lambda: live.health()["subscribed"], "the live process to listen again")
 
 
 def test_changes_during_a_lost_connection_are_told_after_it(
-    live: Live, order: Order, valkey: tuple[Server, str]
+    live: Live, order: Order, valkey: Servers
 ) -> None:
-    _, url = valkey
+    url = valkey.settings()["BROKER_URL"]
     with live.watch(order.token) as stream, redis.Redis.from_url(url) as client:
         assert stream.event() == ("changed", "order.placed")
         wait_until(lambda: live.health()["subscribed"], "the live process to listen")
@@ -155,10 +150,8 @@ def test_changes_during_a_lost_connection_are_told_after_it(
         assert stream.event() == ("changed", "order.reserved")
 
 
-def test_malformed_messages_are_ignored(
-    live: Live, order: Order, valkey: tuple[Server, str], tell: Tell
-) -> None:
-    with live.watch(order.token) as stream, redis.Redis.from_url(valkey[1]) as client:
+def test_malformed_messages_are_ignored(live: Live, order: Order, valkey: Servers, tell: Tell) -> None:
+    with live.watch(order.token) as stream, redis.Redis.from_url(valkey.settings()["BROKER_URL"]) as client:
         assert stream.event() == ("changed", "order.placed")
         wait_until(lambda: live.health()["subscribed"], "the live process to listen")
         for message in (b"", b"{", b"[1]", b'[["a"]]', b"null", b'{"a": 1}', b"\xff"):
@@ -204,7 +197,7 @@ def test_while_the_database_hangs_nobody_waits_longer_than_one_query(
 
     with live.watch(order.token) as kept:
         assert kept.event() == ("changed", "order.placed")
-        with frozen(house["postgres"].pid), ThreadPoolExecutor(6) as pool:
+        with frozen(house.pid("postgres")), ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(open_stream, range(6)))
     assert {status for status, _ in answers} == {503}
     assert max(seconds for _, seconds in answers) < 3 * TIMEOUT

@@ -11,8 +11,8 @@ from django.utils import timezone
 from orders.lease import MAX_ATTEMPTS
 from shop.catalogue.models import Product
 from shop.videos.models import Segment, Video
-from stack.servers import Servers
 from tests.filming import product
+from tests.house import Servers
 from tests.making import place_order
 from workers.broker import Broker
 from workers.models import DeadLetter
@@ -143,12 +143,12 @@ def test_what_kills_its_workers_is_set_apart(broker: redis.Redis) -> None:
 def test_a_broker_that_is_away_leaves_it_due(house: Servers, broker: redis.Redis) -> None:
     due = video(seconds=1)
     relay = Relay()
-    house["valkey"].stop()
+    house.stop("valkey")
     try:
         relay.run_once()
         assert Segment.objects.filter(due_at__lte=timezone.now()).exists()
     finally:
-        house["valkey"].start()
+        house.start("valkey")
     Relay().run_once()
     assert rung(broker) == segments_of(due)
 

@@ -14,7 +14,7 @@ from orders.models import Order, Payment
 from orders.payments import charging, refunding
 from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
-from stack.servers import Servers
+from tests.house import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,14 +106,14 @@ def test_an_answer_that_never_came_is_asked_for(house: Servers) -> None:
 
 def test_a_provider_that_is_away_costs_a_try_and_nothing_else(house: Servers) -> None:
     [order] = reserved()
-    house["payments"].kill()
+    house.kill("payments")
     try:
         outcome = charging.charge([order.pk])
         assert [failure.attempt for failure in outcome.failed] == [1]
         order.refresh_from_db()
         assert order.status == OrderStatus.RESERVED
     finally:
-        house["payments"].start()
+        house.start("payments")
     assert charging.charge([order.pk]).done == [order.pk]
     assert captures(order) == [order.total_minor]
 

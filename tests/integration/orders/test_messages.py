@@ -14,7 +14,7 @@ from orders.notifications.messages import KIND_OF
 from orders.payments import charging
 from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
-from stack.servers import Servers
+from tests.house import Servers
 from tests.making import ledger, place_order, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,11 +80,11 @@ def test_every_state_that_is_told_has_its_words() -> None:
 
 def test_a_mail_server_that_is_away_is_tried_again(house: Servers) -> None:
     [order] = paid()
-    house["mailbox"].stop()
+    house.stop("mailbox")
     try:
         outcome = email.mail([order.pk])
     finally:
-        house["mailbox"].start()
+        house.start("mailbox")
     assert isinstance(outcome.failed[0].error, Transient)
     assert email.mail([order.pk]).done == [order.pk]
 

@@ -21,7 +21,7 @@ from orders.providers.failures import Transient
 from orders.providers.http import client
 from orders.refunds import refund
 from orders.states import OrderStatus
-from stack.servers import Servers
+from tests.house import Servers
 from tests.integration.audit.conftest import ask, charge, corrupt, tell
 from tests.integration.orders.test_refunds import completed
 from tests.making import kinds, place_order
@@ -215,12 +215,12 @@ def test_what_is_under_way_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_list_that_cannot_be_read_resolves_nothing(house: Servers) -> None:
     charge("S-999999999", "foreign-charge-2", 500)
     look()
-    house["payments"].kill()
+    house.kill("payments")
     try:
         with pytest.raises(Transient):
             look()
     finally:
-        house["payments"].start()
+        house.start("payments")
     assert Finding.objects.get().resolved_at is None
 
 

@@ -21,8 +21,8 @@ from orders.models import Order
 from shop.catalogue.models import Product
 from shop.pages import errors
 from stack.ports import Ports
-from stack.servers import Servers
 from tests.freezing import frozen
+from tests.house import Servers
 from tests.integration.api.conftest import BODY, Api, problem
 from tests.integration.shop.conftest import SHOPPER
 from tests.making import at_once
@@ -40,7 +40,7 @@ def freeze(house: Servers, products: dict[str, Product]) -> Iterator[Freeze]:
     patience.limit(LIMIT)
     connection.close()
     connection.ensure_connection()
-    yield lambda: frozen(house["postgres"].pid)
+    yield lambda: frozen(house.pid("postgres"))
     patience.limit(0)
     connection.close()
 

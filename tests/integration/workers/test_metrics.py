@@ -29,8 +29,8 @@ from shop.version import CODE_VERSION
 from shop.videos.models import Segment, Upload, Video
 from stack.layout import ROOT
 from stack.ports import HOST, Ports
-from stack.servers import Servers
 from tests.freezing import frozen
+from tests.house import Servers
 from tests.making import place_order
 from tests.waiting import wait_for
 from workers import deadletters
@@ -237,7 +237,7 @@ def test_a_database_that_hangs_costs_a_scrape_seconds_and_leaves_out_its_figures
     monkeypatch.setattr(collecting, "KEPT", 0.0)
     collector = Collector()
     assert shown(collector)["stampede_database_up",] == 1
-    with frozen(house["postgres"].pid):
+    with frozen(house.pid("postgres")):
         found = shown(collector)
     assert found["stampede_database_up",] == 0
     assert not [key for key in found if key[0] == "stampede_orders"]
@@ -251,7 +251,7 @@ def test_a_database_that_hangs_costs_a_scrape_seconds_and_leaves_out_its_figures
 def test_a_broker_that_hangs_leaves_out_its_queues(house: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collecting, "PATIENCE", 0.3)
     collector = Collector()
-    with frozen(house["valkey"].pid):
+    with frozen(house.pid("valkey")):
         found = shown(collector)
     assert found["stampede_broker_up",] == 0
     assert ("stampede_queue_messages", "payment") not in found
@@ -328,7 +328,7 @@ def test_the_relay_serves_them_and_goes_on_while_its_database_hangs(
         assert found["stampede_build_info", CODE_VERSION] == 1
         assert found["stampede_database_up",] == 1
         assert found["process_resident_memory_bytes",] > 0
-        with frozen(house["postgres"].pid):
+        with frozen(house.pid("postgres")):
             wait_for(
                 lambda: (scrape(port) or {}).get(("stampede_database_up",)) == 0.0 or None,
                 "the figures that say so",

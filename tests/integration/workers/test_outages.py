@@ -21,9 +21,9 @@ from orders.states import OrderStatus
 from orders.workflow import Step, work_of
 from shop.catalogue.models import Category, Product
 from shop.videos.models import Segment, Video
-from stack.servers import Servers
 from tests.filming import clip, uploaded
 from tests.freezing import frozen
+from tests.house import Servers
 from tests.integration.invoices.test_printing import invoices
 from tests.integration.media.conftest import drive
 from tests.making import place_order, stock

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from orders import inventory
 from orders.models import OrderEvent
-from stack.servers import Servers
+from tests.house import Servers
 from tests.making import place_order, stock
 from tests.waiting import wait_for
 from workers.relay.outbox import LIVE_CHANNEL, ORDER_EVENTS, Outbox
@@ -73,14 +73,14 @@ def test_what_could_not_be_told_is_told_when_the_broker_is_back(house: Servers) 
     outbox = Outbox()
     place_order()
     outbox.publish()
-    house["valkey"].stop()
+    house.stop("valkey")
     try:
         place_order()
         with pytest.raises((redis.RedisError, BrokerError, OSError)):
             outbox.publish()
         assert OrderEvent.objects.filter(published_at=None).count() == 1
     finally:
-        house["valkey"].start()
+        house.start("valkey")
     assert wait_for(lambda: outbox_publishes(outbox), "the outbox to go on") == 1
 
 

@@ -19,8 +19,8 @@ from orders.placing import place
 from orders.scheduling import claim
 from orders.states import OrderStatus
 from orders.workflow import Step, remaining
-from stack.servers import Servers
 from tests.emptying import believe_empty
+from tests.house import Servers
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
 from workers.celery import app
 from workers.models import DeadLetter
@@ -121,13 +121,13 @@ def test_while_enough_waits_the_crowd_gathers(broker: redis.Redis) -> None:
 def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers, broker: redis.Redis) -> None:
     relay = Relay()
     order = place_order()
-    house["valkey"].stop()
+    house.stop("valkey")
     try:
         relay.run_once()
         order.refresh_from_db()
         assert (order.attempts, order.attempts_total) == (0, 0)
     finally:
-        house["valkey"].start()
+        house.start("valkey")
     relay.run_once()
     order.refresh_from_db()
     assert order.attempts == 1

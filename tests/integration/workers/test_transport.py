@@ -16,8 +16,8 @@ from kombu.message import Message
 from redis.exceptions import TimeoutError as Hung
 
 from bench.chaos.proxy import Fault, Proxy
-from stack.servers import Servers
 from tests.freezing import frozen
+from tests.house import Servers
 from tests.sandbox.peers import free_port
 from workers.adapters.transport import Transport
 
@@ -52,7 +52,7 @@ def test_a_broker_that_hangs_over_an_answer_is_asked_for_the_next_message(
     with Consumer(broker, [QUEUE], callbacks=[take]) as consumer:
         consumer.qos(prefetch_count=1)
         broker.drain_events(timeout=5)
-        with frozen(house["valkey"].pid), pytest.raises(Hung):
+        with frozen(house.pid("valkey")), pytest.raises(Hung):
             getattr(taken[0], answer)()
         broker.drain_events(timeout=5)
     assert [message.decode()["number"] for message in taken] == [0, 1]

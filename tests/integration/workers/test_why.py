@@ -22,8 +22,8 @@ from orders.providers.failures import Transient
 from orders.states import OrderStatus, Provider
 from orders.workflow import Step
 from stack.ports import Ports
-from stack.servers import Servers
 from tests.freezing import frozen
+from tests.house import Servers
 from tests.making import place_order
 from workers import deadletters
 from workers.celery import app
@@ -172,14 +172,14 @@ def test_the_broker_may_be_away(house: Servers, attempts: int, away: str) -> Non
     Order.objects.filter(pk=order.pk).update(due_at=past, attempts=attempts)
     queued._client().close()
     if away == "hangs":
-        with frozen(house["valkey"].pid):
+        with frozen(house.pid("valkey")):
             assert asked(order)[0] is Waiting.BROKER
         return
-    house["valkey"].stop()
+    house.stop("valkey")
     try:
         assert asked(order)[0] is Waiting.BROKER
     finally:
-        house["valkey"].start()
+        house.start("valkey")
 
 
 def test_it_shrugs_at_what_is_no_message(broker: redis.Redis) -> None:

@@ -13,7 +13,7 @@ from orders.models import Order
 from orders.scheduling import LEASE, claim
 from orders.states import Provider
 from orders.workflow import Step
-from stack.servers import Servers
+from tests.house import Servers
 from tests.making import place_order
 from tests.taking import take
 from workers.adapters import worker_lost
@@ -122,11 +122,11 @@ def test_without_a_database_the_lease_is_left(house: Servers, caplog: pytest.Log
     ids = under_way()
     leases = sorted(Order.objects.values_list("due_at", "attempts"))
     connection.close()
-    house["postgres"].kill()
+    house.kill("postgres")
     try:
         worker_lost.reschedule(sender=reserve, exception=WorkerLostError(), args=[ids])
     finally:
-        house["postgres"].start()
+        house.start("postgres")
     assert "wait for their leases" in caplog.text
     assert sorted(Order.objects.values_list("due_at", "attempts")) == leases
 
@@ -156,11 +156,11 @@ def test_orders_are_given_back_when_the_database_is_back(house: Servers) -> None
     ids = under_way()
 
     def killed(batch: object) -> list[int]:
-        house["postgres"].kill()
-        house["postgres"].start(wait=False)
+        house.kill("postgres")
+        house.start("postgres", wait=False)
         raise OperationalError("server closed the connection unexpectedly")
 
     with pytest.raises(OperationalError):
         perform(charge, Step.RESERVE, killed, ids)
-    house["postgres"].wait_healthy()
+    house.wait_healthy("postgres")
     assert {order.attempts for order in Order.objects.all()} == {0}
