@@ -14,9 +14,8 @@ import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,15 +37,18 @@ class Unhealthy(Exception):
 
 def http(url: str) -> None:
     """Under the shop's own name, because Django answers to no other."""
-    request = urllib.request.Request(url)  # noqa: S310 - the address is docker-compose.yml's
-    if host := urlsplit(os.environ.get("SHOP_URL", "")).netloc:
-        request.add_header("Host", host)
+    parts, shop = urlsplit(url), urlsplit(os.environ.get("SHOP_URL", "")).netloc
+    connection = HTTPConnection(parts.netloc, timeout=SECONDS)
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
-            pass
-    except (OSError, ValueError) as error:
-        said = error.read(300).decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
-        raise Unhealthy(f"{url} does not answer as it should: {error} {said}".strip()) from error
+        connection.request("GET", parts.path or "/", headers={"Host": shop or parts.netloc})
+        answer = connection.getresponse()
+        said = answer.read(300).decode(errors="replace")
+    except (OSError, HTTPException, ValueError) as error:
+        raise Unhealthy(f"{url} does not answer as it should: {error}") from error
+    finally:
+        connection.close()
+    if not 200 <= answer.status < 300:
+        raise Unhealthy(f"{url} does not answer as it should: {answer.status} {answer.reason} {said}".strip())
 
 
 def node(name: str) -> None:

@@ -117,16 +117,12 @@ class Ledger:
             if len(group) == 1:
                 _settle(group[0][1], error=error)
                 return
-            for work, future in group:
-                try:
-                    result = self._commit([work])[0]
-                except Exception as own_error:
-                    _settle(future, error=own_error)
-                else:
-                    _settle(future, result)
-            return
-        for (_, future), result in zip(group, results, strict=True):
-            _settle(future, result)
+            for one in group:
+                self._waiting = [one]
+                self._commit_group()
+        else:
+            for (_, future), result in zip(group, results, strict=True):
+                _settle(future, result)
 
     def _commit(self, works: list[Callable[[], Any]]) -> list[Any]:
         self.db.execute("BEGIN IMMEDIATE")

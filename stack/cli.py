@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -98,20 +100,17 @@ def show_logs(
     ] = None,
 ) -> None:
     """The last lines of the logs."""
-    known = sorted(path.stem for path in STACK.logs.glob("*.log")) if STACK.logs.exists() else []
-    table = [one.name for one in programs(_stack())]
+    known = sorted(path.stem for path in STACK.logs.glob("*.log"))
     if name and name not in known:
         raise StackError(
             f"there is no log of {name!r}. There are: {', '.join(known) or 'none yet; ./dev up'}"
         )
-    chosen = [name] if name else [one for one in table if one in known]
+    chosen = [name] if name else [one.name for one in programs(_stack()) if one.name in known]
     logs.show(out, STACK.logs, chosen, lines if lines is not None else 200 if name else 10)
     if follow:
-        try:
+        with suppress(KeyboardInterrupt):
             for _ in logs.follow(out, STACK.logs, chosen):
                 pass
-        except KeyboardInterrupt:
-            raise typer.Exit(0) from None
 
 
 @app.command(rich_help_panel=RUN)
@@ -128,7 +127,7 @@ def manage(context: typer.Context) -> None:
     """Django's own command line, with the stack's environment."""
     if not Record.load(STACK) and not os.environ.get("DATABASE_URL"):
         note("the stack is not up, and so is no database; `./dev up --detach` starts it")
-    _become(sys.executable, "-P", str(ROOT / "manage.py"), *context.args)
+    _become(str(ROOT / "manage.py"), *context.args)
 
 
 @app.command(rich_help_panel=RUN)
@@ -139,49 +138,42 @@ def audit(as_json: Json = False) -> None:
             "the audit reads the shop's tables and the providers' ledgers, and they are not up.\n"
             "First: ./dev up --detach"
         )
-    _become(sys.executable, "-P", str(ROOT / "manage.py"), "audit", *(["--json"] if as_json else []))
+    _become(str(ROOT / "manage.py"), "audit", *(["--json"] if as_json else []))
 
 
-@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
-def replay(context: typer.Context) -> None:
-    """FILE [--json FILE] [--customers N] [--flush-every S]  A retailer's real orders, through the API."""
-    _measure("bench.replay", context.args)
+# Modules that are commands of their own, by the last part of their names; and what `./dev --help` says of each.
+MEASUREMENTS = {
+    "bench.replay": "FILE [--json FILE] [--customers N] [--flush-every S]  A retailer's real orders, through the API.",
+    "bench.rush": "[--orders N] [--buyers M] [--sku SKU] [--stock N] [--json FILE]  Everybody buys at once.",
+    "bench": "[--only media|documents|upload] [--short] [--json FILE]  How many orders a second, and what each costs.",
+    "bench.chaos": "[--orders N] [--kills K] [--seed S] [--only POINT] [--json FILE]  "
+    "Kill every part of a stack of its own.",
+    "bench.chaos.troubles": "FILE [--trouble NAME] [--orders N] [--json FILE]  "
+    "A replay while one thing goes wrong all the time.",
+    "bench.chaos.poison": "[--orders N] [--rounds N] [--json FILE]  "
+    "One order kills every worker that takes it: what do others feel?",
+    "bench.chaos.mutants": "[NAME …] [--json FILE]  Break the shop on purpose, in a copy: does the suite bite?",
+}
+OF_THE_STACK_THAT_IS_UP = ("bench.replay", "bench.rush")
 
 
-@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
-def rush(context: typer.Context) -> None:
-    """[--orders N] [--buyers M] [--sku SKU] [--stock N] [--json FILE]  Everybody buys at once."""
-    _measure("bench.rush", context.args)
+def _measurement(module: str) -> Callable[[typer.Context], None]:
+    def run(context: typer.Context) -> None:
+        needs_it = module in OF_THE_STACK_THAT_IS_UP and not {"--help", "-h"} & set(context.args)
+        if needs_it and not Record.load(STACK):
+            note("the stack is not up; starting it, and leaving it up afterwards")
+            if code := life.up(_stack(), detach=True):
+                raise typer.Exit(code)
+        _become("-m", module, *context.args)
+
+    return run
 
 
-@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
-def bench(context: typer.Context) -> None:
-    """[--only media|documents|upload] [--short] [--json FILE]  How many orders a second, and what each costs."""
-    _become(sys.executable, "-P", "-m", "bench", *context.args)
-
-
-@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
-def chaos(context: typer.Context) -> None:
-    """[--orders N] [--kills K] [--seed S] [--only POINT] [--json FILE]  Kill every part of a house of its own."""
-    _become(sys.executable, "-P", "-m", "bench.chaos", *context.args)
-
-
-@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
-def troubles(context: typer.Context) -> None:
-    """FILE [--trouble NAME] [--orders N] [--json FILE]  A replay while one thing goes wrong all the time."""
-    _become(sys.executable, "-P", "-m", "bench.chaos.troubles", *context.args)
-
-
-@app.command(rich_help_panel=STACK_HELP, context_settings=PASS_ALL)
-def poison(context: typer.Context) -> None:
-    """[--orders N] [--rounds N] [--json FILE]  One order kills every worker that drives it: what do others feel?"""
-    _become(sys.executable, "-P", "-m", "bench.chaos.poison", *context.args)
-
-
-@app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
-def mutants(context: typer.Context) -> None:
-    """[NAME …] [--json FILE]  Break the shop on purpose, in a copy: does the suite bite?"""
-    _become(sys.executable, "-P", "-m", "bench.chaos.mutants", *context.args)
+for _module, _help in MEASUREMENTS.items():
+    _panel = WORK if _module == "bench.chaos.mutants" else STACK_HELP
+    app.command(_module.rpartition(".")[2], help=_help, rich_help_panel=_panel, context_settings=PASS_ALL)(
+        _measurement(_module)
+    )
 
 
 @app.command(rich_help_panel=WORK, context_settings=PASS_ALL)
@@ -191,7 +183,7 @@ def test(context: typer.Context) -> None:
     # All of them in three lanes (tests/lanes.py): two leave two processors waiting a fifth of the time. The few that
     # somebody names run in one, where a debugger can be used.
     arguments = context.args or ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
+    _become("-m", "pytest", *arguments, environment=os.environ)
 
 
 @app.command(rich_help_panel=WORK)
@@ -227,15 +219,8 @@ def _stack(port: int | None = None) -> Stack:
     return Stack(STACK, ports, Secrets.of(STACK), *given)
 
 
-def _measure(module: str, arguments: list[str]) -> NoReturn:
-    if not {"--help", "-h"} & set(arguments) and not Record.load(STACK):
-        note("the stack is not up; starting it, and leaving it up afterwards")
-        if code := life.up(_stack(), detach=True):
-            raise typer.Exit(code)
-    _become(sys.executable, "-P", "-m", module, *arguments)
-
-
-def _become(*command: str) -> NoReturn:
-    """Turn into that program, with the stack's environment: its signals and exit code are then its own."""
+def _become(*arguments: str, environment: Mapping[str, str] | None = None) -> NoReturn:
+    """Turn into that Python program, with the stack's environment or another: its signals and exit code are its own."""
     sys.stdout.flush()
-    os.execve(command[0], list(command), _stack().environment())  # noqa: S606 - no shell is wanted
+    command = [sys.executable, "-P", *arguments]
+    os.execve(sys.executable, command, environment or _stack().environment())  # noqa: S606 - no shell is wanted

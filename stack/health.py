@@ -49,9 +49,7 @@ def postgres_ready(url: str) -> Check:
 
     def check(_pid: int) -> str | None:
         try:
-            with socket.create_connection(
-                (parts.hostname, parts.port or 5432), timeout=SECONDS
-            ) as connection:
+            with socket.create_connection((parts.hostname, parts.port or 5432), SECONDS) as connection:
                 connection.sendall(message)
                 answer = connection.recv(500)
         except OSError as error:
@@ -69,13 +67,9 @@ def valkey_ready(url: str) -> Check:
 
     def check(_pid: int) -> str | None:
         try:
-            with socket.create_connection(
-                (parts.hostname, parts.port or 6379), timeout=SECONDS
-            ) as connection:
+            with socket.create_connection((parts.hostname, parts.port or 6379), SECONDS) as connection:
                 connection.sendall(f"{login}\r\nPING\r\nQUIT\r\n".lstrip().encode())
-                answer = b""
-                while chunk := connection.recv(500):
-                    answer += chunk
+                answer = connection.makefile("rb").read()
         except OSError as error:
             return f"Valkey does not answer: {error}"
         return None if b"+PONG" in answer else f"Valkey is not ready: {_readable(answer)}"
@@ -92,12 +86,10 @@ def connected_to(url: str, what: str, default_port: int) -> Check:
             connections = psutil.Process(pid).net_connections("tcp")
         except psutil.Error as error:
             return str(error)
-        if any(
-            one.raddr and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED
-            for one in connections
-        ):
-            return None
-        return f"has no connection to {what} on port {port}"
+        remote = {
+            one.raddr.port for one in connections if one.raddr and one.status == psutil.CONN_ESTABLISHED
+        }
+        return None if port in remote else f"has no connection to {what} on port {port}"
 
     return check
 

@@ -151,14 +151,10 @@ def _interruptible() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)
         raise Interrupted
 
-    before = {one: signal.signal(one, interrupt) for one in asked}
-    try:
-        yield
-    except Interrupted:
-        raise
-    else:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+    before = [signal.signal(one, interrupt) for one in asked]
+    yield
+    for one, handler in zip(asked, before, strict=True):
+        signal.signal(one, handler)
 
 
 @contextmanager

@@ -2,22 +2,15 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-COLOURS = (
-    "cyan",
-    "green",
-    "yellow",
-    "blue",
-    "magenta",
-    "bright_cyan",
-    "bright_green",
-    "bright_yellow",
-    "bright_blue",
-)
+from stack.running import last_lines
+
+COLOURS = "cyan green yellow blue magenta bright_cyan bright_green bright_yellow bright_blue"
 POLL_SECONDS = 0.2
 
 
@@ -53,7 +46,7 @@ class Printer:
     def __init__(self, out: Console, names: Sequence[str]) -> None:
         self._out = out
         self._width = max(map(len, names), default=0)
-        self._colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
+        self._colours = dict(zip(names, cycle(COLOURS.split())))
 
     def line(self, name: str, text: str) -> None:
         prefix = Text(f"{name:<{self._width}} | ", style=self._colours.get(name, ""))
@@ -64,9 +57,8 @@ def show(out: Console, folder: Path, names: Sequence[str], lines: int) -> None:
     """The last lines of each of these logs."""
     printer = Printer(out, names)
     for name in names:
-        path = folder / f"{name}.log"
-        if path.exists():
-            for line in path.read_text(errors="replace").splitlines()[-lines:]:
+        if (path := folder / f"{name}.log").exists():
+            for line in last_lines(path, lines).splitlines():
                 printer.line(name, line)
 
 

