@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS shipments (
     at REAL NOT NULL
 ) WITHOUT ROWID;
 """
-INSERT = "INSERT INTO shipments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT INTO shipments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"
 BY_KEY = "SELECT s.* FROM idempotency k JOIN shipments s ON s.id = k.object WHERE k.key = ?"
 BY_NUMBER = "SELECT * FROM shipments WHERE tracking_number = ?"
 NAME = "Parcel Sandbox"
@@ -79,12 +79,10 @@ class Carrier:
 
         def run() -> Reply:
             ident, number, now = new_id("shp"), f"PS{secrets.randbelow(10**12):012d}GB", time.time()
-            self.ledger.db.execute(
-                INSERT,
-                (ident, call.key, number, order, name, city, postcode, country, lines, weight, now),
-            )
+            values = (ident, call.key, number, order, name, city, postcode, country, lines, weight, now)
+            [row] = self.ledger.db.execute(INSERT, values)
             self.ledger.enter("booked", ref=ident, key=call.key, order=order, to=postcode)
-            return Reply(201, orjson.dumps(self._shown(ident, number, order, now)), ident)
+            return Reply(201, orjson.dumps(self._shown(row)), ident)
 
         return Work(run)
 
@@ -92,18 +90,16 @@ class Carrier:
         if "key" not in request.query:
             raise ApiError(400, "Say which shipment: ?key=IDEMPOTENCY_KEY.", param="key")
         row = self.ledger.row(BY_KEY, (request.query["key"],))
-        if row is None:
-            return {"data": []}
-        return {"data": [self._shown(row["id"], row["tracking_number"], row["order"], row["at"])]}
+        return {"data": [] if row is None else [self._shown(row)]}
 
-    def _shown(self, ident: str, number: str, order: str, at: float) -> dict[str, Any]:
+    def _shown(self, row: sqlite3.Row) -> dict[str, Any]:
         return {
-            "id": ident,
+            "id": row["id"],
             "carrier": NAME,
-            "tracking_number": number,
-            "tracking_url": f"{self._public_url}/track/{number}",
-            "order": order,
-            "created": at,
+            "tracking_number": row["tracking_number"],
+            "tracking_url": f"{self._public_url}/track/{row['tracking_number']}",
+            "order": row["order"],
+            "created": row["at"],
         }
 
     async def _track(self, request: web.Request) -> web.Response:

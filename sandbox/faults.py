@@ -12,6 +12,15 @@ from random import SystemRandom
 from typing import Any
 
 PREFIX = "SANDBOX_"
+HINDERING = (
+    "down",
+    "latency_ms",
+    "jitter_ms",
+    "error_rate",
+    "throttle_rate",
+    "lose_answer_rate",
+    "late_answer_rate",
+)
 chance = SystemRandom()
 
 
@@ -47,7 +56,7 @@ class Faults:
     timeout_s: float = 30.0
     #: How long pm_sandbox_slow works, in seconds.
     slow_s: float = 2.0
-    #: True while any fault above is set; the hot path asks this and nothing else.
+    #: True while any fault hinders calls; where all is well nothing else is asked.
     active: bool = False
 
     @classmethod
@@ -71,16 +80,7 @@ class Faults:
             raise BadFault(f"There is no fault named {unknown[0]!r}; there are {', '.join(known)}.")
         for name, value in [(name, _checked(name, value)) for name, value in changes.items()]:
             setattr(self, name, value)
-        self.active = self.down or any(
-            (
-                self.latency_ms,
-                self.jitter_ms,
-                self.error_rate,
-                self.throttle_rate,
-                self.lose_answer_rate,
-                self.late_answer_rate,
-            )
-        )
+        self.active = any(getattr(self, name) for name in HINDERING)
 
     def delay(self) -> float:
         """Seconds to wait before the work of one call."""

@@ -1,16 +1,18 @@
 """Looks at a server from outside and says whether it works: None, or what is wrong.
 
-Each check is the cheapest that proves the server answers, in the server's own protocol and with no client
-library, because the command line runs all of them many times while the machine is busy starting the rest.
+Each check is the cheapest that proves the server answers, and loads no client library, because the command line
+runs all of them many times while the machine is busy starting the rest.
 """
 
 import http.client
 import socket
-import struct
+import subprocess
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psutil
 
+from stack.ports import HOST
 from stack.program import Check
 
 SECONDS = 2.0  # to answer
@@ -37,24 +39,13 @@ def http_ok(url: str) -> Check:
     return check
 
 
-def postgres_ready(url: str) -> Check:
-    """Healthy when the server asks for a password, which it does only when it takes queries; as `pg_isready`.
-
-    Source: PostgreSQL's documentation, "Message Formats": StartupMessage and AuthenticationRequest.
-    """
-    parts = urlsplit(url)
-    fields = ("user", unquote(parts.username or ""), "database", parts.path.lstrip("/"), "", "")
-    body = struct.pack("!i", 196608) + "\0".join(fields).encode()
-    message = struct.pack("!i", len(body) + 4) + body
+def postgres_ready(pg_isready: Path, port: int) -> Check:
+    """Healthy when PostgreSQL's own `pg_isready` says that the server takes connections."""
+    command = (pg_isready, "--host", HOST, "--port", str(port), "--timeout", f"{SECONDS:.0f}")
 
     def check(_pid: int) -> str | None:
-        try:
-            with socket.create_connection((parts.hostname, parts.port or 5432), SECONDS) as connection:
-                connection.sendall(message)
-                answer = connection.recv(500)
-        except OSError as error:
-            return f"PostgreSQL does not answer: {error}"
-        return None if answer[:1] == b"R" else f"PostgreSQL is not ready: {_readable(answer)}"
+        done = subprocess.run(command, capture_output=True, text=True)
+        return f"PostgreSQL is not ready: {done.stdout.strip()}" if done.returncode else None
 
     return check
 
@@ -92,11 +83,6 @@ def connected_to(url: str, what: str, default_port: int) -> Check:
         return None if port in remote else f"has no connection to {what} on port {port}"
 
     return check
-
-
-def runs(pid: int) -> str | None:
-    """Healthy as long as it runs: all that can be known of a program that only acts on its clock."""
-    return None if psutil.pid_exists(pid) else "does not run"
 
 
 def _readable(answer: bytes) -> str:

@@ -1,6 +1,7 @@
 """The ports: one block of twelve from a base, so that one number moves the whole stack."""
 
 import socket
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 
 import psutil
@@ -36,14 +37,11 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nobody uses now, wherever they are: for tests, which run beside a stack."""
-        sockets = [socket.socket() for _ in fields(cls)]
-        try:
+        with ExitStack() as opened:
+            sockets = [opened.enter_context(socket.socket()) for _ in fields(cls)]
             for one in sockets:
                 one.bind((HOST, 0))
             return cls(*(one.getsockname()[1] for one in sockets))
-        finally:
-            for one in sockets:
-                one.close()
 
     def named(self) -> list[tuple[str, int]]:
         return [(field.name, port) for field, port in zip(fields(self), astuple(self), strict=True)]

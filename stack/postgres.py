@@ -79,7 +79,7 @@ class Postgres:
         return Program(
             name="postgres",
             command=(*_as_ordinary_user(), str(binary("postgres")), "-D", str(self.folder)),
-            check=postgres_ready(self.url),
+            check=postgres_ready(binary("pg_isready"), self.port),
             prepare=self.prepare,
             group=Group.SERVERS,
             stage=Stage.DATABASES,

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stack.environment import Stack
-from stack.health import connected_to, http_ok, runs
+from stack.environment import WEBHOOK_PATH, Stack
+from stack.health import connected_to, http_ok
 from stack.nginx import nginx
 from stack.ports import HOST
-from stack.program import Program, Stage
-from stack.providers import providers
+from stack.program import Group, Program, Stage
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,30 @@ def programs(stack: Stack, pools: Sequence[Pool] = POOLS) -> list[Program]:
     return [*embedded, *providers(stack), *_shop(stack), *_workers(stack, pools)]
 
 
+def providers(stack: Stack) -> list[Program]:
+    """Payments, SMS, carrier and mailbox, each with a ledger file of its own."""
+    options: dict[str, tuple[str, ...]] = {
+        # Its webhooks are signed with PAYMENTS_WEBHOOK_SECRET of the environment.
+        "payments": ("--webhook-url", f"{stack.url('shop')}{WEBHOOK_PATH}"),
+        "sms": (),
+        "carrier": (),
+        "mailbox": ("--smtp-port", str(stack.ports.smtp), "--sms-url", stack.url("sms")),
+    }
+    return [
+        Program(
+            name=name,
+            command=(
+                *("nice", "-n", "5"),  # outside of this box they would have machines of their own
+                *_python(f"sandbox.{name}", "--port", str(getattr(stack.ports, name))),
+                *("--ledger", str(stack.layout.ledgers / f"{name}.sqlite3"), *more),
+            ),
+            check=http_ok(f"{stack.url(name)}/health"),
+            group=Group.SERVERS,
+        )
+        for name, more in options.items()
+    ]
+
+
 def _shop(stack: Stack) -> list[Program]:
     ports = stack.ports
     return [
@@ -110,7 +133,6 @@ def _workers(stack: Stack, pools: Sequence[Pool]) -> list[Program]:
                 *("stack.celery_node", "beat", "--loglevel", level),
                 *("--schedule", str(stack.layout.run / "beat-schedule"), "--pidfile", ""),
             ),
-            check=runs,
             environment={"PGAPPNAME": "beat"},
         ),
         Program(
@@ -143,7 +165,6 @@ def _pool(pool: Pool, level: str) -> Program:
                 *("--", "worker.soft_shutdown_timeout=1"),
             ),
         ),
-        check=runs,
         environment={"PGAPPNAME": pool.name},
         stop_signal="QUIT",  # soft: what cannot be finished within worker_soft_shutdown_timeout is put back
         is_pool=True,

@@ -11,10 +11,6 @@ from stack.layout import ROOT
 Check = Callable[[int], str | None]
 
 
-def nothing() -> None:
-    """Most programs need no preparation."""
-
-
 class Group(StrEnum):
     """Programs that stop together; the shop stops before the servers."""
 
@@ -40,8 +36,8 @@ class StackError(Exception):
 class Program:
     name: str
     command: tuple[str, ...]
-    check: Check
-    prepare: Callable[[], None] = nothing  # before every start: folders, rendered settings
+    check: Check = lambda _pid: None  # it is enough that it runs
+    prepare: Callable[[], None] = lambda: None  # before every start: folders, rendered settings
     group: Group = Group.SHOP
     stage: Stage = Stage.BESIDE
     directory: Path = ROOT

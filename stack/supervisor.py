@@ -10,14 +10,13 @@ import json
 import os
 import resource
 import shlex
-import socket
 import subprocess
 import sys
 import time
 import xmlrpc.client
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from stack.running import Runner, State, runs
 
 UP_STATES = ("STARTING", "RUNNING")
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
+RECORD = "stack.json"
 OPEN_FILES = 16384  # live pages are one each
 
 
@@ -50,7 +50,7 @@ class Record:
     def load(cls, layout: Layout) -> "Record | None":
         """The record of the stack that runs now; None when none does."""
         try:
-            record = cls(**json.loads(_record_file(layout).read_text()))
+            record = cls(**json.loads((layout.run / RECORD).read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return record if record.alive else None
@@ -70,9 +70,9 @@ class Record:
         return process.create_time() == self.started and runs(process)
 
     def save(self, layout: Layout) -> None:
-        path = _record_file(layout)
+        path = layout.run / RECORD
         path.touch(mode=0o600)  # a given DATABASE_URL may hold a password
-        path.write_text(json.dumps(self.__dict__))
+        path.write_text(json.dumps(asdict(self)))
 
 
 class Supervisor(Runner):
@@ -96,7 +96,7 @@ class Supervisor(Runner):
     @classmethod
     def open(cls, stack: Stack) -> "Supervisor":
         """Start supervisord with all programs known and none started; returns when it takes commands."""
-        layout, port = stack.layout, _free_port()
+        layout, port = stack.layout, Ports.free().shop
         configuration = layout.run / "supervisord.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(_configuration(stack, port))
@@ -209,16 +209,6 @@ def _configuration(stack: Stack, port: int) -> str:
 
 def _quoted(value: str | Path) -> str:
     return str(value).replace("%", "%%")
-
-
-def _record_file(layout: Layout) -> Path:
-    return layout.run / "stack.json"
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
 
 
 def _raise_open_files() -> None:

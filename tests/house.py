@@ -19,7 +19,7 @@ from stack.children import Children
 from stack.environment import Secrets, Stack
 from stack.layout import Layout
 from stack.ports import Ports
-from stack.providers import providers
+from stack.processes import providers
 
 _resources = ExitStack()
 _servers: list["Servers"] = []

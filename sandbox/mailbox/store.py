@@ -183,14 +183,13 @@ class Mail:
         return f'<base target="_blank">{html}'
 
     def _body(self, subtype: str) -> str:
-        part = self._message.get_body((subtype,))
-        if part is None:
+        if (part := self._message.get_body((subtype,))) is None:
             return ""
-        charset = part.get_content_charset("utf-8")
         try:
-            return _bytes_of(part).decode(charset, errors="replace").replace("\r\n", "\n")
+            text = _bytes_of(part).decode(part.get_content_charset("utf-8"), errors="replace")
         except LookupError:  # a character set that nobody knows
-            return _bytes_of(part).decode("utf-8", errors="replace").replace("\r\n", "\n")
+            text = _bytes_of(part).decode(errors="replace")
+        return text.replace("\r\n", "\n")
 
 
 def _bytes_of(part: Any) -> bytes:
