@@ -1,7 +1,7 @@
 """Celery beat's scheduler with a heartbeat: `celery -A workers beat --scheduler deploy.beat:Scheduler`.
 
-Beat listens nowhere and may have nothing to do for hours, so from outside a clock that stands still looks like one
-that waits. This one touches a file at every turn, and deploy/health.py looks how long ago that was.
+Beat listens on no port and may have nothing to do for hours, so from outside one that hangs looks like one that waits.
+This one touches a file every time it wakes up, and deploy/health.py checks how long ago that was.
 """
 
 import os

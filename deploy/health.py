@@ -36,7 +36,7 @@ class Unhealthy(Exception):
 
 
 def http(url: str) -> None:
-    """Under the shop's own name, because Django answers to no other."""
+    """With the shop's own name as host, because Django answers to no other."""
     parts, shop = urlsplit(url), urlsplit(os.environ.get("SHOP_URL", "")).netloc
     connection = HTTPConnection(parts.netloc, timeout=SECONDS)
     try:

@@ -1,5 +1,5 @@
-"""The outside world in a box: every party the shop deals with, as honest peers behind sockets.
+"""The providers, for a laptop and for tests: payments, SMS, carrier and mailbox, each a process behind a socket.
 
-Nothing in here is imported by the shop, and nothing in here imports the shop: each provider is a process
-of its own with a durable ledger of its own, so that what it says happened is evidence and not an echo.
+The shop imports nothing of this, and this imports nothing of the shop. Each provider keeps a durable ledger of its own,
+so what it reports is evidence and not a copy of what the shop believes.
 """

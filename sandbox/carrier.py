@@ -39,12 +39,15 @@ CREATE TABLE IF NOT EXISTS shipments (
     at REAL NOT NULL
 ) WITHOUT ROWID;
 """
+# One booking.
 INSERT = "INSERT INTO shipments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"
+# The shipment that was booked under a key.
 BY_KEY = "SELECT s.* FROM idempotency k JOIN shipments s ON s.id = k.object WHERE k.key = ?"
+# The shipment of the tracking page.
 BY_NUMBER = "SELECT * FROM shipments WHERE tracking_number = ?"
 NAME = "Parcel Sandbox"
 
-#: What happens to a parcel, and how many seconds after it was booked: a demo shows the whole way in a minute.
+# What happens to a parcel, and how many seconds after it was booked: a demo shows the whole journey in a minute.
 JOURNEY = (
     (0, "Booked", "The sender told us about the parcel."),
     (10, "Collected", "Our driver has the parcel."),

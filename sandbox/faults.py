@@ -1,8 +1,7 @@
 """What goes wrong at a provider, set by the environment at its start and over HTTP while it runs.
 
-Each fault is one that a real provider shows, and each stands at the place where it matters: before the work
-(nothing happened), or after it (all happened and nobody was told). The second kind is why idempotency keys
-exist, and no unit test of the shop can make it up.
+Real providers show all of these faults. Some happen before the work, and then nothing was done. Others happen after
+it: all was done, and the caller does not know. These are the reason for idempotency keys.
 """
 
 import os
@@ -32,31 +31,31 @@ class BadFault(ValueError):
 class Faults:
     """The faults in force. Rates are probabilities from 0 to 1, drawn for each call on its own."""
 
-    #: Added to every call before its work, in milliseconds.
+    # Added to every call before its work, in milliseconds.
     latency_ms: float = 0.0
-    #: Added on top, evenly spread from 0 to this, in milliseconds.
+    # Added on top, evenly spread from 0 to this, in milliseconds.
     jitter_ms: float = 0.0
-    #: Share of calls that fail with 500 (SMTP: 451) before any work.
+    # Share of calls that fail with 500 (SMTP: 451) before any work.
     error_rate: float = 0.0
-    #: Share of calls that are turned away with 429 and Retry-After before any work.
+    # Share of calls that are turned away with 429 and Retry-After before any work.
     throttle_rate: float = 0.0
-    #: Share of calls whose work is done and committed, and whose connection is then cut instead of answered.
+    # Share of calls whose work is done and committed, and whose connection is then cut instead of answered.
     lose_answer_rate: float = 0.0
-    #: Share of calls whose work is done and committed, and whose answer is held back for late_answer_s.
+    # Share of calls whose work is done and committed, and whose answer is held back for late_answer_s.
     late_answer_rate: float = 0.0
-    #: How long a late answer is held back, in seconds: longer than most callers wait.
+    # How long a late answer is held back, in seconds: longer than most callers wait.
     late_answer_s: float = 12.0
-    #: Share of webhooks that are sent a second time, as if the first answer had not been heard.
+    # Share of webhooks that are sent a second time, as if the first answer had not been heard.
     webhook_repeat_rate: float = 0.0
-    #: How much later than it happened a webhook is sent, in seconds.
+    # How much later than it happened a webhook is sent, in seconds.
     webhook_delay_s: float = 0.0
-    #: Nobody home: connections are cut without a word (SMTP: the port is closed).
+    # The provider is down: connections are cut without an answer (SMTP: the port is closed).
     down: bool = False
-    #: How long pm_sandbox_timeout holds back the first answer, in seconds.
+    # How long pm_sandbox_timeout holds back the first answer, in seconds.
     timeout_s: float = 30.0
-    #: How long pm_sandbox_slow works, in seconds.
+    # How long pm_sandbox_slow works, in seconds.
     slow_s: float = 2.0
-    #: True while any fault hinders calls; where all is well nothing else is asked.
+    # True while any fault hinders calls; where all is well nothing else is asked.
     active: bool = False
 
     @classmethod

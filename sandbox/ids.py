@@ -1,8 +1,8 @@
 """Names for what a provider makes, such as `pi_0018c2…`.
 
-The first half is the time, so that names sort by age: a table keyed by them grows at its end, and "newest
-first, starting after this one" is its primary key read backwards. The second half is chance, because the
-names of payments appear in links.
+The first half is the time, so names sort by age: a table with this key grows at its end, and "newest first, starting
+after this one" reads the primary key backwards. The second half is random, because the names of payments appear in
+links.
 """
 
 import os

@@ -1,12 +1,11 @@
 """The durable memory of one provider: its effects, its idempotency keys, and the group commit of both.
 
-A provider of the real world does not forget a charge because its process was killed, and it does not answer
-before the charge is on disk. So every answer here waits for an fsync. An fsync a request would be the limit
-of the whole shop, therefore all requests that arrived in one tick of the event loop share one transaction:
-while one fsync runs, the next group gathers by itself, and the group is as large as the crowd.
+A real provider does not forget a charge when its process is killed, and does not answer before the charge is on disk.
+So every answer here waits for an fsync. One fsync for each request would limit the whole shop. Therefore all requests
+that arrive in one tick of the event loop share one transaction: while one fsync runs, the next group gathers.
 
-The effect and the idempotency key that names it are written in the same transaction. There is no moment in
-which one exists without the other, which is what makes a repeat after `kill -9` safe.
+An effect and its idempotency key are written in the same transaction, so neither ever exists without the other. This
+makes a repeat after `kill -9` safe.
 """
 
 import asyncio
@@ -41,23 +40,27 @@ CREATE TABLE IF NOT EXISTS idempotency (
 ) WITHOUT ROWID;
 """
 
+# One effect.
 INSERT_ENTRY = (
     'INSERT INTO entries (at, kind, key, ref, object, "order", amount, currency, "to")'
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# A page of the ledger.
 SELECT_ENTRIES = "SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+# What was answered under a key.
 SELECT_ANSWER = "SELECT fingerprint, status, body FROM idempotency WHERE key = ?"
+# An answer under its key.
 INSERT_ANSWER = (
     "INSERT INTO idempotency (key, fingerprint, status, body, object, at) VALUES (?, ?, ?, ?, ?, ?)"
 )
 
 
 class LedgerInUse(RuntimeError):
-    """Another process holds the file; two writers would each believe that they alone remember."""
+    """Another process holds the file; with two writers, each would know only a part of what happened."""
 
 
 class Answer(NamedTuple):
-    """What was answered the first time under an idempotency key, kept to be said again byte for byte."""
+    """What was answered the first time under an idempotency key, kept to be sent again byte for byte."""
 
     fingerprint: bytes
     status: int
@@ -67,8 +70,8 @@ class Answer(NamedTuple):
 class Ledger:
     """One SQLite file, written by one process and by one thread, the event loop's own.
 
-    The commit runs on the loop and not in a thread: handing it over costs more than the fsync of a fast disk,
-    and on a slow one the loop has nothing better to do, since no request may be answered before it.
+    The commit runs on the loop and not in a thread: a thread costs more than the fsync of a fast disk, and with a slow
+    disk the loop has nothing else to do, since no request may be answered before the commit.
     """
 
     def __init__(self, path: Path, schema: str = "") -> None:
@@ -175,7 +178,7 @@ class Ledger:
 
 
 def _settle(future: asyncio.Future[Any], result: Any = None, error: Exception | None = None) -> None:
-    if future.done():  # whoever asked went away; what was committed stays committed
+    if future.done():  # the caller went away; what was committed stays committed
         return
     if error is None:
         future.set_result(result)

@@ -1,7 +1,7 @@
 """The pages that providers show to people: templates, one stylesheet, and a policy that allows nothing else.
 
-No page needs JavaScript and none loads anything from elsewhere. What arrives from outside (names, mails,
-addresses) reaches a page only through the templates' own escaping.
+No page needs JavaScript, and none loads anything from another host. What comes from outside (names, mails, addresses)
+reaches a page only through the escaping of the templates.
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none';"
     " frame-ancestors 'self'; form-action {form_action}"
 )
-#: Currencies without a minor unit, as Stripe lists them.
+# Currencies without a minor unit, as Stripe lists them.
 WHOLE_CURRENCIES = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF"
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥"}
 
@@ -36,7 +36,7 @@ def _templates() -> Environment:
 
 
 def page(template: str, *, status: int = 200, form_action: str = "'self'", **values: Any) -> web.Response:
-    """A page made from a template. `form_action` is where its forms may lead."""
+    """A page made from a template. `form_action` says where its forms may go."""
     text = _templates().get_template(template).render(**values)
     headers = {
         "Content-Security-Policy": POLICY.format(form_action=form_action),
@@ -70,7 +70,7 @@ def money(amount: int, currency: str) -> str:
 
 
 def moment(at: float) -> str:
-    """A moment in full, in UTC, as the server knows no other zone."""
+    """A moment in full, in UTC, the only zone that the server knows."""
     return f"{datetime.fromtimestamp(at, UTC):%-d %B %Y, %H:%M:%S} UTC"
 
 

@@ -1,8 +1,8 @@
 """What every HTTP provider has in common: its routes, its faults, idempotency as Stripe honours it, and its process.
 
-`/health`, `/ledger` and `/faults` are for whoever tests, and always answer; `/v1/…` is the provider, and suffers the
-faults. A provider adds its calls with `Provider.post`: a function that checks the parameters and returns the work,
-which then runs in the same transaction that keeps the answer.
+`/health`, `/ledger` and `/faults` are for tests, and always answer; `/v1/…` is the provider, and has the faults. A
+provider adds its calls with `Provider.post`: a function that checks the parameters and returns the work, which then
+runs in the same transaction that keeps the answer.
 
 Idempotency follows https://docs.stripe.com/api/idempotent_requests: once execution has begun the first answer is kept,
 whatever it was, and is sent again byte for byte. What failed validation, met a running request, or was turned away
@@ -69,7 +69,7 @@ class ApiError(Exception):
         self.body = orjson.dumps({"error": {name: value for name, value in error.items() if value}})
 
     def response(self) -> web.Response:
-        """The refusal as it goes over the wire."""
+        """The refusal as an HTTP response."""
         response = web.Response(status=self.status, body=self.body, content_type=JSON_TYPE)
         if self.retry_after is not None:
             response.headers["Retry-After"] = str(self.retry_after)
@@ -77,7 +77,7 @@ class ApiError(Exception):
 
 
 class Reply(NamedTuple):
-    """An answer of work that was done; `object` is the id of what the call made or changed."""
+    """The answer of work that was done; `object` is the id of what the call made or changed."""
 
     status: int
     body: bytes
@@ -97,8 +97,8 @@ class Call:
 class Work:
     """What a call will do. `run` is SQL inside the group's transaction; the waits are in seconds.
 
-    `wait` passes before the work, with the key taken (a repeat meets 409); `hold` passes after the
-    commit, with the key free (a repeat is answered at once while the first caller still waits).
+    `wait` is before the work, while the key is taken: a repeat is answered with 409. `hold` is after the commit, when
+    the key is free: a repeat is answered at once, while the first caller still waits.
     """
 
     run: Callable[[], Reply]
@@ -202,7 +202,7 @@ class Provider:
         return _response(reply.status, reply.body)
 
     async def _executed(self, call: Call, work: Work, fingerprint: bytes = b"") -> Reply:
-        """Do the work, and keep its answer in the same transaction. A refusal met there was execution as well."""
+        """Do the work, and keep its answer in the same transaction. A refusal during the work is kept too."""
         if work.wait:
             await asyncio.sleep(work.wait)
 
@@ -239,7 +239,7 @@ class Provider:
 
 
 def answered(handle: Handler) -> Handler:
-    """The same handler, of which a refusal is an answer like any other."""
+    """The same handler, which answers with the refusal when there is one."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -340,7 +340,7 @@ def _cut(request: web.Request) -> web.Response:
 
 
 def arguments(name: str, default_port: int, *, has_pages: bool = False) -> argparse.ArgumentParser:
-    """The command line that all providers share; one whose pages people open has an address for them."""
+    """The command line that all providers share; `has_pages` adds the address under which people open them."""
     parser = argparse.ArgumentParser(
         prog=f"python -m sandbox.{name}", description=f"The sandbox {name} service."
     )
@@ -360,7 +360,7 @@ Build = Callable[[Ledger, Faults, argparse.Namespace], web.Application]
 
 
 def run(name: str, options: argparse.Namespace, schema: str, build: Build) -> None:
-    """Run a provider's process, and end with a sentence instead of a traceback where one says enough."""
+    """Run a provider's process, and end with a sentence, not a traceback, where the sentence says enough."""
     if "public_url" in options:
         options.public_url = options.public_url.rstrip("/") or f"http://127.0.0.1:{options.port}"
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
@@ -375,7 +375,7 @@ def run(name: str, options: argparse.Namespace, schema: str, build: Build) -> No
 
 
 async def _serve(options: argparse.Namespace, schema: str, build: Build) -> None:
-    """Serve until SIGTERM or SIGINT. Requests under way get one second to end."""
+    """Serve until SIGTERM or SIGINT. Running requests get one second to end."""
     stopped = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)

@@ -37,8 +37,11 @@ CREATE TABLE IF NOT EXISTS messages (
     at REAL NOT NULL
 ) WITHOUT ROWID;
 """
+# One message.
 INSERT = 'INSERT INTO messages (id, key, "to", body, "order", at) VALUES (?, ?, ?, ?, ?, ?)'
+# The message that was sent under a key.
 BY_KEY = "SELECT m.* FROM idempotency k JOIN messages m ON m.id = k.object WHERE k.key = ?"
+# The messages that the mailbox page asks for, newest first.
 NEWEST = """
 SELECT * FROM messages
 WHERE (:to = '' OR "to" = :to) AND (:order = '' OR "order" = :order)

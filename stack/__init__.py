@@ -1,4 +1,4 @@
-"""The whole of Stampede on one machine: what `./dev` runs.
+"""All of Stampede on one machine: what `./dev` does.
 
-It knows the shop only as programs to start, and speaks to them over sockets; it imports nothing of theirs.
+It starts the shop's programs and speaks to them over sockets; it imports nothing of them.
 """

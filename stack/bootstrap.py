@@ -1,9 +1,8 @@
 """Makes .dev/venv: the one part of the project that runs before anything is installed.
 
 Called by the launcher with the Python it found, so it uses the standard library alone. Three things make it
-safe to be interrupted or to be run twice at once: a lock that the kernel releases when its holder dies; a
-stamp that is taken away before the environment is touched and written last; and an environment without a
-stamp is not repaired but made anew.
+safe to interrupt it or to run it twice at once: a lock that the kernel releases when its holder dies; a stamp that is
+removed before the environment is changed and written last; and an environment without a stamp is made anew.
 """
 
 import fcntl
@@ -39,7 +38,7 @@ def main(root: Path) -> None:
     except BlockingIOError:
         say("another ./dev is installing; waiting for it")
         fcntl.flock(lock, fcntl.LOCK_EX)
-    if not fits(root):  # whoever held the lock before us may have done the work
+    if not fits(root):  # another ./dev, which held the lock before us, may have done the work
         install(root)
 
 
@@ -78,7 +77,7 @@ def install(root: Path) -> None:
         )  # fmt: skip
     run(
         [str(target / "bin/uv"), "pip", "sync", "--quiet", "--python", python, "--require-hashes",
-         # Compiled once here, and not by the fifteen processes that start next and all import the same.
+         # Compiled here once, and not by each of the many processes that start next.
          "--compile-bytecode", "--only-binary=:all:", str(root / "requirements.txt")],
         environment,
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Celery's `worker` and `beat` without the rest of its command line; takes the same arguments (`-A workers` if none).
 
-`celery` itself loads an interactive prompt and every plugin (Flower too) before it looks at what is wanted: a
-third of a second of CPU for each of six processes, which together is a fifth of the time it takes to open the
-shop on a laptop. On servers, where starting is rare, `celery -A workers worker` does the same.
+`celery` itself loads an interactive prompt and every plugin (Flower too) before it reads its arguments. That takes a
+third of a second of CPU for each of six processes, together a fifth of the time that `./dev up` takes on a laptop. On
+servers, which start rarely, `celery -A workers worker` does the same.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Programs as children of the calling process, for tests and benchmarks: what falls stays down."""
+"""Programs as children of the calling process, for tests and benchmarks: what fails is not restarted."""
 
 import signal
 import subprocess
@@ -31,8 +31,8 @@ class Children(Runner):
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    # A group and no session: Linux deals out the processor by session first (sched_autogroup), and
-                    # how far one program stands back behind another (nice) counts within one alone.
+                    # A group and no session: Linux shares out the processor among sessions first (sched_autogroup), and
+                    # `nice` counts only within one session.
                     process_group=0,
                 )
 

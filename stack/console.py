@@ -1,7 +1,7 @@
-"""What a person sees: numbered steps with their times, problems with their fixes, and the banner at the end.
+"""What people see: numbered steps with their times, problems with their fixes, and the banner at the end.
 
-rich leaves colours away by itself where NO_COLOR is set or the output is no terminal; lines are never folded
-there, so that programs and people with grep find them whole.
+rich writes no colours where NO_COLOR is set or the output is no terminal. Lines are never wrapped there, so that grep
+finds them whole.
 """
 
 import time

@@ -1,7 +1,7 @@
 """What the shop's processes are told through their environment, and the secrets in it.
 
-The secrets are drawn once and kept in `.dev/secrets.json`, readable by its owner alone: the databases
-remember their passwords, so a second start needs the same ones.
+The secrets are made once and kept in `.dev/secrets.json`, which only its owner can read. The databases keep their
+passwords, so a second start needs the same ones.
 """
 
 import json
@@ -20,10 +20,10 @@ from stack.valkey import Valkey
 
 WEBHOOK_PATH = "/webhooks/payments/"  # where the payment provider reports what happened outside a call
 
-# A process whose environment names our folder here is ours; `down` finds what a crash left behind by it.
+# A process of the stack has the stack's folder in this variable; `down` finds by it what a crash left behind.
 MARKER = "STAMPEDE_STACK"
 
-# Tuning that a person may set for one run, and that reaches the shop's processes as it is.
+# What a person may set for one run; it reaches the shop's processes unchanged.
 _GATEWAYS = ("PAYMENT_GATEWAY", "SMS_GATEWAY", "CARRIER_GATEWAY")
 PASSED_ON = ("LOG_LEVEL", "LOG_FORMAT", "CURRENCY", "DEBUG", *_GATEWAYS)
 
@@ -40,14 +40,14 @@ class Secrets:
 
     @classmethod
     def new(cls) -> "Secrets":
-        """Letters and digits only: they stand in URLs and are typed by people."""
+        """Letters and digits only, because they are parts of URLs and people type them."""
         drawn = {field.name: secrets.token_hex(32) for field in fields(cls)}
         people = {name: "-".join(secrets.token_hex(2) for _ in range(3)) for name in ("admin", "flower")}
         return cls(**{**drawn, **people})
 
     @classmethod
     def of(cls, layout: Layout) -> "Secrets":
-        """The secrets of this folder, drawn now if there are none; of several who draw at once the first one counts."""
+        """The secrets of this folder, made now if there are none. When several make them at once, the first wins."""
         if not layout.secrets.exists():
             layout.base.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = layout.secrets.with_suffix(f".{os.getpid()}")
@@ -61,13 +61,13 @@ class Secrets:
         except (ValueError, TypeError) as error:
             raise StackError(
                 f"{layout.secrets} cannot be read: {error}\n"
-                "The databases' passwords stood there: begin afresh with `./dev reset`."
+                "It holds the databases' passwords. Start again without data: `./dev reset`."
             ) from error
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One stack's folder, ports, secrets and the servers that it was given instead of its own."""
+    """One stack's folder, ports and secrets, and the URLs of servers that it uses instead of its own."""
 
     layout: Layout
     ports: Ports
@@ -137,14 +137,14 @@ class Stack:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "STAMPEDE_VERSION": version(),
-            "TZ": "UTC",  # so that all logs speak of the same time
+            "TZ": "UTC",  # so that all logs use the same time
             "DJANGO_SETTINGS_MODULE": "shop.settings",
         }
 
 
 @cache
 def version() -> str:
-    """What git calls this checkout, "" where there is no git; `-dirty` says that there is more than was committed."""
+    """What git calls this checkout, "" where there is no git; `-dirty`: something is not committed."""
     try:
         described = subprocess.run(
             ["git", "-C", str(ROOT), "describe", "--tags", "--always", "--dirty"],

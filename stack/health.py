@@ -1,4 +1,4 @@
-"""Looks at a server from outside and says whether it works: None, or what is wrong.
+"""Checks whether a server works, from outside: None, or what is wrong.
 
 Each check is the cheapest that proves the server answers, and loads no client library, because the command line
 runs all of them many times while the machine is busy starting the rest.

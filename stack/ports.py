@@ -36,7 +36,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports that nobody uses now, wherever they are: for tests, which run beside a stack."""
+        """Any ports that are free now: for tests, which run beside a stack."""
         with ExitStack() as opened:
             sockets = [opened.enter_context(socket.socket()) for _ in fields(cls)]
             for one in sockets:

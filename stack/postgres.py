@@ -1,10 +1,9 @@
 """PostgreSQL from a wheel, in a folder of ours, listening on loopback alone.
 
-We run the wheel's bare programs and not its Python wrapper, which makes users or opens parent folders to
-strangers when it runs as root. PostgreSQL itself refuses to run as root: there we start it in a user
-namespace of its own, in which root is an ordinary user; files keep their owner and no folder has to be
-opened. Where the kernel allows no such namespace (many containers) it runs as `nobody`, and its folder is
-handed over.
+We run the wheel's programs and not its Python wrapper, which creates users or opens parent folders to others when it
+runs as root. PostgreSQL itself refuses to run as root. For root we start it in a user namespace of its own, in which
+root is an ordinary user: files keep their owner, and no folder has to be opened. Where the kernel allows no such
+namespace (in many containers) it runs as `nobody`, and `nobody` owns its folder.
 """
 
 import os
@@ -25,7 +24,7 @@ MAJOR = "18"
 USER = DATABASE = "stampede"
 
 # Sized for a laptop that also runs everything else. Nothing here trades safety for speed: fsync and
-# synchronous_commit stay on, so that what is measured is what a shop would get.
+# synchronous_commit stay on, so that a shop gets what is measured here.
 SETTINGS = f"""\
 listen_addresses = '{HOST}'
 unix_socket_directories = ''
@@ -58,7 +57,7 @@ class Postgres:
     def prepare(self) -> None:
         """Make the database cluster when there is none, and write its settings anew.
 
-        A half-made cluster is never used: it grows under another name and is renamed when it is whole.
+        A half-made cluster is never used: it is made under another name and renamed when it is complete.
         """
         if "setpriv" in _as_ordinary_user():
             _let_through(self.folder.parent)
@@ -98,7 +97,7 @@ class Postgres:
             )  # fmt: skip
         finally:
             password_file.unlink()
-        # In single-user mode, so that whoever finds the folder finds the database in it too.
+        # In single-user mode, so that the folder never exists without the database in it.
         _run([binary("postgres"), "--single", "-D", fresh, "postgres"], f'CREATE DATABASE "{DATABASE}";\n')
 
 

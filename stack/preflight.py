@@ -1,4 +1,4 @@
-"""Looks at the machine before anything is started, and says all that is wrong at once, each with its fix."""
+"""Checks the machine before anything is started, and names all problems at once, each with its fix."""
 
 import platform
 import shutil
@@ -67,7 +67,7 @@ def _ports(stack: Stack) -> Iterator[tuple[str, str]]:
 def _database(stack: Stack) -> Iterator[tuple[str, str]]:
     if not stack.database_url:
         return
-    # Here and not at the top: it takes a quarter of a second, and few bring their own database.
+    # Not at the top: the import takes a quarter of a second, and few people give a database of their own.
     import psycopg
 
     where = _without_password(stack.database_url)
@@ -88,7 +88,7 @@ def _database(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 def _broker(stack: Stack) -> Iterator[tuple[str, str]]:
-    # Over TLS or a socket file we leave it to the workers to find out.
+    # Other schemes (TLS, a socket file) are not checked here; the workers will find out.
     if urlsplit(stack.broker_url).scheme == "redis" and (problem := valkey_ready(stack.broker_url)(0)):
         yield (
             f"BROKER_URL ({_without_password(stack.broker_url)}) cannot be used: {problem}",

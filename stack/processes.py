@@ -19,12 +19,12 @@ class Pool:
     name: str
     queues: str
     processes: int
-    # How far it stands back when all want the processor: a click never waits for what happens after it, and nobody
-    # waits for a video. Work that waits is not lost time: its batches grow, and bigger ones cost less an order.
+    # Lower priority when all want the processor: a click never waits for what happens after it, and nobody waits for a
+    # video. Work that waits is not lost: its batches grow, and an order in a bigger batch costs less.
     nice: int = 10
-    # How many processes it grows to while there is work for them; 0: never more than it has.
+    # How many processes it may grow to while there is work for them; 0: it does not grow.
     most: int = 0
-    # Megabytes beyond which a process is replaced when its task has ended; 0: no matter how many.
+    # A process with more megabytes than this is replaced when its task has ended; 0: no limit.
     memory: int = 0
     app: str = "workers"
 
@@ -54,7 +54,7 @@ WEB_PROCESSES, WEB_THREADS = 2, 4
 
 
 def programs(stack: Stack, pools: Sequence[Pool] = POOLS) -> list[Program]:
-    """Everything this stack runs; servers that were given from outside are left out."""
+    """Everything this stack runs; servers that were given by URL are left out."""
     embedded = [
         *([] if stack.database_url else [stack.postgres.program()]),
         *([] if stack.broker_url else [stack.valkey.program()]),
@@ -75,7 +75,7 @@ def providers(stack: Stack) -> list[Program]:
         Program(
             name=name,
             command=(
-                *("nice", "-n", "5"),  # outside of this box they would have machines of their own
+                *("nice", "-n", "5"),  # in reality they have machines of their own
                 *_python(f"sandbox.{name}", "--port", str(getattr(stack.ports, name))),
                 *("--ledger", str(stack.layout.ledgers / f"{name}.sqlite3"), *more),
             ),
@@ -105,7 +105,7 @@ def _shop(stack: Stack) -> list[Program]:
             name="live",
             command=_python(
                 *("uvicorn", "shop.asgi:application", "--host", HOST, "--port", str(ports.live)),
-                # An open live page would hold up the stop for as long as it stays open.
+                # Without a limit, an open live page delays the stop for as long as it is open.
                 *("--timeout-graceful-shutdown", "1", "--no-access-log", "--log-level", "warning"),
             ),
             check=http_ok(f"{stack.url('live')}/healthz"),
@@ -159,9 +159,9 @@ def _pool(pool: Pool, level: str) -> Program:
                 *("stack.celery_node", "-A", pool.app, "worker"),
                 *("-Q", pool.queues, "-n", f"{pool.name}@%h"),
                 *(*pool.options(), "--pool", "prefork", "--loglevel", level),
-                # Events for Flower; no greetings among the nodes, which cost seconds and tell nothing.
+                # Events for Flower; no messages among the nodes at their start, which cost seconds and are of no use.
                 *("-E", "--without-mingle", "--without-gossip"),
-                # Shorter than on servers, and than stop_seconds: a laptop's Ctrl-C shall be over in five seconds.
+                # Shorter than on servers, and than stop_seconds: on a laptop Ctrl-C must end all within five seconds.
                 *("--", "worker.soft_shutdown_timeout=1"),
             ),
         ),

@@ -22,21 +22,21 @@ class Stage(IntEnum):
     """When a program is started; those of one stage start together."""
 
     DATABASES = 1
-    BESIDE = 2  # while the data is being prepared, which they do not touch before they are asked to work
-    # Once tables and static files stand: who begins to work by itself, who lets the public in, and who reads at its
-    # start which static files there are.
+    BESIDE = 2  # while the data is prepared: they do not touch it before they are given work
+    # When tables and static files are ready: programs that begin to work by themselves, that let the public in, or that
+    # read at their start which static files there are.
     PREPARED = 3
 
 
 class StackError(Exception):
-    """Something the person at the keyboard can act on; the message says what happened and what to do next."""
+    """A problem that the user can solve; the message says what happened and what to do next."""
 
 
 @dataclass(frozen=True)
 class Program:
     name: str
     command: tuple[str, ...]
-    check: Check = lambda _pid: None  # it is enough that it runs
+    check: Check = lambda _pid: None  # it is healthy as long as it runs
     prepare: Callable[[], None] = lambda: None  # before every start: folders, rendered settings
     group: Group = Group.SHOP
     stage: Stage = Stage.BESIDE

@@ -1,7 +1,7 @@
-"""A program that runs: whether it is healthy, how it ended, what it said last, and its end by force.
+"""Programs that run: start them, wait until they are healthy, see how they ended and what they wrote last, kill them.
 
-Who starts and stops programs is a `Runner`: the process manager of `./dev up` (`stack.supervisor`), which starts
-again what falls, or the calling process itself (`stack.children`), where what falls stays down.
+There are two runners. `stack.supervisor` is the process manager of `./dev up`, which restarts what fails.
+`stack.children` runs programs as children of the calling process, for tests and benchmarks, and restarts nothing.
 """
 
 import os
@@ -18,13 +18,11 @@ import psutil
 
 from stack.program import Program, StackError
 
-START_SECONDS = (
-    120.0  # to become healthy; a program that ends is found out at once, so this is for slow machines
-)
+START_SECONDS = 120.0  # to become healthy, on a slow machine; one that ends is noticed at once
 KILL_SECONDS = 30.0
 LOG_LINES = 30
 PING_SECONDS = 2.0
-QUICK_PING_SECONDS = 0.5  # where we ask again at once
+QUICK_PING_SECONDS = 0.5  # where the ping is repeated at once
 NO_PONG = "does not answer a ping over the broker"
 
 
@@ -60,7 +58,7 @@ class Runner(ABC):
 
     @abstractmethod
     def stop(self, name: str) -> None:
-        """Stop it as it wants to be stopped, and leave it stopped; returns when it is gone."""
+        """Stop it with its own signal, and leave it stopped; returns when it has ended."""
 
     def start(self, *names: str, wait: bool = True) -> None:
         """Start these, or all; with `wait`, return when they are healthy."""
@@ -80,7 +78,7 @@ class Runner(ABC):
     def kill(self, name: str) -> None:
         """End it and all its children at once, as a crash does (SIGKILL), and return when none is left.
 
-        Those of PostgreSQL are each of a group of their own, and hold its memory for a moment after it has ended.
+        PostgreSQL's children have process groups of their own, and hold its memory for a moment after it has ended.
         """
         if not (pid := self.pid(name)):
             return
@@ -93,9 +91,9 @@ class Runner(ABC):
             wait_ended(everyone, KILL_SECONDS)
 
     def wait_healthy(self, *names: str, seconds: float = START_SECONDS) -> None:
-        """Return when all of these are healthy; raises StackError with the log of one that ends or lags."""
+        """Return when all of these are healthy; raises StackError with the log of one that ends or takes too long."""
         until = time.monotonic() + seconds
-        # One after the other, pools last: all must be there in the end, and to look at one is cheaper.
+        # One after the other, pools last: all must be healthy in the end, and to check one is cheaper.
         waiting = sorted((self.programs[name] for name in names), key=lambda one: one.is_pool)
         while waiting:
             states, problem = self.states(), None
@@ -116,8 +114,8 @@ class Runner(ABC):
     def look(self) -> list[Process]:
         """Each program now, and whether it is healthy.
 
-        Celery nodes are asked over the broker, all with one ping, which proves the whole way there and back; every
-        other program has a check of its own.
+        One ping over the broker asks all Celery nodes, which proves that messages reach them and answers come back;
+        every other program has a check of its own.
         """
         states, table = self.states(), list(self.programs.values())
         with ThreadPoolExecutor(len(table) + 1) as threads:
@@ -145,7 +143,7 @@ def _ping(broker_url: str, pools: Sequence[str], seconds: float) -> set[str]:
     """The names of the nodes that answer within the time; returns as soon as all have."""
     if not pools:
         return set()
-    # Here and not at the top: only the commands that look at workers shall pay for it.
+    # Not at the top, because only the commands that check workers need this slow import.
     from celery import Celery
     from kombu.exceptions import KombuError
 
@@ -180,10 +178,10 @@ def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
 
 
 def wait_ended(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait until all have ended, for so long at most; returns those that have not.
+    """Wait so many seconds at most until all have ended; returns those that have not.
 
-    One that ended and waits to be reaped has ended: it holds neither memory nor ports. Its parent may have died, and
-    whoever inherits it, a container's or a small machine's first process, may come by every few seconds only.
+    A zombie has ended: it holds neither memory nor ports. Its parent may have died, and the first process of a
+    container, which inherits it, may reap it only some seconds later.
     """
     until = time.monotonic() + seconds
     left = [one for one in processes if runs(one)]

@@ -1,8 +1,8 @@
 """The process manager: supervisord, told what to run by a rendered file and what to do over XML-RPC.
 
-It starts again what falls, as often as it falls: a worker whose database is away must be back when that is
-back. It listens on a free port of loopback behind a password and not on a socket file, since the path of a
-checkout may well be longer than the hundred bytes that a socket's path may have.
+It restarts what fails, without a limit: a worker whose database is down must be back when the database is back. It
+listens on a free port of loopback, with a password. A socket file would not do, because its path may have only a
+hundred bytes, and the path of a checkout may be longer.
 """
 
 import http.client
@@ -32,15 +32,15 @@ from stack.running import Runner, State, runs
 UP_STATES = ("STARTING", "RUNNING")
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 RECORD = "stack.json"
-OPEN_FILES = 16384  # live pages are one each
+OPEN_FILES = 16384  # every live page needs one
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is written down about a running stack, for the next command that is typed."""
+    """What the next command must know of a running stack."""
 
     pid: int
-    started: float  # by the system's clock: a reused pid has another
+    started: float  # the process's start by the system's clock: a reused pid has another
     control_port: int
     base_port: int
     database_url: str = ""
@@ -62,7 +62,7 @@ class Record:
 
     @property
     def alive(self) -> bool:
-        """Whether the process manager still runs, and not a stranger under its pid."""
+        """Whether the process manager still runs, and its pid does not belong to another program now."""
         try:
             process = psutil.Process(self.pid)
         except psutil.NoSuchProcess:
@@ -149,14 +149,14 @@ class Supervisor(Runner):
         return False
 
     def shut_down(self, seconds: float) -> None:
-        """Have it stop all programs, the shop before the servers, and then itself; returns when it is gone.
+        """Have it stop all programs, the shop before the servers, and then itself; returns when it has ended.
 
-        It looks at its children once a second, and whenever it is asked something: so we keep asking.
+        It checks its children once a second, and whenever it is asked something: so we keep asking.
         """
         try:
             self._ask("shutdown")
         except UNREACHABLE:
-            with suppress(psutil.NoSuchProcess):  # it is on its way already
+            with suppress(psutil.NoSuchProcess):  # it is ending already
                 psutil.Process(self.record.pid).terminate()
         until = time.monotonic() + seconds
         while self.record.alive and time.monotonic() < until:
@@ -180,8 +180,8 @@ def _state(info: dict[str, Any]) -> State:
 
 def _configuration(stack: Stack, port: int) -> str:
     logs, table = stack.layout.logs, programs(stack)
-    user = "user=root\n" if os.geteuid() == 0 else ""  # without it supervisord warns that it runs as root
-    # minfds and minprocs are what it demands of the system before it starts: no more than any gives.
+    user = "user=root\n" if os.geteuid() == 0 else ""  # without this supervisord warns that it runs as root
+    # minfds and minprocs are what it requires of the system before it starts: every system has as much as this.
     parts = [
         f"[supervisord]\nnodaemon=true\nlogfile={_quoted(logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\n"
         f"logfile_backups=1\npidfile={_quoted(stack.layout.run / 'supervisord.pid')}\n"

@@ -1,4 +1,4 @@
-"""Valkey from a wheel: the broker, which keeps what it was told over a crash and drops nothing when full."""
+"""Valkey from a wheel: the broker. It keeps its data over a crash, and drops nothing when it is full."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Valkey:
         self.url = f"redis://:{password}@{HOST}:{port}/0"
 
     def prepare(self) -> None:
-        """Write the settings to a file: on the command line everybody could read the password."""
+        """Write the settings to a file: on the command line every user could read the password."""
         self.folder.mkdir(exist_ok=True)
         self._settings.touch(mode=0o600)
         self._settings.write_text(

@@ -1,4 +1,4 @@
-"""The tools for those who change Stampede: linting, and locking the environment."""
+"""The tools of developers: linting, and locking the environment."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ LINTERS = (
 
 
 def lint() -> int:
-    """Run every linter, also after one has complained; 1 when any did.
+    """Run all linters, also when one has failed; returns 1 when any did.
 
     With the stack's environment, because mypy's Django plugin reads the settings.
     """

@@ -1,8 +1,7 @@
-"""The SMTP server: aiosmtpd, with the two places made lean where a load test spends its time.
+"""The SMTP server: aiosmtpd, made faster in the two places where a load test spends its time.
 
-Both overridden methods do what aiosmtpd's own do, for what real clients send, and fall back to it for the
-rest: an address is read by one regular expression instead of the full RFC 5322 grammar, and a mail is read as
-one piece up to its final dot instead of line by line.
+An address is read by one regular expression instead of the full RFC 5322 grammar, with aiosmtpd's own way for the rest.
+A mail is read in one piece up to its final dot, and not line by line.
 """
 
 import asyncio
@@ -18,14 +17,14 @@ from sandbox.service import CannotListen
 
 ADDRESS = re.compile(r"<([^\s<>@\"\\(),:;\[\]]+@[A-Za-z0-9._-]+)>\s*(.*)")
 END = b"\r\n.\r\n"
-#: A mail may be this large, in bytes.
+# A mail may be this large, in bytes.
 SIZE_LIMIT = 10 * 1024 * 1024
-#: Nobody lives here: mail to this name is refused for good, whatever the domain.
+# Nobody lives here: mail to this name is refused for good, whatever the domain.
 REFUSED_NAME = "refused"
 
 
 class LeanSMTP(SMTP):
-    """aiosmtpd's protocol with a cheap way through MAIL, RCPT and DATA."""
+    """aiosmtpd's protocol with faster MAIL, RCPT and DATA."""
 
     # Also how much the stream reader buffers; a mail up to this size is read in one piece.
     line_length_limit = 256 * 1024
@@ -67,7 +66,7 @@ class LeanSMTP(SMTP):
         await self.push(status)
 
     async def _read_mail(self) -> bytes | None:
-        """All up to the final dot, without it; None if it was too much, and is then read and dropped."""
+        """The mail without its final dot; None if it is too large, and is then read and dropped."""
         reader = self._reader
         start = await reader.readexactly(3)
         if start == b".\r\n":
@@ -93,7 +92,7 @@ class LeanSMTP(SMTP):
 
 
 class Reception:
-    """What is done with each mail (aiosmtpd's handler), and the door that lets clients in or not."""
+    """What is done with each mail (aiosmtpd's handler), and the port, which is open or closed."""
 
     def __init__(self, store: Store, faults: Faults, host: str, port: int) -> None:
         self._store = store
@@ -103,7 +102,7 @@ class Reception:
         self._clients: WeakSet[LeanSMTP] = WeakSet()
 
     async def follow_faults(self) -> None:
-        """Open the port, or close it and hang up on everybody while the fault `down` is set."""
+        """Open the port, or close it and hang up on all clients while the fault `down` is set."""
         if self._faults.down:
             await self.close()
         elif self._server is None:

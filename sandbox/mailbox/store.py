@@ -1,11 +1,11 @@
-"""The mails that arrived: kept once each, found again by text, and taken apart only when looked at.
+"""The mails that arrived: each is kept once, can be searched, and is parsed only when somebody opens it.
 
-The Message-ID is the key. A mail that comes again is accepted, because its sender must not go on trying, and
-counted, but not kept twice: so do mail stores with duplicate suppression, and it is what makes sending a mail
-again after a crash harmless.
+The Message-ID is the key. A mail that comes again is accepted and counted, so that its sender stops trying, but it is
+not kept twice. Mail stores with duplicate suppression do the same. So it does no harm to send a mail again after a
+crash.
 
-Reception reads five header lines and nothing else. Taking a mail apart costs a hundred times as much, and of
-the thousands that a load test sends, a person opens three.
+Reception reads a few header lines and nothing else. To parse a mail costs a hundred times as much, and of the thousands
+that a load test sends, a person opens three.
 """
 
 import re
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_order ON messages ("order") WHERE "order" <> '';
 CREATE INDEX IF NOT EXISTS messages_unread ON messages (seq) WHERE encoded AND text IS NULL;
 """
+# One mail, or one more repeat of a mail that is there.
 INSERT = (
     'INSERT INTO messages (message_id, sender, recipients, subject, "order", at, encoded, raw)'
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -55,13 +56,15 @@ CONDITIONS = {
         || coalesce(text, CAST(raw AS TEXT))), lower(:q))""",
 }
 NEWEST = "ORDER BY seq DESC LIMIT :limit"
+# A page of the ledger.
 ENTRIES = """
 SELECT e.*, m.repeats FROM entries e JOIN messages m ON m.message_id = e.key
 WHERE e.seq > ? ORDER BY e.seq LIMIT ?
 """
+# Mails whose text a search cannot read before it is decoded.
 UNREAD = "SELECT seq, raw FROM messages WHERE encoded AND text IS NULL ORDER BY seq DESC LIMIT 500"
 
-#: A header's line and those that continue it. Folded lines begin with white space.
+# A header's line and those that continue it. Folded lines begin with white space.
 WANTED = re.compile(
     rb"^(message-id|subject|x-order):[ \t]*(.*(?:\r?\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
 )
@@ -119,7 +122,7 @@ class Store:
         return [_summary(row) for row in self._ledger.db.execute(statement, {**given, "limit": limit})]
 
     def read(self, ident: str) -> "Mail | None":
-        """One mail, taken apart; None if there is none of this id."""
+        """One mail, parsed; None if there is none with this id."""
         kind, _, number = ident.partition("_")
         if kind != "em" or not number.isdecimal() or len(number) > 18:
             return None
@@ -127,7 +130,7 @@ class Store:
         return None if row is None else Mail(_summary(row), row["raw"])
 
     def _read_encoded(self) -> None:
-        """Decode what a search could not read as it stands; a bounded number at a time, newest first."""
+        """Decode mails for the search, a limited number at a time, newest first."""
         for row in self._ledger.db.execute(UNREAD).fetchall():
             mail = Mail({}, row["raw"])
             text = f"{mail.text} {unescape(TAG.sub(' ', mail.html))}"
@@ -135,7 +138,7 @@ class Store:
 
 
 class Mail:
-    """One mail taken apart: its texts, and its other parts by number."""
+    """One mail, parsed: its texts, and its other parts by number."""
 
     def __init__(self, summary: dict[str, Any], raw: bytes) -> None:
         self.summary = summary
@@ -175,7 +178,7 @@ class Mail:
         return part.get_filename() or f"part-{number}", part.get_content_type(), _bytes_of(part)
 
     def html_for_display(self, parts_url: str) -> str:
-        """The HTML with its embedded images (`cid:`) led to their parts, and its links to new tabs."""
+        """The HTML with embedded images (`cid:`) replaced by links to their parts; its links open in new tabs."""
         html = self.html
         for number, part in enumerate(self._parts):
             if content_id := str(part.get("Content-ID", "")).strip().strip("<>"):
@@ -202,7 +205,7 @@ def _unfolded(value: bytes) -> str:
 
 
 def _decoded(value: str) -> str:
-    """RFC 2047 words as text; only where there are any, since looking costs more than all the rest."""
+    """RFC 2047 words as text; only where there are any, because decoding costs more than all the rest."""
     if "=?" not in value:
         return value
     try:

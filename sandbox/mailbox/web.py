@@ -1,7 +1,7 @@
 """The mailbox's page: every e-mail and text message that the shop sent, newest first.
 
-Text messages stay where they were sent, in the SMS gateway's ledger, and are asked for at each look: a copy
-could disagree with it. When the gateway does not answer, the page says so and shows the mails.
+Text messages stay in the SMS gateway's ledger and are read from there each time, because a copy could differ. When the
+gateway does not answer, the page says so and shows the mails.
 """
 
 import time
@@ -23,8 +23,8 @@ KINDS: dict[str, dict[str, str]] = {"All": {}, "E-mail": {"kind": "email"}, "SMS
 PAGE_SIZE = 50
 API_LIMIT = 500
 GATEWAY_ANSWERS_WITHIN = 2.0
-#: A mail's HTML may show images and its own styles; it may run nothing, send nothing and frame nothing.
-#: `sandbox` keeps it from our origin even when it is opened outside its frame.
+# A mail's HTML may show images and its own styles; it may run nothing, send nothing and frame nothing.
+# `sandbox` keeps it from our origin even when it is opened outside its frame.
 MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline';"
     " img-src 'self' data: http: https:; font-src data:; form-action 'none'; frame-ancestors 'self'"
@@ -32,7 +32,7 @@ MAIL_POLICY = (
 
 
 class Mailbox:
-    """The pages and the JSON over the store and the SMS gateway."""
+    """The pages and the JSON answers, made from the store and the SMS gateway."""
 
     def __init__(
         self, ledger: Ledger, faults: Faults, store: Store, reception: Reception, sms_url: str
@@ -158,7 +158,7 @@ class Mailbox:
         raise ApiError(404, missing or f"No such message: {ident}.", code="resource_missing")
 
     async def _find(self, query: Mapping[str, str], limit: int) -> tuple[list[dict[str, Any]], str]:
-        """Both kinds of message, merged by time; and what is missing, in words, if anything is."""
+        """Both kinds of message, sorted by time; and a sentence that says what is missing, if anything is."""
         wanted = {name: query.get(name, "").strip() for name in ("to", "order", "q")}
         before, kind = moment_of(query), query.get("kind", "")
         found: list[dict[str, Any]] = []

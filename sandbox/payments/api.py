@@ -31,7 +31,7 @@ class Payments:
         self.webhooks = webhooks
         self.intents = Intents(ledger, public_url)
         self._announce_all = announce_all
-        #: Calls that pm_sandbox_flaky turned away, by key; what was not done need not outlive the process.
+        # Calls that pm_sandbox_flaky turned away, by key; what was not done need not outlive the process.
         self._refused: dict[str, int] = {}
         provider = Provider("the payment provider", ledger, faults)
         provider.post("/v1/payment_intents", self._create)

@@ -1,8 +1,7 @@
 """The bank's page: where the holder of a card confirms a payment, or does not (3-D Secure).
 
-It works without JavaScript: a form with two buttons. What is decided here happens outside any call of the
-merchant's, so the merchant hears of it by webhook; the holder is sent back to `return_url` at the same time
-and may well arrive first.
+It works without JavaScript: a form with two buttons. The decision happens outside the merchant's calls, so the merchant
+is told by webhook. At the same time the holder is sent back to `return_url`, and may arrive there first.
 """
 
 from typing import Any
@@ -33,7 +32,7 @@ class Authentication:
         self._webhooks = webhooks
 
     def add_to(self, app: web.Application) -> None:
-        """Put the page's doors into the provider's app."""
+        """Add the page's routes to the provider's app."""
         serve_assets(app)
         app.router.add_get("/3ds/{id}", self.show)
         app.router.add_post("/3ds/{id}", self.decide)
@@ -81,7 +80,7 @@ class Authentication:
 
 
 def _back(return_url: str, intent: dict[str, Any]) -> str:
-    """The merchant's page, told as Stripe tells it which payment this was and how it went."""
+    """The merchant's page, with the payment and its result in the query, as Stripe adds them."""
     parts = urlsplit(return_url)
     failed = intent["status"] in ("requires_payment_method", "canceled")
     query = [

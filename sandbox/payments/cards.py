@@ -1,7 +1,7 @@
 """The test cards: what each token makes the provider do.
 
-The `pm_card_…` names are Stripe's own (https://docs.stripe.com/testing). The `pm_sandbox_…` ones are
-ours, for what a network does to a payment and a test card at Stripe cannot show.
+The `pm_card_…` names are Stripe's own (https://docs.stripe.com/testing). The `pm_sandbox_…` names are ours, for faults
+of the network that Stripe's test cards cannot show.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Card:
     """How a card behaves. Without any of these it simply pays."""
 
     decline: Decline | None = None
-    #: The holder must confirm on a page of the bank.
+    # The holder must confirm on a page of the bank.
     needs_authentication: bool = False
-    #: The work is done at once, the first caller hears of it much later.
+    # The work is done at once, the first caller hears of it much later.
     answers_late: bool = False
-    #: The work itself takes its time.
+    # The work itself takes its time.
     is_slow: bool = False
-    #: So many first calls with a key are turned away with 503 and do nothing.
+    # So many first calls with a key are turned away with 503 and do nothing.
     refusals: int = 0
 
 

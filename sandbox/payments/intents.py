@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS refund_keys (
     key TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+# A new intent.
 INSERT = """
 INSERT INTO intents (id, key, status, amount, currency, capture_method, payment_method, amount_received, error,
                      metadata, return_url, created)
@@ -57,14 +58,19 @@ VALUES (:id, :key, :status, :amount, :currency, :capture_method, :payment_method
         :metadata, :return_url, :created)
 RETURNING *
 """
+# What a call changes of an intent; the rest is written as it was.
 CHANGE = """
 UPDATE intents
 SET status = :status, amount_received = :amount_received, amount_refunded = :amount_refunded, error = :error
 WHERE id = :id RETURNING *
 """
+# One intent.
 BY_ID = "SELECT * FROM intents WHERE id = ?"
+# The intent that was created under a key.
 BY_KEY = "SELECT i.* FROM idempotency k JOIN intents i ON i.id = k.object AND i.key = k.key WHERE k.key = ?"
+# A page of the list of intents.
 NEWEST = "SELECT * FROM intents WHERE (?1 = '' OR id < ?1) ORDER BY id DESC LIMIT ?2"
+# The refunds of an intent, newest first.
 REFUNDS = (
     "SELECT r.id, r.intent AS payment_intent, r.amount, r.created, i.currency, k.key FROM refunds r"
     " JOIN intents i ON i.id = r.intent LEFT JOIN refund_keys k ON k.refund = r.id"
@@ -178,7 +184,7 @@ class Intents:
         ]
 
     def authenticate(self, ident: str, confirmed: bool) -> dict[str, Any] | None:
-        """Settle an intent that waits for its holder; None if it does not wait any more."""
+        """Settle an intent that waits for the card's holder; None if it no longer waits."""
         row = self._ledger.row(BY_ID, (ident,))
         if row is None or row["status"] != "requires_action":
             return None

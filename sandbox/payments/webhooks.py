@@ -1,8 +1,8 @@
-"""Telling the merchant what happened while nobody was asking: a durable queue of signed POSTs.
+"""Webhooks: a durable queue of signed POSTs that tell the merchant what happened outside its calls.
 
-An event is written in the transaction of what it reports, and repeated until the merchant answers 2xx. The
-merchant may therefore hear of one event twice, never not at all; and with several under way at once, not
-always in order. Signed as Stripe signs (https://docs.stripe.com/webhooks#verify-manually).
+An event is written in the transaction of what it reports, and sent again until the merchant answers 2xx. So the
+merchant may receive an event twice, but never misses one. Several are sent at once, so they may arrive in another
+order. Signed as Stripe signs (https://docs.stripe.com/webhooks#verify-manually).
 """
 
 import asyncio
@@ -32,10 +32,12 @@ CREATE TABLE IF NOT EXISTS webhooks (
 );
 CREATE INDEX IF NOT EXISTS webhooks_due ON webhooks (due_at) WHERE delivered_at IS NULL;
 """
+# The next events to send.
 DUE = (
     "SELECT id, body, attempts FROM webhooks"
     " WHERE delivered_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT 32"
 )
+# When the next event is to be sent.
 NEXT_DUE = "SELECT min(due_at) FROM webhooks WHERE delivered_at IS NULL"
 
 FIRST_PAUSE = 0.25
