@@ -120,6 +120,8 @@ def test_ctrl_c_stops_all_with_a_live_page_open_on_servers_that_were_given(
     database = given["DATABASE_URL"].rsplit("/", 1)[0] + "/given"
     broker = given["BROKER_URL"].rsplit("/", 1)[0] + "/7"
     process = checkout.start("up", DATABASE_URL=database, BROKER_URL=broker)
+    logs = process.stdout
+    assert logs
     try:
         told = _read_until(process, "Ctrl-C stops everything")
         status = checkout.status()
@@ -128,7 +130,7 @@ def test_ctrl_c_stops_all_with_a_live_page_open_on_servers_that_were_given(
 
         stream = _open_live_page(status["urls"]["shop"])
         # The logs that follow must be read on, or the pipe fills and holds it up.
-        rest = threading.Thread(target=process.stdout.read)  # type: ignore[union-attr]
+        rest = threading.Thread(target=logs.read)
         rest.start()
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -140,7 +142,7 @@ def test_ctrl_c_stops_all_with_a_live_page_open_on_servers_that_were_given(
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()  # type: ignore[union-attr]
+        logs.close()
 
 
 def _in_order(status: dict[str, Any]) -> list[str]:
