@@ -1,4 +1,4 @@
-"""The whole house, running: what tests drive through a browser or over HTTP, as a stranger would."""
+"""The whole stack, running: what tests drive through a browser or over HTTP, as a stranger would."""
 
 import json
 import subprocess
@@ -27,12 +27,12 @@ from stack.layout import ROOT
 from stack.supervisor import Supervisor
 from tests.emptying import empty_all
 from tests.keeping import stack_in
-from tests.lanes import free_base, the_house
+from tests.lanes import free_base, the_stack
 from tests.waiting import wait_for
 
 
 @dataclass(frozen=True)
-class House:
+class RunningStack:
     """A running stack with its addresses, its database and its process manager."""
 
     stack: Stack
@@ -50,13 +50,13 @@ class House:
         return self.stack.valkey.url
 
     def sql(self, statement: str, *params: Any) -> list[tuple[Any, ...]]:
-        """One statement against the house's database."""
+        """One statement against the stack's database."""
         with psycopg.connect(self.stack.postgres.url, autocommit=True) as connection:
             cursor = connection.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
     def stop(self, name: str) -> None:
-        """Stop one process of the house, by the name that `./dev status` shows."""
+        """Stop one process of the stack, by the name that `./dev status` shows."""
         self._supervisor().stop(name)
 
     def start(self, name: str, *, wait: bool = True) -> None:
@@ -65,7 +65,7 @@ class House:
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
-        """The house while one of its processes is away."""
+        """The stack while one of its processes is away."""
         self.stop(name)
         try:
             yield
@@ -74,7 +74,7 @@ class House:
 
     @contextmanager
     def told(self, name: str, **environment: str) -> Iterator[None]:
-        """The house while one of its processes runs with other settings; the process manager does not know it."""
+        """The stack while one of its processes runs with other settings; the process manager does not know it."""
         given = {**self.stack.environment(), **environment}
         other = Children([self._supervisor().programs[name]], self.stack.layout.logs, given)
         with self.without(name):
@@ -89,7 +89,7 @@ class House:
         return self._supervisor().pid(name)
 
     def processes(self) -> dict[str, set[tuple[int, float]]]:
-        """Every process of the house and its children by the program's name: (pid, when it was started)."""
+        """Every process of the stack and its children by the program's name: (pid, when it was started)."""
         running = {name: psutil.Process(pid) for name, pid in self._supervisor().pids().items()}
         return {
             name: {(one.pid, one.create_time()) for one in (process, *process.children(recursive=True))}
@@ -169,18 +169,18 @@ def broker() -> Iterator[redis.Redis]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One whole house for all tests that need it, in a folder and on ports of its own.
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One whole stack for all tests that need it, in a folder and on ports of its own.
 
-    They stand in tests/lanes.py and follow each other; when the last has ended, the house is taken down.
+    They stand in tests/lanes.py and follow each other; when the last has ended, the stack is taken down.
     """
-    with the_house:
-        yield the_house.enter_context(running_house(tmp_path_factory.mktemp("house")))
+    with the_stack:
+        yield the_stack.enter_context(running_stack(tmp_path_factory.mktemp("stack")))
 
 
 @contextmanager
-def running_house(folder: Path) -> Iterator[House]:
-    """Start a whole house in this folder, and stop it at the end."""
+def running_stack(folder: Path) -> Iterator[RunningStack]:
+    """Start a whole stack in this folder, and stop it at the end."""
     port = free_base()
     starting = subprocess.run(
         [sys.executable, "-m", "tests.keeping", "up", str(folder), str(port)], capture_output=True, text=True
@@ -188,12 +188,12 @@ def running_house(folder: Path) -> Iterator[House]:
     made = stack_in(folder, port)
     try:
         if starting.returncode:
-            pytest.fail(f"The house did not start:\n{starting.stdout}{starting.stderr}")
-        yield House(made)
+            pytest.fail(f"The stack did not start:\n{starting.stdout}{starting.stderr}")
+        yield RunningStack(made)
     finally:
         life.down(made.layout)
     left = [one.name() for one in leftovers.find(made.layout)]
-    assert not left, f"the house was stopped, and there are still {left}"
+    assert not left, f"the stack was stopped, and there are still {left}"
 
 
 def order_body(

@@ -1,6 +1,6 @@
-"""`python -m tests.keeping up FOLDER PORT`: a whole house in a folder of its own, started by a process that ends.
+"""`python -m tests.keeping up FOLDER PORT`: a whole stack in a folder of its own, started by a process that ends.
 
-Tests start their house in this way, because the process manager goes on when whoever started it has ended.
+Tests start their stack in this way, because the process manager goes on when whoever started it has ended.
 """
 
 import sys

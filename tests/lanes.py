@@ -1,7 +1,7 @@
 """Which tests run beside which, when `./dev test` runs all of them in three lanes (pytest-xdist).
 
 The tests of a file follow each other in one lane, so that they share what their module has set up, and so do all that
-use the one whole house. The longest come first: a lane that began late with one would end long after the other.
+use the one whole stack. The longest come first: a lane that began late with one would end long after the other.
 """
 
 import os
@@ -14,14 +14,14 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from stack.ports import next_free_base
 
 _LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
-# These share the session's whole house. A rush moves the stock that others count on, so it comes last.
-_IN_THE_HOUSE = ("tests/browser/", "tests/whole/", "tests/bench/test_measuring")
-# The house itself, for as long as it stands.
-the_house = ExitStack()
+# These share the session's whole stack. A rush moves the stock that others count on, so it comes last.
+_NEED_THE_STACK = ("tests/browser/", "tests/whole/", "tests/bench/test_measuring")
+# The stack itself, for as long as it stands.
+the_stack = ExitStack()
 # By what their path begins with.
 _LONGEST_FIRST = (
     "tests/chaos/test_matrix",
-    *_IN_THE_HOUSE,
+    *_NEED_THE_STACK,
     "tests/bench/test_media",
     "tests/bench/test_orders",
     "tests/acceptance/test_stack",
@@ -37,7 +37,7 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
     """Hands out files; xdist's own groups are names that it appends to a test's, which pytest 9.2 does not let it."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "house" if nodeid.startswith(_IN_THE_HOUSE) else nodeid.partition("::")[0]
+        return "stack" if nodeid.startswith(_NEED_THE_STACK) else nodeid.partition("::")[0]
 
 
 def free_base() -> int:
@@ -58,14 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
-    """When the tests of the house are over it is taken down: an empty house uses a tenth of a processor."""
+    """When the tests of the stack are over it is taken down: an empty stack uses a tenth of a processor."""
     yield
-    if _in_the_house(item) and not (nextitem and _in_the_house(nextitem)):
-        the_house.close()
+    if _needs_the_stack(item) and not (nextitem and _needs_the_stack(nextitem)):
+        the_stack.close()
 
 
-def _in_the_house(item: pytest.Item) -> bool:
-    return item.nodeid.startswith(_IN_THE_HOUSE)
+def _needs_the_stack(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(_NEED_THE_STACK)
 
 
 def _place(item: pytest.Item) -> int:

@@ -18,7 +18,7 @@ import pytest
 
 from shop.management.collecting import STAMP
 from tests.acceptance.conftest import Checkout
-from tests.house import Servers
+from tests.servers import Servers
 
 pytestmark = pytest.mark.acceptance
 
@@ -111,9 +111,9 @@ def test_up_twice_status_and_down_after_a_crash_of_the_process_manager(checkout:
 
 
 def test_ctrl_c_stops_all_with_a_live_page_open_on_servers_that_were_given(
-    checkout: Checkout, house: Servers
+    checkout: Checkout, servers: Servers
 ) -> None:
-    given = house.settings()
+    given = servers.settings()
     with psycopg.connect(given["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS given WITH (FORCE)")
         connection.execute("CREATE DATABASE given")

@@ -1,4 +1,4 @@
-"""A replay and a rush as a person starts them, in a small form, against a whole house."""
+"""A replay and a rush as a person starts them, in a small form, against a whole stack."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from stack.environment import MARKER
 from stack.layout import ROOT
-from tests.conftest import House
+from tests.conftest import RunningStack
 
 pytestmark = pytest.mark.acceptance
 SECONDS = 300
@@ -21,9 +21,9 @@ PROMISED = {
 }
 
 
-def measure(module: str, *arguments: str, house: House, file: Path) -> tuple[dict[str, Any], str]:
+def measure(module: str, *arguments: str, running: RunningStack, file: Path) -> tuple[dict[str, Any], str]:
     """Run it as ./dev does; returns its JSON and what it printed. It has to succeed."""
-    stack = house.stack
+    stack = running.stack
     done = subprocess.run(
         [sys.executable, "-P", "-m", module, *arguments, "--json", str(file)],
         env={**stack.environment(), MARKER: str(stack.layout.base)},
@@ -38,7 +38,7 @@ def measure(module: str, *arguments: str, house: House, file: Path) -> tuple[dic
     return found, done.stdout
 
 
-def test_a_month_is_replayed_twice_with_the_broker_wiped(stack: House, tmp_path: Path) -> None:
+def test_a_month_is_replayed_twice_with_the_broker_wiped(stack: RunningStack, tmp_path: Path) -> None:
     """Invoices 1 to 30 sell two pieces each of two products; the second of twenty products is stocked with half."""
     rows = ["InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"]
     for number in range(1, 31):
@@ -52,7 +52,7 @@ def test_a_month_is_replayed_twice_with_the_broker_wiped(stack: House, tmp_path:
     sales.write_bytes(gzip.compress("\n".join(rows).encode()))
     for flush in ("0", "0.2"):
         found, said = measure(
-            "bench.replay", str(sales), "--flush-every", flush, house=stack, file=tmp_path / "replay.json"
+            "bench.replay", str(sales), "--flush-every", flush, running=stack, file=tmp_path / "replay.json"
         )
         assert found["accepted"] == 30
         assert found["refused"] == {"credit_note": 1, "zero_price": 1}
@@ -63,10 +63,12 @@ def test_a_month_is_replayed_twice_with_the_broker_wiped(stack: House, tmp_path:
         assert "30 orders accepted" in said
 
 
-def test_everybody_wants_one_product_and_exactly_what_is_there_is_sold(stack: House, tmp_path: Path) -> None:
+def test_everybody_wants_one_product_and_exactly_what_is_there_is_sold(
+    stack: RunningStack, tmp_path: Path
+) -> None:
     found, _ = measure(
         *("bench.rush", "--orders", "60", "--buyers", "20", "--sku", "bf-1000", "--stock", "25"),
-        house=stack,
+        running=stack,
         file=tmp_path / "rush.json",
     )
     assert found["ended"] == {"completed": 25, "out_of_stock": 35}
@@ -83,9 +85,9 @@ def test_everybody_wants_one_product_and_exactly_what_is_there_is_sold(stack: Ho
     assert found["floor"]["accepted_per_s"] > 0
 
 
-def test_the_crowd_buys_all_over_the_catalogue(stack: House, tmp_path: Path) -> None:
+def test_the_crowd_buys_all_over_the_catalogue(stack: RunningStack, tmp_path: Path) -> None:
     found, _ = measure(
-        "bench.rush", "--orders", "60", "--buyers", "20", house=stack, file=tmp_path / "rush.json"
+        "bench.rush", "--orders", "60", "--buyers", "20", running=stack, file=tmp_path / "rush.json"
     )
     assert found["accepted"] == 60
     assert "out_of_stock" not in found["ended"]

@@ -1,4 +1,4 @@
-"""A real browser in front of a running house. Whatever it complains about fails the test: an error on the console, a
+"""A real browser in front of a running stack. Whatever it complains about fails the test: an error on the console, a
 script that throws, something that the Content-Security-Policy refused."""
 
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.chromium import opened
-from tests.conftest import House
+from tests.conftest import RunningStack
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, stack: House) -> Iterator[Open]:
+def open_page(browser: Browser, stack: RunningStack) -> Iterator[Open]:
     """`open_page("/cart/", viewport=PHONE)`: a visitor of its own; options as Playwright's new_context has them, and
     `tolerated`, parts of console errors that the test provokes itself."""
     contexts = []

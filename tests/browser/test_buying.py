@@ -17,7 +17,7 @@ from tests.browser.conftest import (
     put_into_cart,
     step,
 )
-from tests.conftest import House
+from tests.conftest import RunningStack
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +91,7 @@ def test_a_guest_buys_with_javascript_off(open_page: Open) -> None:
     expect(page.locator('.way li:has-text("Paid")')).to_have_count(0)
 
 
-def test_twenty_identical_forms_at_once_make_one_order(open_page: Open, stack: House) -> None:
+def test_twenty_identical_forms_at_once_make_one_order(open_page: Open, stack: RunningStack) -> None:
     page = open_page("/")
     put_into_cart(page)
     fill_checkout(page)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Open
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
@@ -15,7 +15,7 @@ MEND = "ALTER TABLE orders_stockitem DROP CONSTRAINT IF EXISTS too_narrow"
 
 
 @pytest.fixture
-def bug(stack: House) -> Iterator[None]:
+def bug(stack: RunningStack) -> Iterator[None]:
     """The stock of one article has no room for a reservation."""
     stack.sql(
         f"ALTER TABLE orders_stockitem ADD CONSTRAINT too_narrow CHECK (sku <> '{SKU}' OR reserved = 0) NOT VALID"
@@ -24,14 +24,14 @@ def bug(stack: House) -> Iterator[None]:
     stack.sql(MEND)
 
 
-def open_letters(stack: House) -> int:
+def open_letters(stack: RunningStack) -> int:
     [(count,)] = stack.sql(
         "SELECT count(*) FROM workers_deadletter WHERE message ~ 'too_narrow' AND resolved_at IS NULL"
     )
     return int(count)
 
 
-def sign_in(page: Page, stack: House) -> None:
+def sign_in(page: Page, stack: RunningStack) -> None:
     page.locator("[name=username]").fill("admin")
     page.locator("[name=password]").fill(stack.stack.secrets.admin)
     page.get_by_role("button", name="Log in").click()
@@ -53,7 +53,7 @@ def canary(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_bug_from_the_first_letter_to_the_last(stack: House, open_page: Open) -> None:
+def test_a_bug_from_the_first_letter_to_the_last(stack: RunningStack, open_page: Open) -> None:
     tokens = [stack.place(sku=SKU)["token"] for _ in range(4)]
     wait_for(lambda: True if open_letters(stack) == 4 else None, "four dead letters")
     page = open_page("/admin/workers/deadletter/groups/", viewport=PHONE)

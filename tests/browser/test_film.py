@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.browser.test_upload import SKU, product_page
 from tests.browser.test_video import plays
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.filming import clip
 
 pytestmark = pytest.mark.browser
@@ -19,16 +19,16 @@ TWO_MINUTES = 120_000  # milliseconds, on a busy machine
 
 
 @pytest.fixture
-def house(stack: House) -> Iterator[House]:
+def running(stack: RunningStack) -> Iterator[RunningStack]:
     """Without a video again afterwards, whatever came of it."""
     yield stack
     stack.sql("DELETE FROM videos_segment")
     stack.sql("DELETE FROM videos_video")
 
 
-def test_what_staff_send_shoppers_watch(open_page: Open, house: House, tmp_path: Path) -> None:
+def test_what_staff_send_shoppers_watch(open_page: Open, running: RunningStack, tmp_path: Path) -> None:
     film = clip(tmp_path / "film.mp4", SECONDS, size="854x480")
-    desk = product_page(open_page, house)
+    desk = product_page(open_page, running)
     desk.set_input_files("#video-file", film)
     expect(desk.locator("[data-video]")).to_contain_text("Published", timeout=TWO_MINUTES)
 

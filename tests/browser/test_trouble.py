@@ -1,11 +1,11 @@
-"""What a shopper sees while the house is in trouble: what is wrong, that the cart is safe, and how to go on."""
+"""What a shopper sees while the stack is in trouble: what is wrong, that the cart is safe, and how to go on."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE, PHONE, Open, fill_checkout, put_into_cart
-from tests.conftest import House
+from tests.conftest import RunningStack
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ def check_access(page: Page) -> None:
 
 
 @pytest.mark.parametrize("away", ["postgres", "web"])
-def test_a_page_says_so_and_comes_by_itself(open_page: Open, stack: House, away: str) -> None:
+def test_a_page_says_so_and_comes_by_itself(open_page: Open, stack: RunningStack, away: str) -> None:
     page = open_page("/", tolerated=EXPECTED, viewport=PHONE)
     put_into_cart(page)
     with stack.without(away):
@@ -31,7 +31,7 @@ def test_a_page_says_so_and_comes_by_itself(open_page: Open, stack: House, away:
     expect(page.get_by_role("link", name="Check out")).to_be_visible()
 
 
-def test_an_order_is_sent_again_with_a_button(open_page: Open, stack: House) -> None:
+def test_an_order_is_sent_again_with_a_button(open_page: Open, stack: RunningStack) -> None:
     page = open_page("/", tolerated=EXPECTED)
     put_into_cart(page)
     fill_checkout(page)
@@ -46,7 +46,7 @@ def test_an_order_is_sent_again_with_a_button(open_page: Open, stack: House) -> 
     expect(page.get_by_text("ada@example.com").first).to_be_visible()
 
 
-def test_a_form_that_met_nobody_is_sent_again_by_reloading(open_page: Open, stack: House) -> None:
+def test_a_form_that_met_nobody_is_sent_again_by_reloading(open_page: Open, stack: RunningStack) -> None:
     page = open_page("/", tolerated=EXPECTED)
     put_into_cart(page)
     fill_checkout(page)
@@ -58,7 +58,7 @@ def test_a_form_that_met_nobody_is_sent_again_by_reloading(open_page: Open, stac
     page.wait_for_url("**/orders/*/")
 
 
-def test_a_part_of_a_page_says_so_in_its_place(open_page: Open, stack: House) -> None:
+def test_a_part_of_a_page_says_so_in_its_place(open_page: Open, stack: RunningStack) -> None:
     page = open_page("/products/KI-1010/", tolerated=(*EXPECTED, "Response Status Error Code 503"))
     with stack.without("postgres"):
         page.get_by_role("button", name="Add to cart").click()

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, Open
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.integration.videos.conftest import film
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ LINE = 8 * 1024 * 1024  # bytes a second: slow enough to press a button in betwe
 
 
 @pytest.fixture
-def house(stack: House) -> Iterator[House]:
+def running(stack: RunningStack) -> Iterator[RunningStack]:
     """Nobody takes up what arrives, and nothing is left of it."""
     with stack.without("relay"):
         yield stack
@@ -36,11 +36,11 @@ def kettle(tmp_path: Path) -> Path:
     return path
 
 
-def product_page(open_page: Open, house: House, *tolerated: str, **options: object) -> Page:
-    [(product,)] = house.sql("SELECT id FROM catalogue_product WHERE sku = %s", SKU)
+def product_page(open_page: Open, running: RunningStack, *tolerated: str, **options: object) -> Page:
+    [(product,)] = running.sql("SELECT id FROM catalogue_product WHERE sku = %s", SKU)
     page = open_page(f"/admin/catalogue/product/{product}/change/", tolerated=tolerated, **options)
     page.locator("[name=username]").fill("admin")
-    page.locator("[name=password]").fill(house.stack.secrets.admin)
+    page.locator("[name=password]").fill(running.stack.secrets.admin)
     page.get_by_role("button", name="Log in").click()
     page.locator("#video").wait_for()
     return page
@@ -55,9 +55,9 @@ def slow_down(page: Page) -> None:
     )
 
 
-def arrived(house: House) -> int:
+def arrived(running: RunningStack) -> int:
     """Bytes of the one upload that are kept."""
-    rows = house.sql('SELECT "offset" FROM videos_upload')
+    rows = running.sql('SELECT "offset" FROM videos_upload')
     return int(rows[0][0]) if rows else 0
 
 
@@ -69,14 +69,14 @@ def wait_until(page: Page, percent: int) -> None:
     )
 
 
-def test_paused_and_gone_on_with_after_a_reload(open_page: Open, house: House, kettle: Path) -> None:
-    page = product_page(open_page, house)
+def test_paused_and_gone_on_with_after_a_reload(open_page: Open, running: RunningStack, kettle: Path) -> None:
+    page = product_page(open_page, running)
     slow_down(page)
     page.set_input_files("#video-file", kettle)
     wait_until(page, 45)
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("[data-words]")).to_contain_text("Paused.", timeout=MINUTE)
-    assert arrived(house) == 16 * 1024 * 1024
+    assert arrived(running) == 16 * 1024 * 1024
 
     page.get_by_role("button", name="Resume").click()
     wait_until(page, 60)
@@ -92,8 +92,8 @@ def test_paused_and_gone_on_with_after_a_reload(open_page: Open, house: House, k
     page.set_input_files("#video-file", kettle)
     expect(page.locator("[data-video]")).to_contain_text("Uploaded, processing", timeout=MINUTE)
     assert int(began[0]) >= 16 * 1024 * 1024
-    [(source, size)] = house.sql("SELECT source, size FROM videos_video")
-    kept = (house.stack.layout.media / source).read_bytes()
+    [(source, size)] = running.sql("SELECT source, size FROM videos_video")
+    kept = (running.stack.layout.media / source).read_bytes()
     assert (size, hashlib.sha256(kept).digest()) == (SIZE, hashlib.sha256(kettle.read_bytes()).digest())
     # The next one is for another upload, also of the same file.
     expect(page.get_by_text("Choose a video")).to_be_visible(timeout=MINUTE)
@@ -105,8 +105,8 @@ def test_paused_and_gone_on_with_after_a_reload(open_page: Open, house: House, k
     expect(page.locator("[data-video]")).to_contain_text("Uploaded, processing", timeout=MINUTE)
 
 
-def test_what_is_no_video_is_said_at_once(open_page: Open, house: House, tmp_path: Path) -> None:
-    page = product_page(open_page, house, "415")
+def test_what_is_no_video_is_said_at_once(open_page: Open, running: RunningStack, tmp_path: Path) -> None:
+    page = product_page(open_page, running, "415")
     for name, content, said in (
         ("notes.txt", b"milk", "“notes.txt” is no video."),
         ("script.mp4", b"#!/bin/sh\n" * 1000, "“script.mp4” does not hold a video, whatever its name says."),
@@ -115,23 +115,23 @@ def test_what_is_no_video_is_said_at_once(open_page: Open, house: House, tmp_pat
         page.set_input_files("#video-file", tmp_path / name)
         expect(page.locator("[data-problem]")).to_contain_text(said, timeout=MINUTE)
         expect(page.get_by_text("Choose a video")).to_be_visible(timeout=MINUTE)
-    assert house.sql("SELECT count(*) FROM videos_upload") == [(0,)]
+    assert running.sql("SELECT count(*) FROM videos_upload") == [(0,)]
 
 
-def test_discarded(open_page: Open, house: House, kettle: Path) -> None:
-    page = product_page(open_page, house)
+def test_discarded(open_page: Open, running: RunningStack, kettle: Path) -> None:
+    page = product_page(open_page, running)
     slow_down(page)
     page.set_input_files("#video-file", kettle)
     wait_until(page, 45)
     page.get_by_role("button", name="Discard").click()
     expect(page.get_by_text("Choose a video")).to_be_visible(timeout=MINUTE)
     expect(page.locator("#videos")).to_contain_text("This product has no video.", timeout=MINUTE)
-    assert arrived(house) == 0
+    assert arrived(running) == 0
 
 
-def test_signed_out_in_the_middle(open_page: Open, house: House, kettle: Path) -> None:
+def test_signed_out_in_the_middle(open_page: Open, running: RunningStack, kettle: Path) -> None:
     """Nothing is lost: after signing in again in another tab it goes on."""
-    page = product_page(open_page, house, "401", "403")
+    page = product_page(open_page, running, "401", "403")
     slow_down(page)
     page.set_input_files("#video-file", kettle)
     wait_until(page, 45)
@@ -140,7 +140,7 @@ def test_signed_out_in_the_middle(open_page: Open, house: House, kettle: Path) -
     page.context.clear_cookies(name="sessionid")
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("[data-problem]")).to_contain_text("You are signed out.", timeout=MINUTE)
-    before = arrived(house)
+    before = arrived(running)
     page.context.add_cookies([session])  # type: ignore[list-item]
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("[data-video]")).to_contain_text("Uploaded, processing", timeout=MINUTE)
@@ -152,10 +152,10 @@ def test_signed_out_in_the_middle(open_page: Open, house: House, kettle: Path) -
     ("viewport", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk-light", "phone-dark"]
 )
 def test_the_card_is_there_for_everybody(
-    open_page: Open, house: House, kettle: Path, scheme: str, viewport: object
+    open_page: Open, running: RunningStack, kettle: Path, scheme: str, viewport: object
 ) -> None:
     """As far as axe can tell, with everything on it that can be on it; and it fits."""
-    page = product_page(open_page, house, color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    page = product_page(open_page, running, color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     page.set_input_files("#video-file", kettle)
     expect(page.locator("[data-video]")).to_contain_text("Uploaded, processing", timeout=MINUTE)
     slow_down(page)

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Open
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.showing import SECONDS, SIZES, write_published
 
 pytestmark = pytest.mark.browser
@@ -39,7 +39,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def give_video(stack: House, files: Path, state: str) -> str:
+def give_video(stack: RunningStack, files: Path, state: str) -> str:
     """A video with its files in place; returns its token."""
     token = str(uuid.uuid4())
     shutil.copytree(files, stack.stack.layout.published / "videos" / token)
@@ -48,14 +48,14 @@ def give_video(stack: House, files: Path, state: str) -> str:
 
 
 @pytest.fixture
-def coming(stack: House, files: Path) -> Iterator[str]:
+def coming(stack: RunningStack, files: Path) -> Iterator[str]:
     """The token of a product's first video, which is being made ready."""
     yield give_video(stack, files, "encoding")
     stack.sql("DELETE FROM videos_video")
 
 
 @pytest.fixture
-def video(stack: House, files: Path) -> Iterator[str]:
+def video(stack: RunningStack, files: Path) -> Iterator[str]:
     """The token of a product's published video, which has captions."""
     yield give_video(stack, files, "published")
     stack.sql("DELETE FROM videos_video")
@@ -63,7 +63,7 @@ def video(stack: House, files: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def captions(stack: House, video: str) -> None:
+def captions(stack: RunningStack, video: str) -> None:
     for language, label in (("de", "Deutsch"), ("en", "English")):
         stack.sql(_CAPTION, language, label, f"WEBVTT\n\n00:00.000 --> 00:{SECONDS}.000\n{label}\n", SKU)
 
@@ -243,7 +243,7 @@ def test_without_a_script_the_browsers_own_player_plays(open_page: Open, caption
 
 
 def test_files_that_are_gone_are_said_and_the_next_press_tries_again(
-    open_page: Open, stack: House, video: str
+    open_page: Open, stack: RunningStack, video: str
 ) -> None:
     page = open_page(f"/products/{SKU}/", tolerated=("404",))
     folder = stack.stack.layout.published / "videos" / video
@@ -258,7 +258,7 @@ def test_files_that_are_gone_are_said_and_the_next_press_tries_again(
 
 
 def test_a_new_video_does_not_stop_those_who_watch_the_old_one(
-    open_page: Open, stack: House, files: Path, video: str
+    open_page: Open, stack: RunningStack, files: Path, video: str
 ) -> None:
     page = open_page(f"/products/{SKU}/")
     page.get_by_role("button", name="Play the video").click()
@@ -295,7 +295,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out_on_a_phone(
 
 
 def test_staff_see_a_first_video_come_and_can_play_it_at_once(
-    open_page: Open, stack: House, coming: str
+    open_page: Open, stack: RunningStack, coming: str
 ) -> None:
     page = open_page("/admin/login/?next=/admin/")
     page.get_by_label("Username").fill("admin")

@@ -1,4 +1,4 @@
-"""Processes of the house that die at a crash point."""
+"""Processes of the stack that die at a crash point."""
 
 from collections.abc import Callable
 
@@ -12,5 +12,5 @@ Dies = Callable[[Point, str], None]
 
 @pytest.fixture(scope="session")
 def dies(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Dies:
-    """`dies(point, script)`: run the script as a process of the house, which must be killed at the point."""
+    """`dies(point, script)`: run the script as a process of the stack, which must be killed at the point."""
     return Loaded(tmp_path_factory.mktemp("dying")).dies

@@ -1,4 +1,4 @@
-"""Processes of the house that die at a crash point, against the servers and the database of the tests."""
+"""Processes of the stack that die at a crash point, against the servers and the database of the tests."""
 
 import json
 import multiprocessing
@@ -18,7 +18,7 @@ from stack.layout import ROOT
 
 
 def environment(crashpoints: Path) -> dict[str, str]:
-    """What a process of the house is told: the tests' database, and where the tokens lie."""
+    """What a process of the stack is told: the tests' database, and where the tokens lie."""
     given = urlsplit(os.environ["DATABASE_URL"])
     database = urlunsplit(given._replace(path=f"/{connection.settings_dict['NAME']}"))
     return {**os.environ, "DATABASE_URL": database, VARIABLE: str(crashpoints), "PYTHONPATH": str(ROOT)}
@@ -35,7 +35,7 @@ def hits(folder: Path) -> list[dict[str, Any]]:
 
 
 class Loaded:
-    """A process that has loaded the house, and forks those that are to die: loading takes a second each time."""
+    """A process that has loaded the stack, and forks those that are to die: loading takes a second each time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class Loaded:
             forkserver.ensure_running()
 
     def dies(self, point: Point, script: str) -> None:
-        """Run `script` as a process of the house, which must be killed at the point."""
+        """Run `script` as a process of the stack, which must be killed at the point."""
         arm(self.folder, point)
         said = self.folder / "said"
         process = self._context.Process(target=_run, args=(script, said))

@@ -1,4 +1,4 @@
-"""Loads the house and does nothing with it: what a process that is to die is forked from (tests.chaos.dying)."""
+"""Loads the stack and does nothing with it: what a process that is to die is forked from (tests.chaos.dying)."""
 
 import django
 

@@ -18,8 +18,8 @@ from orders.scheduling import claim
 from stack.layout import ROOT
 from stack.running import wait_ended
 from tests.chaos.dying import arm, environment, hits
-from tests.house import Servers
 from tests.making import place_order, stock
+from tests.servers import Servers
 from tests.taking import take
 from tests.waiting import PATIENCE, wait_for
 from workers.adapters.unacked import take_over
@@ -129,13 +129,15 @@ def test_all_orders_that_were_in_hand_are_driven_again_and_nothing_else_is_touch
 
 
 @pytest.mark.parametrize("away", ["postgres", "valkey"])
-def test_without_the_house_the_lease_is_left(broker: redis.Redis, house: Servers, away: str) -> None:
+def test_without_database_or_broker_the_lease_is_left(
+    broker: redis.Redis, servers: Servers, away: str
+) -> None:
     ids = [place_order().pk]
     claim(10)
     take(broker, "dead@here", "inventory.reserve", ids)
     connection.close()
-    house.stop(away)
+    servers.stop(away)
     try:
         assert take_over("dead@here") == 0
     finally:
-        house.start(away)
+        servers.start(away)

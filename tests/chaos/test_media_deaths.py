@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Worker:
-    """A node of the pool, as the house runs it, that may be killed and started again."""
+    """A node of the pool, as the stack runs it, that may be killed and started again."""
 
     def __init__(self, root: Path, crashpoints: Path) -> None:
         self._environment = {**environment(crashpoints), "MEDIA_ROOT": str(root), "LOG_LEVEL": "WARNING"}

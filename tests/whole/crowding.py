@@ -1,4 +1,4 @@
-"""A crowd that goes on ordering whatever happens to the house, and remembers what it was answered."""
+"""A crowd that goes on ordering whatever happens to the stack, and remembers what it was answered."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.conftest import House, order_body
+from tests.conftest import RunningStack, order_body
 from tests.waiting import wait_for
 
 SHOPPERS = 6
@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass
 class Crowd:
-    house: House
+    running: RunningStack
     answers: list[Answer] = field(default_factory=list)
     broken: list[Exception] = field(default_factory=list)
 
@@ -49,15 +49,15 @@ class Crowd:
 
 
 @contextmanager
-def crowd(house: House) -> Iterator[Crowd]:
+def crowd(running: RunningStack) -> Iterator[Crowd]:
     """Some shoppers who each order one thing after the other; a refused order is sent again with its key."""
-    crowd, stop = Crowd(house), threading.Event()
+    crowd, stop = Crowd(running), threading.Event()
 
     def shop() -> None:
         key = str(uuid.uuid4())
         try:
             while not stop.is_set():
-                answer = place(house, key)
+                answer = place(running, key)
                 crowd.answers.append(answer)
                 if answer.status == 201:
                     key = str(uuid.uuid4())
@@ -78,10 +78,10 @@ def crowd(house: House) -> Iterator[Crowd]:
     assert not crowd.broken, crowd.broken
 
 
-def place(house: House, key: str, **changes: Any) -> Answer:
+def place(running: RunningStack, key: str, **changes: Any) -> Answer:
     """POST an order; whatever comes back is an answer."""
     began = time.monotonic()
-    connection = http.client.HTTPConnection(urlsplit(house.shop_url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(running.shop_url).netloc, timeout=60)
     try:
         connection.request(
             "POST",
@@ -96,12 +96,12 @@ def place(house: House, key: str, **changes: Any) -> Answer:
     return Answer(answer.status, answer.headers, body, time.monotonic() - began, key)
 
 
-def all_complete(house: House, answers: list[Answer], seconds: float = 60) -> None:
+def all_complete(running: RunningStack, answers: list[Answer], seconds: float = 60) -> None:
     """Wait until every order of these is completed, as the database has it."""
     tokens = [answer.body["token"] for answer in answers]
 
     def look() -> bool | None:
-        [(there, done)] = house.sql(
+        [(there, done)] = running.sql(
             "SELECT count(*), count(*) FILTER (WHERE status = 'completed' AND ended_at IS NOT NULL)"
             " FROM orders_order WHERE token = ANY(%s)",
             tokens,
@@ -112,15 +112,15 @@ def all_complete(house: House, answers: list[Answer], seconds: float = 60) -> No
     wait_for(look, f"{len(tokens)} orders to be completed", seconds)
 
 
-def restarted(before: dict[str, set[tuple[int, float]]], house: House) -> set[str]:
+def restarted(before: dict[str, set[tuple[int, float]]], running: RunningStack) -> set[str]:
     """Programs of which a process has ended since; PostgreSQL's sessions come and go, its first process does not."""
-    now = house.processes()
+    now = running.processes()
     kept = {name: {min(found)} if name == "postgres" else found for name, found in before.items()}
     return {name for name, processes in kept.items() if not processes <= now.get(name, set())}
 
 
-def page(house: House, path: str) -> tuple[int, str]:
-    with closing(http.client.HTTPConnection(urlsplit(house.shop_url).netloc, timeout=60)) as connection:
+def page(running: RunningStack, path: str) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection(urlsplit(running.shop_url).netloc, timeout=60)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()

@@ -4,28 +4,28 @@ from typing import Any
 
 import redis
 
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.waiting import wait_for
 
 
-def completed(house: House, placed: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
+def completed(running: RunningStack, placed: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
     """Wait until all these orders are completed."""
 
     def look() -> list[dict[str, Any]] | None:
-        orders = [house.order(answer["token"]) for answer in placed]
+        orders = [running.order(answer["token"]) for answer in placed]
         return orders if {order["status"] for order in orders} == {"completed"} else None
 
     return wait_for(look, f"{len(placed)} orders to be completed", seconds)
 
 
-def test_orders_are_accepted_without_a_broker_and_completed_when_it_is_back(stack: House) -> None:
+def test_orders_are_accepted_without_a_broker_and_completed_when_it_is_back(stack: RunningStack) -> None:
     with stack.without("valkey"):
         placed = [stack.place() for _ in range(20)]
         assert {answer["status_code"] for answer in placed} == {201}
     completed(stack, placed, seconds=30)
 
 
-def test_a_broker_that_forgets_everything_loses_nothing(stack: House) -> None:
+def test_a_broker_that_forgets_everything_loses_nothing(stack: RunningStack) -> None:
     client = redis.Redis.from_url(stack.broker_url)
     placed = []
     for _ in range(5):

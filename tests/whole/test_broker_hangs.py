@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from tests.conftest import House, get
+from tests.conftest import RunningStack, get
 from tests.freezing import frozen
 from tests.waiting import wait_for
 from tests.whole.crowding import all_complete, page, place, restarted
@@ -11,12 +11,12 @@ from tests.whole.crowding import all_complete, page, place, restarted
 SOON = 5.0  # seconds for a click on a busy machine; whoever waited for Valkey would take longer
 
 
-def live(house: House) -> dict[str, Any]:
-    found: dict[str, Any] = get(f"{house.stack.url('live')}/healthz")
+def live(running: RunningStack) -> dict[str, Any]:
+    found: dict[str, Any] = get(f"{running.stack.url('live')}/healthz")
     return found
 
 
-def test_clicks_go_on_and_so_does_the_rest_when_it_is_back(stack: House) -> None:
+def test_clicks_go_on_and_so_does_the_rest_when_it_is_back(stack: RunningStack) -> None:
     before = stack.processes()
     placed = [place(stack, str(uuid.uuid4())) for _ in range(20)]
     with frozen(stack.pid("valkey")):

@@ -1,5 +1,5 @@
 """The database is killed, stopped or hangs: what was answered 201 is there, everybody else is told to come again, and
-the house recovers without a restart of anything."""
+the stack recovers without a restart of anything."""
 
 import http.client
 import os
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.freezing import frozen
 from tests.waiting import wait_for
 from tests.whole.crowding import Answer, all_complete, crowd, page, place, restarted
@@ -29,12 +29,12 @@ def kill(pid: int) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
-def back(house: House) -> None:
+def back(running: RunningStack) -> None:
     """Wait until the process manager has started the database again, and it answers."""
 
     def answers() -> bool | None:
         try:
-            return bool(house.sql("SELECT 1"))
+            return bool(running.sql("SELECT 1"))
         except Exception:
             return None
 
@@ -61,7 +61,7 @@ def is_clear(answer: Answer) -> bool:
     )
 
 
-def test_a_database_that_is_killed_again_and_again_loses_nothing(stack: House) -> None:
+def test_a_database_that_is_killed_again_and_again_loses_nothing(stack: RunningStack) -> None:
     before = stack.processes()
     with crowd(stack) as shoppers:
         for _ in range(KILLS):
@@ -79,7 +79,7 @@ def test_a_database_that_is_killed_again_and_again_loses_nothing(stack: House) -
     stack.audit()
 
 
-def test_while_it_is_stopped_everybody_is_told_and_then_all_goes_on(stack: House) -> None:
+def test_while_it_is_stopped_everybody_is_told_and_then_all_goes_on(stack: RunningStack) -> None:
     before = stack.processes()
     with crowd(stack) as shoppers:
         shoppers.until_placed(10)
@@ -95,7 +95,7 @@ def test_while_it_is_stopped_everybody_is_told_and_then_all_goes_on(stack: House
     assert restarted(before, stack) == {"postgres"}
 
 
-def test_while_it_hangs_nobody_waits_for_long_and_then_all_goes_on(stack: House) -> None:
+def test_while_it_hangs_nobody_waits_for_long_and_then_all_goes_on(stack: RunningStack) -> None:
     before = stack.processes()
     with crowd(stack) as shoppers:
         shoppers.until_placed(10)
@@ -110,7 +110,7 @@ def test_while_it_hangs_nobody_waits_for_long_and_then_all_goes_on(stack: House)
     stack.audit()
 
 
-def test_an_order_whose_answer_was_lost_is_found_by_pressing_again(stack: House) -> None:
+def test_an_order_whose_answer_was_lost_is_found_by_pressing_again(stack: RunningStack) -> None:
     """The database hangs after the order has left the web process, and carries it out when it goes on."""
     key = str(uuid.uuid4())
     with frozen(stack.pid("postgres")):
@@ -123,7 +123,7 @@ def test_an_order_whose_answer_was_lost_is_found_by_pressing_again(stack: House)
     all_complete(stack, again)
 
 
-def test_the_live_page_goes_on_after_the_database_hung(stack: House) -> None:
+def test_the_live_page_goes_on_after_the_database_hung(stack: RunningStack) -> None:
     placed = stack.place(card="pm_card_threeDSecure2Required")
     stream = http.client.HTTPConnection(urlsplit(stack.shop_url).netloc, timeout=60)
     with closing(stream):
@@ -136,7 +136,7 @@ def test_the_live_page_goes_on_after_the_database_hung(stack: House) -> None:
         assert stream.getresponse().status == 200
 
 
-def test_whoever_starts_before_the_database_waits_for_it(stack: House) -> None:
+def test_whoever_starts_before_the_database_waits_for_it(stack: RunningStack) -> None:
     """After a power cut everything starts at once, and the database has its crash to recover from."""
     early = ("web", "live", "relay", "inventory")
     with stack.without("postgres"):

@@ -1,4 +1,4 @@
-"""Orders that kill their worker, and a provider that is away: their neighbours, and the house, go on."""
+"""Orders that kill their worker, and a provider that is away: their neighbours, and the stack, go on."""
 
 import json
 import urllib.request
@@ -12,34 +12,34 @@ import bench.house
 from bench import shoppers
 from bench.chaos import poison, poisonous
 from orders.scheduling import LEASE
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
-def house(stack: House) -> Iterator[House]:
-    """The house while its payment provider poisons the worker that charges one certain card."""
+def running(stack: RunningStack) -> Iterator[RunningStack]:
+    """The stack while its payment provider poisons the worker that charges one certain card."""
     with stack.told("payment", PAYMENT_GATEWAY=f"{poisonous.__name__}.PoisonousGateway"):
         yield stack
     shoppers.stock(outside(stack), {"BF-1000": 1_000})  # as it was
 
 
-def outside(house: House) -> bench.house.House:
-    """The house as the benchmarks know it."""
-    return bench.house.House(house.stack.environment(), dict)
+def outside(running: RunningStack) -> bench.house.House:
+    """The stack as the benchmarks know it."""
+    return bench.house.House(running.stack.environment(), dict)
 
 
-def placed(house: House, count: int) -> list[int]:
+def placed(running: RunningStack, count: int) -> list[int]:
     """Place so many orders of what there is plenty of; returns their ids."""
-    numbers = [house.place(sku="BF-1000")["number"] for _ in range(count)]
+    numbers = [running.place(sku="BF-1000")["number"] for _ in range(count)]
     return [int(number.removeprefix("S-")) - 100_000 for number in numbers]
 
 
-def ended(house: House, ids: list[int]) -> list[tuple[str, float]]:
+def ended(running: RunningStack, ids: list[int]) -> list[tuple[str, float]]:
     """Wait until all of them have ended; (state, seconds from placed to ended) each."""
 
     def look() -> list[tuple[Any, ...]] | None:
-        rows = house.sql(
+        rows = running.sql(
             "SELECT status, extract(epoch FROM ended_at - placed_at)::float FROM orders_order"
             " WHERE id = ANY(%s) AND ended_at IS NOT NULL",
             ids,
@@ -50,17 +50,17 @@ def ended(house: House, ids: list[int]) -> list[tuple[str, float]]:
 
 
 def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_for_a_lease(
-    house: House,
+    running: RunningStack,
 ) -> None:
-    with house.without("relay"):  # so that they are one batch
-        before = placed(house, 20)
-        token = house.place(sku="BF-1000", card=poisonous.CARD)["token"]
-        after = placed(house, 20)
-    neighbours = ended(house, before + after)
+    with running.without("relay"):  # so that they are one batch
+        before = placed(running, 20)
+        token = running.place(sku="BF-1000", card=poisonous.CARD)["token"]
+        after = placed(running, 20)
+    neighbours = ended(running, before + after)
     assert {state for state, _ in neighbours} == {"completed"}
 
     def letter() -> tuple[Any, ...] | None:
-        rows = house.sql(
+        rows = running.sql(
             "SELECT o.status, d.task, d.error_class, o.due_at, o.attempts_total FROM workers_deadletter d"
             " JOIN orders_order o ON o.id = d.order_id WHERE o.token = %s",
             token,
@@ -71,7 +71,7 @@ def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_f
     assert (status, task, due_at) == ("reserved", "payment.charge", None)
     assert error.endswith("Poison")
     assert attempts == 3
-    [(lost,)] = house.sql(
+    [(lost,)] = running.sql(
         "SELECT extract(epoch FROM max(at) - min(at))::float FROM orders_orderevent e"
         " JOIN orders_order o ON o.id = e.order_id WHERE o.token = %s",
         token,
@@ -79,9 +79,9 @@ def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_f
     assert lost < LEASE.total_seconds()
 
 
-def faults(house: House, provider: str, **values: Any) -> None:
+def faults(running: RunningStack, provider: str, **values: Any) -> None:
     request = urllib.request.Request(  # noqa: S310 (our own URL)
-        f"{house.stack.url(provider)}/faults",
+        f"{running.stack.url(provider)}/faults",
         json.dumps(values).encode(),
         {"Content-Type": "application/json"},
     )
@@ -89,14 +89,14 @@ def faults(house: House, provider: str, **values: Any) -> None:
 
 
 def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it_is_back(
-    house: House,
+    running: RunningStack,
 ) -> None:
-    faults(house, "payments", down=True)
+    faults(running, "payments", down=True)
     try:
-        ids = placed(house, 60)
+        ids = placed(running, 60)
 
         def all_parked() -> bool | None:
-            [(parked,)] = house.sql(
+            [(parked,)] = running.sql(
                 "SELECT count(*) FROM orders_order o JOIN workers_breaker b ON b.parked_until = o.due_at"
                 " WHERE o.id = ANY(%s) AND b.provider = 'payments' AND o.attempts = 0",
                 ids,
@@ -104,25 +104,25 @@ def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it
             return parked >= len(ids) - 1 or None  # but for the one that is tried
 
         wait_for(all_parked, "all of them to be parked")
-        tried = house.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids)
+        tried = running.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids)
 
         def trials() -> bool | None:
-            [(failed,)] = house.sql("SELECT failed_trials FROM workers_breaker WHERE provider = 'payments'")
+            [(failed,)] = running.sql("SELECT failed_trials FROM workers_breaker WHERE provider = 'payments'")
             return failed >= 2 or None
 
         wait_for(trials, "two trials to fail")
         wait_for(all_parked, "the trial to be parked again")
-        assert house.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids) == tried
+        assert running.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids) == tried
     finally:
-        faults(house, "payments", down=False)
-    assert {state for state, _ in ended(house, ids)} == {"completed"}
+        faults(running, "payments", down=False)
+    assert {state for state, _ in ended(running, ids)} == {"completed"}
     for order_id in ids:
-        [entry] = house.ledger("payments", f"S-{order_id + 100_000}")
+        [entry] = running.ledger("payments", f"S-{order_id + 100_000}")
         assert entry["kind"] == "captured"
 
 
-def test_what_the_neighbours_feel_is_measured_beside_a_clean_round(house: House) -> None:
-    found = uvloop.run(poison.rounds(outside(house), 1, 40))
+def test_what_the_neighbours_feel_is_measured_beside_a_clean_round(running: RunningStack) -> None:
+    found = uvloop.run(poison.rounds(outside(running), 1, 40))
     assert poison.problems(found, 40) == []
     [(clean, poisoned)] = found
     assert (clean.attempts, poisoned.attempts) == (0, 3)

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from stack.environment import MARKER
-from tests.conftest import House
+from tests.conftest import RunningStack
 from tests.waiting import wait_for
 
 QUEUE = "sms"  # served by the pool that serves e-mail too
@@ -52,21 +52,21 @@ UNREADABLE = {
 }
 
 
-def workers(house: House) -> set[int]:
-    """The main processes of this house's Celery nodes."""
+def workers(running: RunningStack) -> set[int]:
+    """The main processes of this stack's Celery nodes."""
     found = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if (
-                process.environ().get(MARKER) == str(house.stack.layout.base)
+                process.environ().get(MARKER) == str(running.stack.layout.base)
                 and "worker" in process.cmdline()
             ):
                 found.add(process.pid)
     return found
 
 
-def letters(house: House) -> list[tuple[Any, ...]]:
-    return house.sql("SELECT id, task, subject, payload, error_class FROM workers_deadletter ORDER BY id")
+def letters(running: RunningStack) -> list[tuple[Any, ...]]:
+    return running.sql("SELECT id, task, subject, payload, error_class FROM workers_deadletter ORDER BY id")
 
 
 def taken(broker: redis.Redis) -> set[bytes | str]:
@@ -76,13 +76,15 @@ def taken(broker: redis.Redis) -> set[bytes | str]:
 
 
 @pytest.fixture
-def broker(stack: House) -> Any:
+def broker(stack: RunningStack) -> Any:
     with redis.Redis.from_url(stack.broker_url) as client:
         yield client
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_it_becomes_a_dead_letter_and_no_worker_dies(stack: House, broker: redis.Redis, what: str) -> None:
+def test_it_becomes_a_dead_letter_and_no_worker_dies(
+    stack: RunningStack, broker: redis.Redis, what: str
+) -> None:
     raw, task = UNREADABLE[what]
     before = {letter[0] for letter in letters(stack)}
     held = taken(broker)
@@ -97,7 +99,7 @@ def test_it_becomes_a_dead_letter_and_no_worker_dies(stack: House, broker: redis
     wait_for(lambda: True if taken(broker) <= held else None, "the message to be acknowledged")
 
 
-def test_orders_go_on_beside_them(stack: House, broker: redis.Redis) -> None:
+def test_orders_go_on_beside_them(stack: RunningStack, broker: redis.Redis) -> None:
     before = workers(stack)
     assert before
     for raw, _ in UNREADABLE.values():
@@ -107,7 +109,7 @@ def test_orders_go_on_beside_them(stack: House, broker: redis.Redis) -> None:
 
 
 def test_while_the_database_is_away_the_message_stays_with_the_broker(
-    stack: House, broker: redis.Redis
+    stack: RunningStack, broker: redis.Redis
 ) -> None:
     before = {letter[0] for letter in letters(stack)}
     with stack.without("postgres"):

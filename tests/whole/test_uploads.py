@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stack.layout import ROOT
-from tests.conftest import House, get
+from tests.conftest import RunningStack, get
 from tests.integration.videos.conftest import film
 from tests.waiting import wait_for
 
@@ -24,7 +24,7 @@ AT_ONCE = 6  # as deploy/nginx.conf.template has it
 
 
 @pytest.fixture
-def house(stack: House) -> Iterator[House]:
+def running(stack: RunningStack) -> Iterator[RunningStack]:
     """Nobody takes up what arrives, and nothing is left of it."""
     with stack.without("relay"):
         yield stack
@@ -33,11 +33,11 @@ def house(stack: House) -> Iterator[House]:
 
 
 @pytest.fixture
-def token(house: House) -> str:
+def token(running: RunningStack) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", "drf_create_token", "admin"],
         cwd=ROOT,
-        env=house.stack.environment(),
+        env=running.stack.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -45,10 +45,12 @@ def token(house: House) -> str:
     return done.stdout.split()[2]
 
 
-def curl(house: House, token: str, method: str, path: str, *more: str) -> tuple[int, dict[str, str], str]:
+def curl(
+    running: RunningStack, token: str, method: str, path: str, *more: str
+) -> tuple[int, dict[str, str], str]:
     """Status, headers in small letters, body."""
     done = subprocess.run(
-        ["curl", "-sS", "-i", "-X", method, f"{house.shop_url}{path}", "-H", f"Authorization: Token {token}",
+        ["curl", "-sS", "-i", "-X", method, f"{running.shop_url}{path}", "-H", f"Authorization: Token {token}",
          "-H", "Tus-Resumable: 1.0.0", "-H", "Expect:", *more],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
@@ -61,10 +63,10 @@ def curl(house: House, token: str, method: str, path: str, *more: str) -> tuple[
     )
 
 
-def announce(house: House, token: str) -> str:
+def announce(running: RunningStack, token: str) -> str:
     sku, name = (b64encode(text.encode()).decode() for text in (SKU, "kettle.mp4"))
     status, headers, body = curl(
-        house, token, "POST", "/api/uploads/", "-H", f"Upload-Length: {SIZE}",
+        running, token, "POST", "/api/uploads/", "-H", f"Upload-Length: {SIZE}",
         "-H", f"Upload-Metadata: sku {sku},filename {name}",
     )  # fmt: skip
     assert status == 201, body
@@ -76,37 +78,37 @@ def piece(offset: int, file: Path) -> tuple[str, ...]:
     return ("-H", f"Upload-Offset: {offset}", "-H", f"Content-Type: {kind}", "--data-binary", f"@{file}")
 
 
-def test_by_curl(house: House, token: str, tmp_path: Path) -> None:
+def test_by_curl(running: RunningStack, token: str, tmp_path: Path) -> None:
     whole = film(SIZE)
     first, rest = tmp_path / "first", tmp_path / "rest"
     first.write_bytes(whole[:PIECE])
     rest.write_bytes(whole[PIECE:])
-    location = announce(house, token)
-    status, headers, _ = curl(house, token, "PATCH", location, *piece(0, first))
+    location = announce(running, token)
+    status, headers, _ = curl(running, token, "PATCH", location, *piece(0, first))
     assert (status, headers["upload-offset"]) == (204, str(PIECE))
-    status, headers, _ = curl(house, token, "HEAD", location, "--head")
+    status, headers, _ = curl(running, token, "HEAD", location, "--head")
     assert (status, headers["upload-offset"], headers["upload-length"]) == (200, str(PIECE), str(SIZE))
-    assert curl(house, token, "PATCH", location, *piece(PIECE, rest))[0] == 204
-    told = json.loads(curl(house, token, "GET", location)[2])
-    video = json.loads(curl(house, token, "GET", urlsplit(told["video"]).path)[2])
+    assert curl(running, token, "PATCH", location, *piece(PIECE, rest))[0] == 204
+    told = json.loads(curl(running, token, "GET", location)[2])
+    video = json.loads(curl(running, token, "GET", urlsplit(told["video"]).path)[2])
     assert (video["sku"], video["size"], video["state"]) == (SKU, SIZE, "waiting")
-    [(source,)] = house.sql("SELECT source FROM videos_video")
-    assert (house.stack.layout.media / source).read_bytes() == whole
+    [(source,)] = running.sql("SELECT source FROM videos_video")
+    assert (running.stack.layout.media / source).read_bytes() == whole
 
 
-def test_a_piece_that_is_too_large(house: House, token: str, tmp_path: Path) -> None:
+def test_a_piece_that_is_too_large(running: RunningStack, token: str, tmp_path: Path) -> None:
     (tmp_path / "whole").write_bytes(film(PIECE + 1))
-    location = announce(house, token)
-    status, headers, body = curl(house, token, "PATCH", location, *piece(0, tmp_path / "whole"))
+    location = announce(running, token)
+    status, headers, body = curl(running, token, "PATCH", location, *piece(0, tmp_path / "whole"))
     assert (status, headers["content-type"]) == (413, "application/problem+json")
     assert "send the file in smaller pieces" in json.loads(body)["detail"]
-    assert curl(house, token, "HEAD", location, "--head")[1]["upload-offset"] == "0"
+    assert curl(running, token, "HEAD", location, "--head")[1]["upload-offset"] == "0"
 
 
-def test_slow_lines_hold_no_thread_of_the_shop(house: House, token: str, tmp_path: Path) -> None:
+def test_slow_lines_hold_no_thread_of_the_shop(running: RunningStack, token: str, tmp_path: Path) -> None:
     """More of them than web has threads for uploads; the shop sells on, and one too many is told to come again."""
-    location = announce(house, token)
-    address = urlsplit(house.shop_url)
+    location = announce(running, token)
+    address = urlsplit(running.shop_url)
     (tmp_path / "piece").write_bytes(film(PIECE))
     with ExitStack() as lines:
         for _ in range(AT_ONCE):
@@ -117,18 +119,18 @@ def test_slow_lines_hold_no_thread_of_the_shop(house: House, token: str, tmp_pat
             )
 
         def refused() -> dict[str, str] | None:
-            status, headers, _body = curl(house, token, "HEAD", location, "--head")
+            status, headers, _body = curl(running, token, "HEAD", location, "--head")
             return headers if status == 503 else None
 
         headers = wait_for(refused, "all places at nginx to be taken")
         assert headers["retry-after"] == "5"
-        status, _, body = curl(house, token, "PATCH", location, *piece(0, tmp_path / "piece"))
+        status, _, body = curl(running, token, "PATCH", location, *piece(0, tmp_path / "piece"))
         assert (status, json.loads(body)["type"]) == (503, "/api/problems/uploads-busy/")
         for _ in range(20):
-            assert get(f"{house.shop_url}/api/products/")["count"]
-        assert house.place()["status_code"] == 201
+            assert get(f"{running.shop_url}/api/products/")["count"]
+        assert running.place()["status_code"] == 201
 
     def taken() -> bool | None:
-        return curl(house, token, "PATCH", location, *piece(0, tmp_path / "piece"))[0] == 204 or None
+        return curl(running, token, "PATCH", location, *piece(0, tmp_path / "piece"))[0] == 204 or None
 
     wait_for(taken, "a place to be free again")

@@ -1,4 +1,4 @@
-"""Every way that an order can go, through the running house and over HTTP, and what the world outside saw of it."""
+"""Every way that an order can go, through the running stack and over HTTP, and what the world outside saw of it."""
 
 import http.client
 import re
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import House, get, order_body, post
+from tests.conftest import RunningStack, get, order_body, post
 from tests.waiting import wait_for
 
 CAPTURED = ["captured"]
@@ -19,17 +19,17 @@ def happened(order: dict[str, Any]) -> list[str]:
     return [event["kind"] for event in order["timeline"]]
 
 
-def money(house: House, number: str) -> list[str]:
-    return [entry["kind"] for entry in house.ledger("payments", number)]
+def money(running: RunningStack, number: str) -> list[str]:
+    return [entry["kind"] for entry in running.ledger("payments", number)]
 
 
-def mails(house: House, number: str) -> list[dict[str, str]]:
+def mails(running: RunningStack, number: str) -> list[dict[str, str]]:
     """Every e-mail about the order, with its text."""
-    found = get(f"{house.mailbox_url}/api/messages?order={number}&kind=email")["messages"]
-    return [get(f"{house.mailbox_url}/api/messages/{message['id']}") for message in found]
+    found = get(f"{running.mailbox_url}/api/messages?order={number}&kind=email")["messages"]
+    return [get(f"{running.mailbox_url}/api/messages/{message['id']}") for message in found]
 
 
-def test_an_order_is_completed_and_everybody_did_their_part_once(stack: House) -> None:
+def test_an_order_is_completed_and_everybody_did_their_part_once(stack: RunningStack) -> None:
     placed = stack.place()
     assert placed["status_code"] == 201
     order = stack.ended(placed["token"], "completed")
@@ -49,14 +49,14 @@ def test_an_order_is_completed_and_everybody_did_their_part_once(stack: House) -
     assert order["url"] in mail["text"]
 
 
-def test_the_invoice_is_a_pdf_at_the_first_request(stack: House) -> None:
+def test_the_invoice_is_a_pdf_at_the_first_request(stack: RunningStack) -> None:
     order = stack.ended(stack.place()["token"], "completed")
     with urllib.request.urlopen(order["documents"][0]["url"]) as answer:  # noqa: S310 (our own URL)
         assert answer.headers["Content-Type"] == "application/pdf"
         assert answer.read(5) == b"%PDF-"
 
 
-def test_twenty_identical_posts_at_once_make_one_order(stack: House) -> None:
+def test_twenty_identical_posts_at_once_make_one_order(stack: RunningStack) -> None:
     body, key = order_body(), "twenty-at-once"
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(f"{stack.shop_url}/api/orders/", body, key=key), range(20)))
@@ -68,7 +68,7 @@ def test_twenty_identical_posts_at_once_make_one_order(stack: House) -> None:
     assert stack.sql("SELECT count(*) FROM orders_order WHERE idempotency_key = %s", key) == [(1,)]
 
 
-def test_sold_out_costs_nothing_and_the_customer_is_told(stack: House) -> None:
+def test_sold_out_costs_nothing_and_the_customer_is_told(stack: RunningStack) -> None:
     order = stack.ended(stack.place(sku="SO-1020")["token"], "out_of_stock")
     assert money(stack, order["number"]) == []
     assert stack.ledger("carrier", order["number"]) == []
@@ -76,7 +76,7 @@ def test_sold_out_costs_nothing_and_the_customer_is_told(stack: House) -> None:
     assert "not charged" in mail["text"]
 
 
-def test_a_declined_card_gives_its_stock_back(stack: House) -> None:
+def test_a_declined_card_gives_its_stock_back(stack: RunningStack) -> None:
     before = stack.sql("SELECT on_hand, reserved FROM orders_stockitem WHERE sku = 'HO-1010'")
     order = stack.ended(
         stack.place(sku="HO-1010", card="pm_card_chargeDeclined")["token"], "payment_declined"
@@ -88,7 +88,7 @@ def test_a_declined_card_gives_its_stock_back(stack: House) -> None:
     assert len(mails(stack, order["number"])) == 1
 
 
-def test_cash_on_delivery_is_completed_without_a_charge(stack: House) -> None:
+def test_cash_on_delivery_is_completed_without_a_charge(stack: RunningStack) -> None:
     order = stack.ended(stack.place(card=None)["token"], "completed")
     assert happened(order) == ["order.placed", "order.reserved", "order.shipped", "order.completed"]
     assert money(stack, order["number"]) == []
@@ -110,7 +110,9 @@ def answer_the_bank(url: str, outcome: str) -> None:
     ("outcome", "end", "moved"),
     [("complete", "completed", CAPTURED), ("fail", "payment_declined", ["declined"])],
 )
-def test_3d_secure_goes_on_with_the_webhook(stack: House, outcome: str, end: str, moved: list[str]) -> None:
+def test_3d_secure_goes_on_with_the_webhook(
+    stack: RunningStack, outcome: str, end: str, moved: list[str]
+) -> None:
     """The order is next asked about a minute later: if it goes on sooner, the provider's webhook rang."""
     token = stack.place(card="pm_card_threeDSecure2Required")["token"]
     order = wait_for(
@@ -124,7 +126,7 @@ def test_3d_secure_goes_on_with_the_webhook(stack: House, outcome: str, end: str
     assert money(stack, order["number"]) == moved
 
 
-def test_a_cancelled_order_gets_its_stock_and_money_back(stack: House) -> None:
+def test_a_cancelled_order_gets_its_stock_and_money_back(stack: RunningStack) -> None:
     """Cancelled while the carrier is away, so that it surely is paid and not shipped."""
     before = stack.sql("SELECT on_hand, reserved FROM orders_stockitem WHERE sku = 'HO-1020'")
     with stack.without("relay"):
@@ -143,7 +145,7 @@ def test_a_cancelled_order_gets_its_stock_and_money_back(stack: House) -> None:
     assert re.search("cancelled", mail["text"])
 
 
-def test_a_completed_order_cannot_be_cancelled(stack: House) -> None:
+def test_a_completed_order_cannot_be_cancelled(stack: RunningStack) -> None:
     token = stack.place()["token"]
     stack.ended(token, "completed")
     answer = post(f"{stack.shop_url}/api/orders/{token}/cancel/", {})
@@ -151,7 +153,7 @@ def test_a_completed_order_cannot_be_cancelled(stack: House) -> None:
     assert "carrier" in answer["detail"]
 
 
-def test_a_thousand_lines_are_one_order(stack: House) -> None:
+def test_a_thousand_lines_are_one_order(stack: RunningStack) -> None:
     skus = [
         sku for (sku,) in stack.sql("SELECT sku FROM catalogue_product WHERE sku <> 'SO-1020' ORDER BY sku")
     ]
@@ -162,7 +164,7 @@ def test_a_thousand_lines_are_one_order(stack: House) -> None:
     assert sum(line["quantity"] for line in order["lines"]) == 1_000
 
 
-def test_one_line_more_is_refused_with_its_reason(stack: House) -> None:
+def test_one_line_more_is_refused_with_its_reason(stack: RunningStack) -> None:
     answer = stack.place(items=[{"sku": "KI-1010", "quantity": 1}] * 1_001)
     assert answer["status_code"] == 422 or answer["status_code"] == 400
     assert "items" in answer["errors"]

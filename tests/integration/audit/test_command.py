@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from tests.house import Servers
 from tests.integration.audit.conftest import Shop, corrupt, forget_ledgers
+from tests.servers import Servers
 from workers.celery import app
 from workers.periodic import prove_books
 from workers.queues import QueueName
@@ -16,13 +16,13 @@ PROVIDERS = ("payments", "sms", "carrier", "mailbox")
 
 
 @pytest.fixture
-def new_ledgers(house: Servers) -> None:
+def new_ledgers(servers: Servers) -> None:
     """The command reads the ledgers from their beginning: providers that have not seen the other tests."""
     for name in PROVIDERS:
-        house.stop(name)
-        for file in house.stack.layout.ledgers.glob(f"{name}.sqlite3*"):
+        servers.stop(name)
+        for file in servers.stack.layout.ledgers.glob(f"{name}.sqlite3*"):
             file.unlink()
-    house.start(*PROVIDERS)
+    servers.start(*PROVIDERS)
     forget_ledgers()
 
 

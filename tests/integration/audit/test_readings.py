@@ -5,9 +5,9 @@ from pytest_django import Settings
 
 from orders.providers.http import close_client
 from orders.states import OrderStatus
-from tests.house import Servers
 from tests.integration.audit.conftest import Shop, carry
 from tests.integration.audit.lying import Entries, Lying
+from tests.servers import Servers
 from workers.audit.books import prove
 
 
@@ -51,12 +51,12 @@ def test_what_is_done_after_the_books_were_opened_need_not_be_in_them(empty_shop
     assert empty_shop.order("afterwards").status == OrderStatus.COMPLETED
 
 
-def test_a_ledger_that_cannot_be_read(shop: Shop, house: Servers) -> None:
-    house.stop("sms")
+def test_a_ledger_that_cannot_be_read(shop: Shop, servers: Servers) -> None:
+    servers.stop("sms")
     try:
         found = shop.problems()
     finally:
-        house.start("sms")
+        servers.start("sms")
     assert set(found) == {"notifications", "nothing_uncommitted"}
     for [problem] in found.values():
         assert problem.startswith("The ledger of sms cannot be read: ")

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from stack.layout import ROOT
-from tests.house import Servers
+from tests.servers import Servers
 from tests.unit.deploy import composition
 from tests.waiting import wait_for
 
@@ -76,13 +76,13 @@ def celery(service: str) -> list[str]:
     return ["-m", *composition.ours()[service]["command"]]
 
 
-def test_a_server_is_well_when_it_answers(house: Servers) -> None:
-    address = f"{house.stack.url('sms')}/health"
+def test_a_server_is_well_when_it_answers(servers: Servers) -> None:
+    address = f"{servers.stack.url('sms')}/health"
     assert health("http", address) == (0, "")
-    code, said = health("http", f"{house.stack.url('sms')}/nowhere")
+    code, said = health("http", f"{servers.stack.url('sms')}/nowhere")
     assert code == 1
     assert "404" in said
-    code, said = health("http", f"{house.stack.url('shop')}/healthz")
+    code, said = health("http", f"{servers.stack.url('shop')}/healthz")
     assert code == 1
     assert "does not answer" in said
 

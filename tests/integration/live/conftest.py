@@ -20,7 +20,7 @@ import redis
 from django.db import connection
 
 from stack.ports import Ports
-from tests.house import Servers
+from tests.servers import Servers
 from tests.waiting import wait_until
 
 PATIENCE = 20.0  # seconds that a test waits for what has to come

@@ -14,9 +14,9 @@ from orders.models import Order
 from orders.states import OrderStatus
 from shop.live.statuses import TIMEOUT
 from tests.freezing import frozen
-from tests.house import Servers
 from tests.integration.live.conftest import Live, Stream
 from tests.making import place_order
+from tests.servers import Servers
 from tests.waiting import wait_until
 
 Tell = Callable[..., None]
@@ -188,7 +188,7 @@ def test_without_a_database_the_client_is_asked_to_retry(live: Live, order: Orde
 
 
 def test_while_the_database_hangs_nobody_waits_longer_than_one_query(
-    live: Live, order: Order, house: Servers
+    live: Live, order: Order, servers: Servers
 ) -> None:
     def open_stream(_: int) -> tuple[int, float]:
         began = time.monotonic()
@@ -197,7 +197,7 @@ def test_while_the_database_hangs_nobody_waits_longer_than_one_query(
 
     with live.watch(order.token) as kept:
         assert kept.event() == ("changed", "order.placed")
-        with frozen(house.pid("postgres")), ThreadPoolExecutor(6) as pool:
+        with frozen(servers.pid("postgres")), ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(open_stream, range(6)))
     assert {status for status, _ in answers} == {503}
     assert max(seconds for _, seconds in answers) < 3 * TIMEOUT

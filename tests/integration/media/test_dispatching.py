@@ -12,8 +12,8 @@ from orders.lease import MAX_ATTEMPTS
 from shop.catalogue.models import Product
 from shop.videos.models import Segment, Video
 from tests.filming import product
-from tests.house import Servers
 from tests.making import place_order
+from tests.servers import Servers
 from workers.broker import Broker
 from workers.models import DeadLetter
 from workers.queues import QueueName
@@ -140,15 +140,15 @@ def test_what_kills_its_workers_is_set_apart(broker: redis.Redis) -> None:
     assert DeadLetter.objects.get().video == due
 
 
-def test_a_broker_that_is_away_leaves_it_due(house: Servers, broker: redis.Redis) -> None:
+def test_a_broker_that_is_away_leaves_it_due(servers: Servers, broker: redis.Redis) -> None:
     due = video(seconds=1)
     relay = Relay()
-    house.stop("valkey")
+    servers.stop("valkey")
     try:
         relay.run_once()
         assert Segment.objects.filter(due_at__lte=timezone.now()).exists()
     finally:
-        house.start("valkey")
+        servers.start("valkey")
     Relay().run_once()
     assert rung(broker) == segments_of(due)
 

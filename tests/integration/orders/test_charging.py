@@ -14,8 +14,8 @@ from orders.models import Order, Payment
 from orders.payments import charging, refunding
 from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
-from tests.house import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock
+from tests.servers import Servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +94,7 @@ def test_a_slow_card_does_not_hold_up_its_batch() -> None:
     assert captures(slow) == [slow.total_minor]
 
 
-def test_an_answer_that_never_came_is_asked_for(house: Servers) -> None:
+def test_an_answer_that_never_came_is_asked_for(servers: Servers) -> None:
     """The provider charges and dies before it answers, as we see it: the next try asks and charges nothing twice."""
     [order] = reserved("pm_sandbox_timeout")
     first = charging.charge([order.pk])
@@ -104,16 +104,16 @@ def test_an_answer_that_never_came_is_asked_for(house: Servers) -> None:
     assert captures(order) == [order.total_minor]
 
 
-def test_a_provider_that_is_away_costs_a_try_and_nothing_else(house: Servers) -> None:
+def test_a_provider_that_is_away_costs_a_try_and_nothing_else(servers: Servers) -> None:
     [order] = reserved()
-    house.kill("payments")
+    servers.kill("payments")
     try:
         outcome = charging.charge([order.pk])
         assert [failure.attempt for failure in outcome.failed] == [1]
         order.refresh_from_db()
         assert order.status == OrderStatus.RESERVED
     finally:
-        house.start("payments")
+        servers.start("payments")
     assert charging.charge([order.pk]).done == [order.pk]
     assert captures(order) == [order.total_minor]
 

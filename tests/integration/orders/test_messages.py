@@ -14,8 +14,8 @@ from orders.notifications.messages import KIND_OF
 from orders.payments import charging
 from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
-from tests.house import Servers
 from tests.making import ledger, place_order, stock
+from tests.servers import Servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,13 +78,13 @@ def test_every_state_that_is_told_has_its_words() -> None:
     assert set(KIND_OF) == set(OrderStatus) - {OrderStatus.PLACED, OrderStatus.AWAITING_PAYMENT}
 
 
-def test_a_mail_server_that_is_away_is_tried_again(house: Servers) -> None:
+def test_a_mail_server_that_is_away_is_tried_again(servers: Servers) -> None:
     [order] = paid()
-    house.stop("mailbox")
+    servers.stop("mailbox")
     try:
         outcome = email.mail([order.pk])
     finally:
-        house.start("mailbox")
+        servers.start("mailbox")
     assert isinstance(outcome.failed[0].error, Transient)
     assert email.mail([order.pk]).done == [order.pk]
 

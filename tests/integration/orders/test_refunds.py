@@ -21,8 +21,8 @@ from orders.refunds import NotRefundable, refund, refundable
 from orders.shipping import booking
 from orders.states import OrderStatus
 from orders.workflow import Step, remaining
-from tests.house import Servers
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock, unlocked
+from tests.servers import Servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,16 +197,16 @@ def test_two_workers_at_once_give_back_once() -> None:
     assert Payment.objects.get(order=order).refunded_minor == 2_500
 
 
-def test_a_provider_that_is_away_costs_a_try_and_nothing_else(house: Servers) -> None:
+def test_a_provider_that_is_away_costs_a_try_and_nothing_else(servers: Servers) -> None:
     order = completed()
     ask(order, {"KETTLE": 1})
-    house.kill("payments")
+    servers.kill("payments")
     try:
         outcome = refunding.refund([order.pk])
         assert [type(failure.error) for failure in outcome.failed] == [Transient]
         assert outcome.done == []
     finally:
-        house.start("payments")
+        servers.start("payments")
     assert plan(order)[0] == Step.REFUND
     assert refunding.refund([order.pk]).done == [order.pk]
     assert given_back(order) == [1_250]

@@ -21,10 +21,10 @@ from orders.providers.failures import Transient
 from orders.providers.http import client
 from orders.refunds import refund
 from orders.states import OrderStatus
-from tests.house import Servers
 from tests.integration.audit.conftest import ask, charge, corrupt, tell
 from tests.integration.orders.test_refunds import completed
 from tests.making import kinds, place_order
+from tests.servers import Servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Kind = Finding.Kind
@@ -212,15 +212,15 @@ def test_what_is_under_way_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> 
     assert look().raised == []
 
 
-def test_a_list_that_cannot_be_read_resolves_nothing(house: Servers) -> None:
+def test_a_list_that_cannot_be_read_resolves_nothing(servers: Servers) -> None:
     charge("S-999999999", "foreign-charge-2", 500)
     look()
-    house.kill("payments")
+    servers.kill("payments")
     try:
         with pytest.raises(Transient):
             look()
     finally:
-        house.start("payments")
+        servers.start("payments")
     assert Finding.objects.get().resolved_at is None
 
 

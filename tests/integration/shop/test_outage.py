@@ -22,10 +22,10 @@ from shop.catalogue.models import Product
 from shop.pages import errors
 from stack.ports import Ports
 from tests.freezing import frozen
-from tests.house import Servers
 from tests.integration.api.conftest import BODY, Api, problem
 from tests.integration.shop.conftest import SHOPPER
 from tests.making import at_once
+from tests.servers import Servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,12 +35,12 @@ Freeze = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def freeze(house: Servers, products: dict[str, Product]) -> Iterator[Freeze]:
+def freeze(servers: Servers, products: dict[str, Product]) -> Iterator[Freeze]:
     """`with freeze():` the database hangs. This process is as impatient as the web process is."""
     patience.limit(LIMIT)
     connection.close()
     connection.ensure_connection()
-    yield lambda: frozen(house.pid("postgres"))
+    yield lambda: frozen(servers.pid("postgres"))
     patience.limit(0)
     connection.close()
 

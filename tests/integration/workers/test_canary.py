@@ -52,7 +52,7 @@ def to_the_end(replay: Replay) -> Replay:
 
 @pytest.fixture
 def bugs() -> Iterator[None]:
-    """Two bugs in the data of the house: a column too small for a large stock, and a trigger that refuses a SKU."""
+    """Two bugs in the data of the stack: a column too small for a large stock, and a trigger that refuses a SKU."""
     stock(KETTLE=10_000, TEAPOT=10_000)
     with connection.cursor() as cursor:
         cursor.execute(

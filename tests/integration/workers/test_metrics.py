@@ -30,8 +30,8 @@ from shop.videos.models import Segment, Upload, Video
 from stack.layout import ROOT
 from stack.ports import HOST, Ports
 from tests.freezing import frozen
-from tests.house import Servers
 from tests.making import place_order
+from tests.servers import Servers
 from tests.waiting import wait_for
 from workers import deadletters
 from workers.metrics import collecting, figures
@@ -231,13 +231,13 @@ def test_who_asks_again_at_once_gets_the_same_answer() -> None:
 
 
 def test_a_database_that_hangs_costs_a_scrape_seconds_and_leaves_out_its_figures(
-    house: Servers, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collecting, "PATIENCE", 0.3)
     monkeypatch.setattr(collecting, "KEPT", 0.0)
     collector = Collector()
     assert shown(collector)["stampede_database_up",] == 1
-    with frozen(house.pid("postgres")):
+    with frozen(servers.pid("postgres")):
         found = shown(collector)
     assert found["stampede_database_up",] == 0
     assert not [key for key in found if key[0] == "stampede_orders"]
@@ -248,10 +248,10 @@ def test_a_database_that_hangs_costs_a_scrape_seconds_and_leaves_out_its_figures
     assert said[0].startswith("The database has no figures")
 
 
-def test_a_broker_that_hangs_leaves_out_its_queues(house: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_hangs_leaves_out_its_queues(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collecting, "PATIENCE", 0.3)
     collector = Collector()
-    with frozen(house.pid("valkey")):
+    with frozen(servers.pid("valkey")):
         found = shown(collector)
     assert found["stampede_broker_up",] == 0
     assert ("stampede_queue_messages", "payment") not in found
@@ -314,7 +314,7 @@ def scrape(port: int) -> dict[tuple[str, ...], float] | None:
 
 
 def test_the_relay_serves_them_and_goes_on_while_its_database_hangs(
-    house: Servers, broker: redis.Redis, tmp_path: Path
+    servers: Servers, broker: redis.Redis, tmp_path: Path
 ) -> None:
     place_order()
     port = Ports.free().metrics
@@ -328,7 +328,7 @@ def test_the_relay_serves_them_and_goes_on_while_its_database_hangs(
         assert found["stampede_build_info", CODE_VERSION] == 1
         assert found["stampede_database_up",] == 1
         assert found["process_resident_memory_bytes",] > 0
-        with frozen(house.pid("postgres")):
+        with frozen(servers.pid("postgres")):
             wait_for(
                 lambda: (scrape(port) or {}).get(("stampede_database_up",)) == 0.0 or None,
                 "the figures that say so",

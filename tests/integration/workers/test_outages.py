@@ -23,10 +23,10 @@ from shop.catalogue.models import Category, Product
 from shop.videos.models import Segment, Video
 from tests.filming import clip, uploaded
 from tests.freezing import frozen
-from tests.house import Servers
 from tests.integration.invoices.test_printing import invoices
 from tests.integration.media.conftest import drive
 from tests.making import place_order, stock
+from tests.servers import Servers
 from tests.waiting import wait_for
 from workers.media.tasks import encode
 from workers.models import DeadLetter
@@ -121,14 +121,14 @@ def order(media: Path) -> Job:
 
 @contextmanager
 def killed(servers: Servers, stuck: Callable[[], bool]) -> Iterator[None]:
-    servers["postgres"].kill()
+    servers.kill("postgres")
     yield
-    servers["postgres"].start()
+    servers.start("postgres")
 
 
 @contextmanager
 def hanging(servers: Servers, stuck: Callable[[], bool]) -> Iterator[None]:
-    with frozen(servers["postgres"].pid):
+    with frozen(servers.pid("postgres")):
         wait_for(lambda: stuck() or None, "the work to ask the database for something")
         yield
 
@@ -149,7 +149,7 @@ def test_no_attempt_counts_and_all_ends_by_itself(
     prepared: Callable[[Path], Job],
     outage: Callable[..., AbstractContextManager[None]],
     media: Path,
-    house: Servers,
+    servers: Servers,
 ) -> None:
     job = prepared(media)
     errors: list[BaseException] = []
@@ -167,7 +167,7 @@ def test_no_attempt_counts_and_all_ends_by_itself(
     thread.start()
     wait_for(job.begun, "the work to be under way")
     connection.close()
-    with outage(house, lambda: waits_for_the_database(thread)):
+    with outage(servers, lambda: waits_for_the_database(thread)):
         pass
     thread.join(60)
     assert not thread.is_alive()

@@ -13,8 +13,8 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from orders import inventory
 from orders.models import OrderEvent
-from tests.house import Servers
 from tests.making import place_order, stock
+from tests.servers import Servers
 from tests.waiting import wait_for
 from workers.relay.outbox import LIVE_CHANNEL, ORDER_EVENTS, Outbox
 
@@ -69,18 +69,18 @@ def test_what_is_not_committed_is_not_told() -> None:
     assert Outbox().publish() == 0
 
 
-def test_what_could_not_be_told_is_told_when_the_broker_is_back(house: Servers) -> None:
+def test_what_could_not_be_told_is_told_when_the_broker_is_back(servers: Servers) -> None:
     outbox = Outbox()
     place_order()
     outbox.publish()
-    house.stop("valkey")
+    servers.stop("valkey")
     try:
         place_order()
         with pytest.raises((redis.RedisError, BrokerError, OSError)):
             outbox.publish()
         assert OrderEvent.objects.filter(published_at=None).count() == 1
     finally:
-        house.start("valkey")
+        servers.start("valkey")
     assert wait_for(lambda: outbox_publishes(outbox), "the outbox to go on") == 1
 
 

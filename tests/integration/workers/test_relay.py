@@ -20,8 +20,8 @@ from orders.scheduling import claim
 from orders.states import OrderStatus
 from orders.workflow import Step, remaining
 from tests.emptying import believe_empty
-from tests.house import Servers
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
+from tests.servers import Servers
 from workers.celery import app
 from workers.models import DeadLetter
 from workers.queues import QueueName
@@ -118,16 +118,18 @@ def test_while_enough_waits_the_crowd_gathers(broker: redis.Redis) -> None:
     assert order.attempts == 0
 
 
-def test_an_order_waits_in_the_database_while_the_broker_is_away(house: Servers, broker: redis.Redis) -> None:
+def test_an_order_waits_in_the_database_while_the_broker_is_away(
+    servers: Servers, broker: redis.Redis
+) -> None:
     relay = Relay()
     order = place_order()
-    house.stop("valkey")
+    servers.stop("valkey")
     try:
         relay.run_once()
         order.refresh_from_db()
         assert (order.attempts, order.attempts_total) == (0, 0)
     finally:
-        house.start("valkey")
+        servers.start("valkey")
     relay.run_once()
     order.refresh_from_db()
     assert order.attempts == 1

@@ -90,7 +90,7 @@ def test_one_that_breaks_by_itself_is_a_dead_letter_with_its_traceback(task: Tas
     assert "in broken" in letter.traceback
 
 
-def test_our_own_house_down_burns_nothing(task: Task[Any, Any]) -> None:
+def test_our_own_database_down_burns_nothing(task: Task[Any, Any]) -> None:
     order = place_order()
 
     def away(ids: object) -> list[int]:

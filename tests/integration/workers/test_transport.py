@@ -17,8 +17,8 @@ from redis.exceptions import TimeoutError as Hung
 
 from bench.chaos.proxy import Fault, Proxy
 from tests.freezing import frozen
-from tests.house import Servers
 from tests.sandbox.peers import free_port
+from tests.servers import Servers
 from workers.adapters.transport import Transport
 
 SOON = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3}  # seconds
@@ -42,7 +42,7 @@ def broker() -> Iterator[Connection]:
 
 @pytest.mark.parametrize("answer", ["ack", "reject"])
 def test_a_broker_that_hangs_over_an_answer_is_asked_for_the_next_message(
-    broker: Connection, house: Servers, answer: str
+    broker: Connection, servers: Servers, answer: str
 ) -> None:
     taken: list[Message] = []
 
@@ -52,7 +52,7 @@ def test_a_broker_that_hangs_over_an_answer_is_asked_for_the_next_message(
     with Consumer(broker, [QUEUE], callbacks=[take]) as consumer:
         consumer.qos(prefetch_count=1)
         broker.drain_events(timeout=5)
-        with frozen(house.pid("valkey")), pytest.raises(Hung):
+        with frozen(servers.pid("valkey")), pytest.raises(Hung):
             getattr(taken[0], answer)()
         broker.drain_events(timeout=5)
     assert [message.decode()["number"] for message in taken] == [0, 1]

@@ -23,8 +23,8 @@ from orders.states import OrderStatus, Provider
 from orders.workflow import Step
 from stack.ports import Ports
 from tests.freezing import frozen
-from tests.house import Servers
 from tests.making import place_order
+from tests.servers import Servers
 from workers import deadletters
 from workers.celery import app
 from workers.deadletters.replaying import replay
@@ -166,20 +166,20 @@ def test_one_that_has_ended() -> None:
 
 @pytest.mark.parametrize("attempts", [0, 1])
 @pytest.mark.parametrize("away", ["stopped", "hangs"])
-def test_the_broker_may_be_away(house: Servers, attempts: int, away: str) -> None:
+def test_the_broker_may_be_away(servers: Servers, attempts: int, away: str) -> None:
     order = reserved()
     past = timezone.now() + timedelta(seconds=-1 if not attempts else 10)
     Order.objects.filter(pk=order.pk).update(due_at=past, attempts=attempts)
     queued._client().close()
     if away == "hangs":
-        with frozen(house.pid("valkey")):
+        with frozen(servers.pid("valkey")):
             assert asked(order)[0] is Waiting.BROKER
         return
-    house.stop("valkey")
+    servers.stop("valkey")
     try:
         assert asked(order)[0] is Waiting.BROKER
     finally:
-        house.start("valkey")
+        servers.start("valkey")
 
 
 def test_it_shrugs_at_what_is_no_message(broker: redis.Redis) -> None:

@@ -13,8 +13,8 @@ from orders.models import Order
 from orders.scheduling import LEASE, claim
 from orders.states import Provider
 from orders.workflow import Step
-from tests.house import Servers
 from tests.making import place_order
+from tests.servers import Servers
 from tests.taking import take
 from workers.adapters import worker_lost
 from workers.adapters.unacked import take_over
@@ -118,15 +118,15 @@ def test_an_heir_begins_the_trial_of_its_predecessor_again(broker: redis.Redis) 
     assert permits() == 1
 
 
-def test_without_a_database_the_lease_is_left(house: Servers, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_database_the_lease_is_left(servers: Servers, caplog: pytest.LogCaptureFixture) -> None:
     ids = under_way()
     leases = sorted(Order.objects.values_list("due_at", "attempts"))
     connection.close()
-    house.kill("postgres")
+    servers.kill("postgres")
     try:
         worker_lost.reschedule(sender=reserve, exception=WorkerLostError(), args=[ids])
     finally:
-        house.start("postgres")
+        servers.start("postgres")
     assert "wait for their leases" in caplog.text
     assert sorted(Order.objects.values_list("due_at", "attempts")) == leases
 
@@ -137,7 +137,7 @@ def test_no_step_may_hang_for_ever() -> None:
     assert LEASE.total_seconds() < TIME_LIMIT == reserve.time_limit
 
 
-def test_while_the_house_is_down_no_drive_counts() -> None:
+def test_while_the_database_is_down_no_attempt_counts() -> None:
     """Three times a database that was away would otherwise make poison of an order that did nothing."""
     ids = under_way()
 
@@ -152,15 +152,15 @@ def test_while_the_house_is_down_no_drive_counts() -> None:
         assert order.due_at <= timezone.now() + timedelta(seconds=INFRASTRUCTURE.longest(1))
 
 
-def test_orders_are_given_back_when_the_database_is_back(house: Servers) -> None:
+def test_orders_are_given_back_when_the_database_is_back(servers: Servers) -> None:
     ids = under_way()
 
     def killed(batch: object) -> list[int]:
-        house.kill("postgres")
-        house.start("postgres", wait=False)
+        servers.kill("postgres")
+        servers.start("postgres", wait=False)
         raise OperationalError("server closed the connection unexpectedly")
 
     with pytest.raises(OperationalError):
         perform(charge, Step.RESERVE, killed, ids)
-    house.wait_healthy("postgres")
+    servers.wait_healthy("postgres")
     assert {order.attempts for order in Order.objects.all()} == {0}

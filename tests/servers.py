@@ -1,6 +1,6 @@
 """Starts the outside world before Django reads its settings: PostgreSQL, Valkey and the providers, for this run alone.
 
-A pytest plugin (`-p tests.house`), because settings are read from the environment while pytest itself starts. When
+A pytest plugin (`-p tests.servers`), because settings are read from the environment while pytest itself starts. When
 pytest-xdist runs tests side by side, each of its processes has a world of its own, so any test may stop, wipe or
 freeze what it likes.
 """
@@ -70,7 +70,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def house() -> Servers:
+def servers() -> Servers:
     """The servers of this process: kill, freeze or restart one by its name; leave it running."""
     return _servers[0]
 
