@@ -11,15 +11,8 @@ from random import SystemRandom
 from typing import Any
 
 PREFIX = "SANDBOX_"
-HINDERING = (
-    "down",
-    "latency_ms",
-    "jitter_ms",
-    "error_rate",
-    "throttle_rate",
-    "lose_answer_rate",
-    "late_answer_rate",
-)
+# Faults of webhooks and of single test cards; all others concern every call.
+ELSEWHERE = ("late_answer_s", "webhook_repeat_rate", "webhook_delay_s", "timeout_s", "slow_s")
 chance = SystemRandom()
 
 
@@ -55,7 +48,7 @@ class Faults:
     timeout_s: float = 30.0
     # How long pm_sandbox_slow works, in seconds.
     slow_s: float = 2.0
-    # True while any fault hinders calls; where all is well nothing else is asked.
+    # True while a fault concerns every call; without one, a call checks nothing else.
     active: bool = False
 
     @classmethod
@@ -79,7 +72,7 @@ class Faults:
             raise BadFault(f"There is no fault named {unknown[0]!r}; there are {', '.join(known)}.")
         for name, value in [(name, _checked(name, value)) for name, value in changes.items()]:
             setattr(self, name, value)
-        self.active = any(getattr(self, name) for name in HINDERING)
+        self.active = any(value for name, value in self.as_dict().items() if name not in ELSEWHERE)
 
     def delay(self) -> float:
         """Seconds to wait before the work of one call."""

@@ -54,10 +54,9 @@ def problem(status: int, title: str, message: str) -> web.Response:
 
 def serve_assets(app: web.Application) -> None:
     """Serve the stylesheet that all pages share."""
-    style = (HERE / "templates" / "sandbox.css").read_bytes()
 
-    async def stylesheet(_request: web.Request) -> web.Response:
-        return web.Response(body=style, content_type="text/css", headers={"Cache-Control": "max-age=300"})
+    async def stylesheet(_request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(HERE / "templates/sandbox.css", headers={"Cache-Control": "max-age=300"})
 
     app.router.add_get("/sandbox.css", stylesheet)
 

@@ -50,10 +50,6 @@ class Children(Runner):
         if name in self._processes:
             self._processes[name].wait()
 
-    def stop_all(self) -> None:
-        for name in reversed(self.programs):
-            self.stop(name)
-
     def _state(self, name: str) -> State:
         process = self._processes.get(name)
         if process is None:

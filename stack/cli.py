@@ -11,9 +11,9 @@ import typer
 
 from stack import life, logs, status
 from stack.console import fail, note, out
-from stack.environment import Secrets, Stack
+from stack.environment import Stack
 from stack.layout import ROOT, STACK
-from stack.ports import DEFAULT_BASE, Ports
+from stack.ports import DEFAULT_BASE
 from stack.processes import programs
 from stack.program import StackError
 from stack.supervisor import Record, Supervisor
@@ -211,12 +211,11 @@ def _stack(port: int | None = None) -> Stack:
     record = Record.load(STACK)
     if record and port is None:
         return record.stack(STACK)
+    given = {name.lower(): os.environ.get(name, "") for name in ("DATABASE_URL", "BROKER_URL")}
     try:
-        ports = Ports.block(port or int(os.environ.get(PORT_VARIABLE) or DEFAULT_BASE))
+        return Stack.at(STACK, port or int(os.environ.get(PORT_VARIABLE) or DEFAULT_BASE), **given)
     except ValueError as error:
         raise StackError(str(error)) from error
-    given = (os.environ.get(name, "") for name in ("DATABASE_URL", "BROKER_URL"))
-    return Stack(STACK, ports, Secrets.of(STACK), *given)
 
 
 def _become(*arguments: str, environment: Mapping[str, str] | None = None) -> NoReturn:

@@ -11,6 +11,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from typing import Self
 
 from stack.layout import ROOT, Layout
 from stack.ports import HOST, Ports
@@ -74,6 +75,11 @@ class Stack:
     secrets: Secrets
     database_url: str = ""
     broker_url: str = ""
+
+    @classmethod
+    def at(cls, layout: Layout, base: int, **servers: str) -> Self:
+        """The stack of this folder, with its ports from `base` on; its secrets are made by the first who asks."""
+        return cls(layout, Ports.block(base), Secrets.of(layout), **servers)
 
     @property
     def postgres(self) -> Postgres:

@@ -63,7 +63,11 @@ def valkey_ready(url: str) -> Check:
                 answer = connection.makefile("rb").read()
         except OSError as error:
             return f"Valkey does not answer: {error}"
-        return None if b"+PONG" in answer else f"Valkey is not ready: {_readable(answer)}"
+        return (
+            None
+            if b"+PONG" in answer
+            else f"Valkey is not ready: {answer.decode(errors='replace').strip() or 'it hung up'}"
+        )
 
     return check
 
@@ -83,7 +87,3 @@ def connected_to(url: str, what: str, default_port: int) -> Check:
         return None if port in remote else f"has no connection to {what} on port {port}"
 
     return check
-
-
-def _readable(answer: bytes) -> str:
-    return " ".join(answer.replace(b"\0", b" ").decode(errors="replace").split()) or "it hung up"

@@ -15,13 +15,12 @@ POLL_SECONDS = 0.2
 
 
 class Tail:
-    """One growing file; reads on when the process manager rotates it, at 20 MB."""
+    """What is added to a growing file from now on; reads on when the process manager rotates it, at 20 MB."""
 
-    def __init__(self, path: Path, from_end: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._inode, self._offset = 0, 0
-        if from_end and path.exists():
-            self._inode, self._offset = path.stat().st_ino, path.stat().st_size
+        now = path.stat() if path.exists() else None
+        self._inode, self._offset = (now.st_ino, now.st_size) if now else (0, 0)
 
     def new_lines(self) -> Iterator[str]:
         try:
@@ -65,7 +64,7 @@ def show(out: Console, folder: Path, names: Sequence[str], lines: int) -> None:
 def follow(out: Console, folder: Path, names: Sequence[str]) -> Iterator[None]:
     """Print what comes; yields after each look, so that the caller decides when to stop."""
     printer = Printer(out, names)
-    tails = {name: Tail(folder / f"{name}.log", from_end=True) for name in names}
+    tails = {name: Tail(folder / f"{name}.log") for name in names}
     while True:
         for name, tail in tails.items():
             for line in tail.new_lines():

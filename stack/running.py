@@ -90,9 +90,9 @@ class Runner(ABC):
             send(everyone, signal.SIGKILL)
             wait_ended(everyone, KILL_SECONDS)
 
-    def wait_healthy(self, *names: str, seconds: float = START_SECONDS) -> None:
+    def wait_healthy(self, *names: str) -> None:
         """Return when all of these are healthy; raises StackError with the log of one that ends or takes too long."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + START_SECONDS
         # One after the other, pools last: all must be healthy in the end, and to check one is cheaper.
         waiting = sorted((self.programs[name] for name in names), key=lambda one: one.is_pool)
         while waiting:
@@ -107,7 +107,7 @@ class Runner(ABC):
             elif (problem := waiting[0].check(states[waiting[0].name].pid)) is None:
                 del waiting[0]
             if problem and time.monotonic() > until:
-                raise self._story(waiting[0].name, f"is not healthy after {seconds:.0f} s: {problem}")
+                raise self._story(waiting[0].name, f"is not healthy after {START_SECONDS:.0f} s: {problem}")
             if problem:
                 time.sleep(self._poll_seconds)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from stack.environment import MARKER, Secrets, Stack
+from stack.environment import MARKER, Stack
 from stack.layout import ROOT, Layout
 from stack.ports import HOST, Ports
 from stack.processes import programs
@@ -57,8 +57,8 @@ class Record:
 
     def stack(self, layout: Layout) -> Stack:
         """The stack as it was started, whatever the environment says now."""
-        ports, secrets = Ports.block(self.base_port), Secrets.of(layout)
-        return Stack(layout, ports, secrets, self.database_url, self.broker_url)
+        urls = {"database_url": self.database_url, "broker_url": self.broker_url}
+        return Stack.at(layout, self.base_port, **urls)
 
     @property
     def alive(self) -> bool:
@@ -100,7 +100,6 @@ class Supervisor(Runner):
         configuration = layout.run / "supervisord.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(_configuration(stack, port))
-        _raise_open_files()
         command = (sys.executable, "-P", "-m", "supervisor.supervisord", "--nodaemon", "-c", configuration)
         with (layout.logs / "supervisord.log").open("ab") as log:
             process = subprocess.Popen(
@@ -181,11 +180,13 @@ def _state(info: dict[str, Any]) -> State:
 def _configuration(stack: Stack, port: int) -> str:
     logs, table = stack.layout.logs, programs(stack)
     user = "user=root\n" if os.geteuid() == 0 else ""  # without this supervisord warns that it runs as root
-    # minfds and minprocs are what it requires of the system before it starts: every system has as much as this.
+    # supervisord raises the limit of open files to minfds, for itself and all programs.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     parts = [
         f"[supervisord]\nnodaemon=true\nlogfile={_quoted(logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\n"
         f"logfile_backups=1\npidfile={_quoted(stack.layout.run / 'supervisord.pid')}\n"
-        f"childlogdir={_quoted(logs)}\nidentifier=stampede\nminfds=256\nminprocs=1\n{user}",
+        f"childlogdir={_quoted(logs)}\nidentifier=stampede\nminfds={files}\nminprocs=1\n{user}",
         f"[inet_http_server]\nport={HOST}:{port}\nusername=dev\npassword={stack.secrets.supervisor}\n",
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n",
@@ -209,10 +210,3 @@ def _configuration(stack: Stack, port: int) -> str:
 
 def _quoted(value: str | Path) -> str:
     return str(value).replace("%", "%%")
-
-
-def _raise_open_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

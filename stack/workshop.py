@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from stack.console import out
-from stack.environment import Secrets, Stack
+from stack.environment import Stack
 from stack.layout import ROOT, STACK
-from stack.ports import DEFAULT_BASE, Ports
+from stack.ports import DEFAULT_BASE
 
 BIN = Path(sys.executable).parent
 LINTERS = (
@@ -23,7 +23,7 @@ def lint() -> int:
 
     With the stack's environment, because mypy's Django plugin reads the settings.
     """
-    failed, environment = [], Stack(STACK, Ports.block(DEFAULT_BASE), Secrets.of(STACK)).environment()
+    failed, environment = [], Stack.at(STACK, DEFAULT_BASE).environment()
     for program, *arguments in LINTERS:
         name = " ".join([program, *arguments])
         out.print(f"[bold]{name}[/bold]")

@@ -23,10 +23,9 @@ from pytest_django import Settings
 from stack import leftovers, life
 from stack.children import Children
 from stack.environment import Stack
-from stack.layout import ROOT
+from stack.layout import ROOT, Layout
 from stack.supervisor import Supervisor
 from tests.emptying import empty_all
-from tests.keeping import stack_in
 from tests.lanes import free_base, the_stack
 from tests.waiting import wait_for
 
@@ -185,7 +184,7 @@ def running_stack(folder: Path) -> Iterator[RunningStack]:
     starting = subprocess.run(
         [sys.executable, "-m", "tests.keeping", "up", str(folder), str(port)], capture_output=True, text=True
     )
-    made = stack_in(folder, port)
+    made = Stack.at(Layout(folder), port)
     try:
         if starting.returncode:
             pytest.fail(f"The stack did not start:\n{starting.stdout}{starting.stderr}")

@@ -41,7 +41,8 @@ class Servers(Children):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop_all()
+        for name in reversed(self.programs):
+            self.stop(name)
 
     def settings(self) -> dict[str, str]:
         """The variables that the shop reads; SHOP_URL names a free port for the test's server."""

@@ -21,9 +21,9 @@ from bench import house as measured
 from bench.chaos.proxy import Proxy
 from orders.crashpoints import HITS, VARIABLE, Point
 from stack import life
-from stack.environment import Secrets, Stack
+from stack.environment import Stack
 from stack.layout import STACK, Layout
-from stack.ports import HOST, Ports, is_free, next_free_base
+from stack.ports import HOST, is_free, next_free_base
 from stack.processes import POOLS
 from stack.program import StackError
 from stack.supervisor import Record, Supervisor
@@ -33,20 +33,16 @@ FIRST_PORT = 23_000
 _BROKER_PORT, _PAYMENTS_PORT = 15, 16
 
 
-@dataclass(frozen=True)
 class ProxiedStack(Stack):
     """A stack whose processes reach the broker and the payment provider through a network that can fail."""
 
-    broker_port: int = 0
-    payments_port: int = 0
+    @property
+    def broker_port(self) -> int:
+        return self.ports.shop + _BROKER_PORT
 
-    @classmethod
-    def at(cls, layout: Layout, base: int) -> "ProxiedStack":
-        """The stack of this folder, with its block of ports at `base`; its secrets are drawn by whoever asks first."""
-        ports, secrets = Ports.block(base), Secrets.of(layout)
-        return cls(
-            layout, ports, secrets, broker_port=base + _BROKER_PORT, payments_port=base + _PAYMENTS_PORT
-        )
+    @property
+    def payments_port(self) -> int:
+        return self.ports.shop + _PAYMENTS_PORT
 
     def settings(self) -> dict[str, str]:
         own = super().settings()

@@ -48,11 +48,11 @@ ANSWER_WITHIN = 10.0
 class Webhooks:
     """The queue, and the task that empties it."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str, faults: Faults | None = None) -> None:
+    def __init__(self, ledger: Ledger, url: str, secret: str, faults: Faults) -> None:
         self._ledger = ledger
         self._url = url
         self._secret = secret.encode()
-        self._faults = faults or Faults()
+        self._faults = faults
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
