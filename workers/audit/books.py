@@ -42,30 +42,25 @@ class Report:
         return all(result.ok for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """What programs read; these names stay."""
+        """For programs, which rely on these names."""
         checks = [
-            {
-                "name": result.check.name,
-                "ok": result.ok,
-                "counted": result.counted,
-                "problems": result.problems,
-            }
-            for result in self.results
+            {"name": one.check.name, "ok": one.ok, "counted": one.counted, "problems": one.problems}
+            for one in self.results
         ]
         return {"clean": self.clean, "checks": checks}
 
 
 def prove(*, with_ledgers: bool = True, since: Mapping[str, int] | None = None) -> Report:
-    """Run every check. Not to be called within a transaction, whose snapshot would be older than the ledgers.
+    """Run every check. Do not call it within a transaction: its snapshot would be older than the ledgers.
 
-    Without the ledgers only what our own tables say is proved: all that there is where real providers serve. `since`
-    gives positions in the ledgers, by provider, before which they are not read.
+    Without the ledgers it proves our own tables alone, which is all there is with real providers. `since` gives
+    positions in the ledgers, by provider, before which they are not read.
     """
     if not with_ledgers:
         with transaction.atomic(durable=True):
             _open_books()
             return Report(
-                [_result(check, known=set(), missing={}) for check in CHECKS if _speaks_alone(check)]
+                [_result(check, known=set(), missing={}) for check in CHECKS if _needs_no_ledger(check)]
             )
     ledgers = Ledgers(since)
     try:
@@ -83,13 +78,13 @@ def prove(*, with_ledgers: bool = True, since: Mapping[str, int] | None = None) 
 def _open_books() -> None:
     """Take the one snapshot that all checks see."""
     sql.count("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
-    # Worker connections plan by key (orders.database.planner_settings); the books are read whole.
+    # Workers' connections plan by key (orders.database.planner_settings), but the books are read whole.
     for way in ("seqscan", "hashjoin", "mergejoin", "material"):
         sql.count(f"SET LOCAL enable_{way} = on", {})
-    # Compiling the plans takes longer than running them; the sorts of a year's events shall not go to disk.
+    # Compiling a plan takes longer than running it; sorting a year's events must not go to disk.
     sql.count("SET LOCAL jit = off", {})
     sql.count("SET LOCAL work_mem = '64MB'", {})
-    # The snapshot is taken by the first query: now, before the ledgers are read on.
+    # The first query takes the snapshot: now, before the second reading of the ledgers.
     sql.rows("SELECT FROM orders_order LIMIT 1", {})
 
 
@@ -98,5 +93,5 @@ def _result(check: Check, known: set[str], missing: Mapping[str, str]) -> Result
     return Result(check, check.count(), unread + check.problems(known))
 
 
-def _speaks_alone(check: Check) -> bool:
+def _needs_no_ledger(check: Check) -> bool:
     return any(not rule.ledgers for rule in check.rules)

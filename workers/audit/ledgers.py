@@ -1,8 +1,8 @@
-"""What the providers say they did, brought beside our tables so that SQL can compare.
+"""What the providers say they did, in temporary tables beside ours, so that SQL can compare.
 
-The ledgers are read twice, before and after our books are opened. What the first reading shows was done by then, so
-our books must know of it. What our books claim was done by then, so both readings together must show it: the second
-one is marked `late`. In this way the audit holds while orders are pouring in.
+The ledgers are read twice, before and after our books are opened, so that the audit holds while orders come in. What
+the first reading shows was done before, so our books must have it. What our books claim was done before the second
+reading, which is marked `late`, so both together must show it.
 
 Pages go straight into a temporary table: a year of orders is never in memory.
 """
@@ -18,13 +18,13 @@ from orders.providers.failures import ProviderError
 from orders.providers.http import client, expect
 
 PAYMENTS, SMS, CARRIER, MAILBOX = "payments", "sms", "carrier", "mailbox"
-# Provider -> the setting that says where it is.
+# The setting with each provider's address.
 PROVIDERS = {PAYMENTS: "PAYMENTS_URL", SMS: "SMS_URL", CARRIER: "CARRIER_URL", MAILBOX: "MAILBOX_URL"}
 
 _PAGE = 5_000
 
-# Keys are made from the key of a row of ours: "<uuid>-charge", "<uuid>-sms", and "<uuid@domain>" for a mail. They are
-# taken apart once, when they come in: `row_key` is the uuid, `purpose` what follows it.
+# The entries of all ledgers. Keys are made from the key of a row of ours: "<uuid>-charge", "<uuid>-sms", and
+# "<uuid@domain>" for an e-mail. They are taken apart when they come in: `row_key` is the uuid, `purpose` the rest.
 _CREATE: LiteralString = """
 CREATE TEMPORARY TABLE audit_ledger (
     provider text NOT NULL, late boolean NOT NULL, kind text NOT NULL, key text NOT NULL, ref text NOT NULL,
@@ -32,7 +32,9 @@ CREATE TEMPORARY TABLE audit_ledger (
     row_key uuid, purpose text NOT NULL
 )
 """
+# What an earlier audit may have left in this connection.
 _DROP: LiteralString = "DROP TABLE IF EXISTS pg_temp.audit_money, pg_temp.audit_ledger"
+# Keep one page of a ledger, with its keys taken apart.
 _FILL: LiteralString = """
 INSERT INTO audit_ledger
 SELECT %(provider)s, %(late)s, kind, key, ref, number,
@@ -45,7 +47,7 @@ FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(refs)s::text[], %(numbers)s::
             %(currencies)s::text[]) AS entry (kind, key, ref, number, amount, currency),
      btrim(key, '<>') AS bare
 """
-# An order's money as the provider has it, early and all in all.
+# An order's money as the provider has it: in the first reading, and in both.
 _SUM_UP: LiteralString = """
 CREATE TEMPORARY TABLE audit_money AS
 SELECT order_id,
@@ -55,6 +57,7 @@ SELECT order_id,
        coalesce(sum(amount) FILTER (WHERE kind = 'refunded'), 0)::bigint AS refunded
 FROM audit_ledger WHERE provider = 'payments' AND order_id IS NOT NULL GROUP BY order_id
 """
+# PostgreSQL knows nothing of new tables.
 _ANALYZE: LiteralString = "ANALYZE audit_ledger, audit_money"
 
 Positions = dict[str, int]
@@ -63,7 +66,7 @@ Positions = dict[str, int]
 class Ledgers:
     """The providers' ledgers in temporary tables of this connection; `missing` says why one could not be read.
 
-    `since` are positions to begin at, for ledgers that remember more than our database does.
+    `since` are positions to begin at, for ledgers that go back further than our database.
     """
 
     def __init__(self, since: Mapping[str, int] | None = None) -> None:
@@ -73,7 +76,7 @@ class Ledgers:
         sql.count(_CREATE, {})
 
     def read(self, *, late: bool) -> None:
-        """Read every ledger on from where its last reading ended."""
+        """Read every ledger from where its last reading ended."""
         for provider in PROVIDERS:
             if provider in self.missing:
                 continue
@@ -85,7 +88,7 @@ class Ledgers:
                 self.missing[provider] = f"The ledger of {provider} cannot be read: {error}"
 
     def sum_up(self) -> None:
-        """To be called after the last reading, and before anything is compared."""
+        """Call it after the last reading and before anything is compared."""
         sql.count(_SUM_UP, {})
         sql.count(_ANALYZE, {})
 

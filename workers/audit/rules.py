@@ -1,27 +1,31 @@
 """What a check is made of: rules, each one SQL statement that finds what should not be.
 
-A rule is as good as the sentence that a person reads when it bites, so the statement writes it: it returns
-(order id or null, what is wrong[, currency, amounts …]), a row for each problem. With an order id the sentence begins
-with that order's number; amounts, in minor units, take the places of the `{}` in it.
+The statement also writes the sentence that a person reads. It returns a row for each problem: (order id or null, what
+is wrong[, currency, amounts …]). With an order id the sentence begins with that order's number. Amounts, in minor
+units, take the places of the `{}` in it. $settled and $failed stand for the conditions below.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 from orders import money, sql
 from orders.models.order import number_of
 from orders.states import END_STATES, FAILED_STATES
 
-# Problems told one by one for each rule; of more than that only the number is told.
-TOLD = 20
+# So many problems of each rule are named; of the others only the number.
+NAMED = 20
 
-# Orders `o` that nobody is working on and that do not wait for a person. Only of these must the books say all that
-# was done outside: the others may be between a call and the writing down of its answer.
-SETTLED: LiteralString = """
+# Orders `o` that nobody is working on and that do not wait for a person. Only their books must be complete: of the
+# others a provider may have been called and its answer not be written down yet.
+_SETTLED: LiteralString = """
 (o.due_at IS NULL AND NOT EXISTS (SELECT FROM workers_deadletter letter WHERE letter.order_id = o.id
                                   AND letter.stops_order AND letter.resolved_at IS NULL))
 """
+# Settled orders that failed or were cancelled.
+_FAILED: LiteralString = "o.status = ANY(%(failed_states)s) AND " + _SETTLED
+# The problems that a rule finds, and how many there are in all.
+_FIRST: LiteralString = "SELECT count(*) OVER (), found.* FROM ($finds) AS found LIMIT %(named)s"
 _PARAMS = {
     "end_states": [status.value for status in END_STATES],
     "failed_states": [status.value for status in FAILED_STATES],
@@ -32,8 +36,7 @@ _PARAMS = {
 class Rule:
     """One statement; `ledgers` are those that it compares with.
 
-    It is left out when one of them was not read, unless it looks at each by itself (`apart`): then what was read is
-    worth looking at.
+    It is left out when one of them could not be read, unless it looks at each of them separately (`apart`).
     """
 
     finds: LiteralString
@@ -46,27 +49,26 @@ class Rule:
         return set(self.ledgers) <= set(read)
 
     def problems(self, params: Mapping[str, Any]) -> list[str]:
-        statement: LiteralString = (
-            "SELECT count(*) OVER (), found.* FROM (" + self.finds + ") AS found LIMIT %(told)s"  # noqa: S608 (constants)
-        )
-        found = sql.rows(statement, {**_PARAMS, **params, "told": TOLD})
-        told = [_sentence(*row[1:]) for row in found]
-        if found and found[0][0] > TOLD:
-            told.append(f"… and {found[0][0] - TOLD:,} more like these.")
-        return told
+        finds = sql.compose(self.finds, settled=_SETTLED, failed=_FAILED)
+        statement = sql.compose(_FIRST, finds=finds)
+        found = sql.rows(statement, {**_PARAMS, **params, "named": NAMED})
+        problems = [_sentence(*row[1:]) for row in found]
+        if found and found[0][0] > NAMED:
+            problems.append(f"… and {found[0][0] - NAMED:,} more like these.")
+        return problems
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must hold. `counts` counts what is looked at, called `noun`; `remedy` says what to do when it
-    does not hold."""
+    """One thing that must hold. `counts` counts what is looked at (`noun`); `remedy` says what to do when it does not
+    hold."""
 
     name: str
     noun: str
     counts: LiteralString
     rules: tuple[Rule, ...]
     remedy: str
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ledgers(self) -> set[str]:
@@ -77,7 +79,7 @@ class Check:
         return int(counted)
 
     def problems(self, read: Collection[str]) -> list[str]:
-        """What is wrong, told for people; `read` are the ledgers that could be read."""
+        """What is wrong, in sentences; `read` are the ledgers that could be read."""
         return [
             problem for rule in self.rules if rule.applies(read) for problem in rule.problems(self.params)
         ]

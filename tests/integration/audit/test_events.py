@@ -45,11 +45,11 @@ def test_an_empty_log(shop: Shop) -> None:
     assert problem == f"Order {shop.number('placed')} is placed, but its log ends with nothing: it is empty."
 
 
-def test_an_event_that_nobody_knows(shop: Shop) -> None:
+def test_an_event_of_an_unknown_kind(shop: Shop) -> None:
     corrupt(CLAIM, shop["cod"], "order.teleported")
     problem = shop.only_problem("events")
     assert (
-        problem == f"Order {shop.number('cod')} has an event in its log that nobody knows: order.teleported."
+        problem == f"Order {shop.number('cod')} has an event in its log of an unknown kind: order.teleported."
     )
 
 

@@ -1,4 +1,4 @@
-"""The checks, one module each, in the order in which they are told."""
+"""The checks, one module each, in the order of the report."""
 
 from workers.audit.checks import (
     accounted,

@@ -1,27 +1,26 @@
-"""No order is forgotten: each has ended, or will be looked at soon, or lies before a person.
+"""No order is forgotten: each has ended, is due soon, or has an open dead letter that a person sees.
 
-A dead letter that does not stop its order (a mail that could not be sent) is no excuse: the order goes on without.
+A dead letter that does not stop its order (an e-mail that could not be sent) does not count here: the order goes on.
 """
 
 from datetime import timedelta
 from typing import LiteralString
 
-from workers.audit.rules import SETTLED, Check, Rule
+from workers.audit.rules import Check, Rule
 
-# What the relay may be behind: a broker that was away, a deploy. Longer than that nobody is at work.
+# The relay may be so much behind, after a deploy or while the broker was away. Later than that nobody is at work.
 GRACE = timedelta(minutes=5)
 
-_FORGOTTEN: LiteralString = (
-    """
+# Orders that have not ended and for which nothing is due, or that are marked as ended and have not.
+_FORGOTTEN: LiteralString = """
 SELECT o.id, 'is ' || o.status || CASE
          WHEN o.status = ANY(%(end_states)s) THEN ', but was never closed, and nothing is due for it.'
          WHEN o.ended_at IS NOT NULL THEN ', which is no end, but is marked as ended.'
          ELSE ', and nothing is due for it: it is forgotten.' END
 FROM orders_order o
-WHERE (o.ended_at IS NULL OR o.status <> ALL(%(end_states)s)) AND """
-    + SETTLED
-    + "ORDER BY o.id"
-)
+WHERE (o.ended_at IS NULL OR o.status <> ALL(%(end_states)s)) AND $settled ORDER BY o.id
+"""
+# Orders that are due and that no relay has claimed.
 _OVERDUE: LiteralString = """
 SELECT o.id, 'is ' || o.status || ' and has been due for ' || date_trunc('second', now() - o.due_at)
              || ' without anybody looking at it.'

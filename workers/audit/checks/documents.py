@@ -4,16 +4,19 @@ from typing import LiteralString
 
 from workers.audit.rules import Check, Rule
 
+# Completed orders without an invoice.
 _NOT_INVOICED: LiteralString = """
 SELECT o.id, 'is completed, but has no invoice.' FROM orders_order o
 WHERE o.status IN ('completed', 'refunded')
   AND NOT EXISTS (SELECT FROM orders_document d WHERE d.order_id = o.id AND d.kind = 'invoice') ORDER BY o.id
 """
+# Refunds without a credit note.
 _REFUND_NOT_CREDITED: LiteralString = """
 SELECT r.order_id, 'was refunded {}, but has no credit note for it.', o.currency, r.amount_minor
 FROM orders_refund r JOIN orders_order o ON o.id = r.order_id
 WHERE NOT EXISTS (SELECT FROM orders_document d WHERE d.refund_id = r.id) ORDER BY r.id
 """
+# Orders cancelled after they were invoiced, without a credit note.
 _CANCELLATION_NOT_CREDITED: LiteralString = """
 SELECT o.id, 'was cancelled after its invoice ' || number.said || ', which no credit note credits.'
 FROM orders_document d JOIN orders_order o ON o.id = d.order_id
@@ -21,6 +24,7 @@ CROSS JOIN LATERAL (SELECT 'INV-' || lpad(d.serial::text, 7, '0')) AS number (sa
 WHERE d.kind = 'invoice' AND o.status = 'cancelled'
   AND NOT EXISTS (SELECT FROM orders_document c WHERE c.order_id = o.id AND c.kind = 'credit_note') ORDER BY o.id
 """
+# Numbers that are missing in the series of invoices and of credit notes.
 _GAP: LiteralString = """
 SELECT NULL::bigint, 'The ' || replace(kind, '_', ' ') || 's have a gap: after number ' || before || ' comes '
        || serial || '.'
@@ -28,6 +32,7 @@ FROM (SELECT kind, serial, coalesce(lag(serial) OVER (PARTITION BY kind ORDER BY
       FROM orders_document) AS numbered
 WHERE serial <> before + 1 ORDER BY kind, serial
 """
+# Counters that do not say the last number given.
 _COUNTER: LiteralString = """
 SELECT NULL::bigint, 'The last ' || replace(given.kind, '_', ' ') || ' has the number ' || given.last
        || ', but its counter says ' || coalesce(c.last::text, 'nothing') || '.'
@@ -48,5 +53,4 @@ CHECK = Check(
         Rule(_COUNTER),
     ),
     remedy="Somebody wrote into these tables by hand: compare them with a backup before issuing anything more.",
-    params={},
 )

@@ -1,4 +1,4 @@
-"""The log tells the whole story: every order's events are legal steps, and they lead to the state it is in."""
+"""The log is complete: every order's events are legal steps, and they lead to the state it is in."""
 
 from typing import LiteralString
 
@@ -6,25 +6,22 @@ from orders.shipping.booking import SHIPPABLE
 from orders.states import STATE_AFTER, STEPS, EventKind
 from workers.audit.rules import Check, Rule
 
-# Each event with the state it leads to (null if it changes none) and the last event before it that led to one.
-_REPLAY: LiteralString = """
-WITH told AS (
+# Events that are no legal step. Each is seen with the state it leads to (null if it changes none) and the last event
+# before it that led to one.
+_ILLEGAL: LiteralString = """
+WITH logged AS (
     SELECT e.id, e.order_id, e.kind, after.state,
            max(e.id) FILTER (WHERE after.state IS NOT NULL)
                OVER (PARTITION BY e.order_id ORDER BY e.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM orders_orderevent e
     LEFT JOIN unnest(%(event_kinds)s::text[], %(event_states)s::text[]) AS after (kind, state) ON after.kind = e.kind
 ), replayed AS (
-    SELECT told.id, told.order_id, told.kind, told.state, earlier.state AS left_state
-    FROM told LEFT JOIN told earlier ON earlier.id = told.before
+    SELECT logged.id, logged.order_id, logged.kind, logged.state, earlier.state AS left_state
+    FROM logged LEFT JOIN logged earlier ON earlier.id = logged.before
 )
-"""
-_ILLEGAL: LiteralString = (
-    _REPLAY  # noqa: S608 (two constants)
-    + """
 SELECT order_id, CASE
     WHEN left_state IS NULL THEN 'begins its log with ' || kind || ', not with order.placed.'
-    WHEN kind <> ALL(%(known)s) THEN 'has an event in its log that nobody knows: ' || kind || '.'
+    WHEN kind <> ALL(%(known)s) THEN 'has an event in its log of an unknown kind: ' || kind || '.'
     ELSE 'went on from ' || left_state || ' with ' || kind || ', which is no legal step.' END
 FROM replayed
 WHERE kind <> ALL(%(known)s)
@@ -34,7 +31,7 @@ WHERE kind <> ALL(%(known)s)
    OR kind = 'order.shipped' AND left_state <> ALL(%(shippable)s)
 ORDER BY order_id, id
 """
-)
+# Orders whose log leads to another state than the one they are in.
 _ELSEWHERE: LiteralString = """
 SELECT o.id, 'is ' || o.status || ', but its log ends with ' || coalesce(last.state, 'nothing: it is empty') || '.'
 FROM orders_order o
@@ -46,6 +43,7 @@ LEFT JOIN (
 ) AS last ON last.order_id = o.id
 WHERE o.status IS DISTINCT FROM last.state ORDER BY o.id
 """
+# Booked shipments that the log does not have once, and shipped events without a booked shipment.
 _SHIPPED: LiteralString = """
 SELECT order_id, CASE
     WHEN s.order_id IS NULL THEN 'was shipped according to its log, but has no booked shipment.'
@@ -61,7 +59,7 @@ CHECK = Check(
     noun="events",
     counts="SELECT count(*) FROM orders_orderevent",
     rules=(Rule(_ILLEGAL), Rule(_ELSEWHERE), Rule(_SHIPPED)),
-    remedy="Something has changed these orders behind the back of orders.scheduling.advance. Find out what it was.",
+    remedy="Something other than orders.scheduling.advance has changed these orders: find out what it was.",
     params={
         "known": [kind.value for kind in EventKind],
         "event_kinds": [kind.value for kind in STATE_AFTER],

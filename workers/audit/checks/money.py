@@ -1,26 +1,28 @@
 """Nobody pays twice, and our books say to the minor unit what the provider's ledger says.
 
-A claim of our books must be in the ledger. What the ledger had before our books were opened must be in them, unless
-the order is being worked on: then the answer may not be written down yet.
+What our books claim must be in the ledger. What the ledger had before our books were opened must be in them, unless
+the order is being worked on: then its answer may not be written down yet.
 """
 
 from typing import LiteralString
 
 from workers.audit.ledgers import PAYMENTS
-from workers.audit.rules import SETTLED, Check, Rule
+from workers.audit.rules import Check, Rule
 
+# Orders that were captured more than once.
 _CAPTURED_TWICE: LiteralString = """
 SELECT order_id, 'was captured ' || count(*) || ' times at the payment provider.'
 FROM audit_ledger WHERE provider = 'payments' AND kind = 'captured' AND order_id IS NOT NULL
 GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id
 """
+# Idempotency keys under which several orders were captured.
 _KEY_CAPTURED_TWICE: LiteralString = """
 SELECT min(order_id), 'and ' || count(*) - 1 || ' more captures share the key ' || key || '.'
 FROM audit_ledger WHERE provider = 'payments' AND kind = 'captured'
 GROUP BY key HAVING count(*) > 1 AND count(DISTINCT order_number) > 1 ORDER BY min(order_id)
 """
-_BOOKS_DIFFER: LiteralString = (
-    """
+# Payments of which our books and the provider's ledger do not say the same.
+_BOOKS_DIFFER: LiteralString = """
 SELECT o.id, 'is ' || side.verb || ' {} in our books, and {} at the payment provider.', p.currency, side.ours,
        CASE WHEN side.ours > side.theirs THEN side.theirs ELSE side.early END
 FROM orders_order o
@@ -30,10 +32,9 @@ CROSS JOIN LATERAL (VALUES
     ('captured', p.captured_minor, coalesce(m.captured_early, 0), coalesce(m.captured, 0)),
     ('refunded', p.refunded_minor, coalesce(m.refunded_early, 0), coalesce(m.refunded, 0))
 ) AS side (verb, ours, early, theirs)
-WHERE side.ours > side.theirs OR side.early > side.ours AND """
-    + SETTLED
-    + "ORDER BY o.id"
-)
+WHERE side.ours > side.theirs OR side.early > side.ours AND $settled ORDER BY o.id
+"""
+# Orders that were captured for more than their total, or refunded for more than was captured.
 _TOO_MUCH: LiteralString = """
 SELECT o.id, 'comes to {}, but {} was captured and {} refunded at the payment provider.', o.currency,
        o.total_minor, m.captured, m.refunded
@@ -41,11 +42,13 @@ FROM orders_order o JOIN audit_money m ON m.order_id = o.id
 WHERE m.captured > CASE o.payment_method WHEN 'card' THEN o.total_minor ELSE 0 END OR m.refunded > m.captured
 ORDER BY o.id
 """
+# Entries of the ledger in another currency than their order's.
 _OTHER_CURRENCY: LiteralString = """
 SELECT o.id, 'is in ' || o.currency || ', but was ' || l.kind || ' in ' || l.currency || '.'
 FROM audit_ledger l JOIN orders_order o ON o.id = l.order_id
 WHERE l.provider = 'payments' AND l.currency <> o.currency ORDER BY o.id
 """
+# Orders that went on as paid and are not, by our books.
 _NOT_PAID: LiteralString = """
 SELECT o.id, 'is ' || o.status || ' and comes to {}, but its payment is '
              || coalesce(p.status, 'missing') || ' with {} captured and {} refunded.',
@@ -65,26 +68,24 @@ FROM (SELECT order_id, sum(amount_minor)::bigint AS promised FROM orders_refund 
 JOIN orders_order o ON o.id = r.order_id LEFT JOIN orders_payment p ON p.order_id = o.id
 WHERE r.promised IS DISTINCT FROM p.promised_minor OR r.promised > p.captured_minor ORDER BY o.id
 """
+# Order lines of which more pieces were refunded than ordered.
 _PIECES: LiteralString = """
 SELECT l.order_id, 'had ' || l.quantity || ' of ' || l.sku || ', but ' || sum(r.quantity) || ' of it were refunded.'
 FROM orders_refundline r JOIN orders_orderline l ON l.id = r.line_id
 GROUP BY l.id HAVING sum(r.quantity) > l.quantity ORDER BY l.order_id
 """
-_NOT_KEPT: LiteralString = (
-    """
+# Promised refunds that nobody is making.
+_NOT_KEPT: LiteralString = """
 SELECT o.id, 'was promised {} back, and nobody is making that refund.', o.currency, r.amount_minor
-FROM orders_refund r JOIN orders_order o ON o.id = r.order_id WHERE r.status = 'requested' AND """
-    + SETTLED
-    + "ORDER BY o.id"
-)
-_NOT_GIVEN_BACK: LiteralString = (
-    """
+FROM orders_refund r JOIN orders_order o ON o.id = r.order_id WHERE r.status = 'requested' AND $settled ORDER BY o.id
+"""
+# Refunded orders that did not get back all that was captured.
+_NOT_GIVEN_BACK: LiteralString = """
 SELECT o.id, 'is refunded, but of {} captured only {} was given back.', p.currency, p.captured_minor, p.refunded_minor
 FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
-WHERE o.status = 'refunded' AND p.captured_minor <> p.refunded_minor AND """
-    + SETTLED
-    + "ORDER BY o.id"
-)
+WHERE o.status = 'refunded' AND p.captured_minor <> p.refunded_minor AND $settled ORDER BY o.id
+"""
+# Payments that do not fit their order's total, currency or method.
 _WRONG_PAYMENT: LiteralString = """
 SELECT o.id, CASE WHEN o.payment_method = 'cod' THEN 'is paid at the door, but has a card payment of {} ('
                   ELSE 'has a payment of {} (' END || p.currency || ') for a total of {} (' || o.currency || ').',
@@ -125,5 +126,4 @@ CHECK = Check(
         Rule(_WRONG_TOTAL),
     ),
     remedy="Compare each order's payment with the provider's dashboard before refunding or charging anything by hand.",
-    params={},
 )

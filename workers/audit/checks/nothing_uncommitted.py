@@ -1,7 +1,7 @@
-"""Nothing was done outside for an order that was never committed.
+"""Nothing was done at a provider for an order that was never committed.
 
-Rows are committed before a provider is called and the key of a call is made from its row. So whatever the ledgers
-had before our books were opened must name an order of ours, and a key of one of that order's rows.
+A row is committed before its provider is called, and the key of the call is made from the row. So every entry that the
+ledgers had before our books were opened must name an order of ours, and the key of one of that order's rows.
 """
 
 from typing import LiteralString
@@ -9,6 +9,7 @@ from typing import LiteralString
 from workers.audit.ledgers import CARRIER, MAILBOX, PAYMENTS, SMS
 from workers.audit.rules import Check, Rule
 
+# Entries of the ledgers for which there is no order, no row with that key, or no such call of ours.
 _UNEXPLAINED: LiteralString = """
 WITH ours AS (
     SELECT 'payments' AS provider, key, order_id FROM orders_payment
@@ -33,7 +34,7 @@ LEFT JOIN ours ON ours.provider = l.provider AND ours.key = l.row_key AND ours.o
 LEFT JOIN calls ON calls.provider = l.provider AND calls.kind = l.kind
                -- A completed order's refunds are numbered: refund-17, and refund-17-1 after a refusal.
                AND (calls.purpose IS NULL
-                    OR calls.purpose = regexp_replace(l.purpose, '^refund-[0-9]+(-[0-9]+)?$', 'refund'))
+                    OR calls.purpose = regexp_replace(l.purpose, '^refund-[0-9]+(-[0-9]+)?$$', 'refund'))
 WHERE NOT l.late AND (o.id IS NULL OR ours.key IS NULL OR calls.provider IS NULL)
 ORDER BY l.provider, l.ref
 """
@@ -44,5 +45,4 @@ CHECK = Check(
     counts="SELECT count(*) FROM audit_ledger WHERE NOT late",
     rules=(Rule(_UNEXPLAINED, (PAYMENTS, SMS, CARRIER, MAILBOX), apart=True),),
     remedy="Ask who else uses these providers' accounts, and whether this database was ever restored from a backup.",
-    params={},
 )

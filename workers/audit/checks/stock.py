@@ -4,12 +4,14 @@ from typing import LiteralString
 
 from workers.audit.rules import Check, Rule
 
+# SKUs whose columns are negative or do not add up.
 _IMPOSSIBLE: LiteralString = """
 SELECT NULL::bigint, sku || ' has ' || stocked || ' stocked, but ' || on_hand || ' on hand, ' || reserved
                      || ' reserved and ' || sold || ' sold.'
 FROM orders_stockitem
 WHERE least(on_hand, reserved, sold) < 0 OR stocked <> on_hand + reserved + sold ORDER BY sku
 """
+# SKUs whose columns differ from what their stock movements add up to.
 _UNMOVED: LiteralString = """
 WITH moved AS (
     SELECT sku,
@@ -74,5 +76,4 @@ CHECK = Check(
     counts="SELECT count(*) FROM orders_stockitem",
     rules=(Rule(_IMPOSSIBLE), Rule(_UNMOVED), Rule(_LINES)),
     remedy="Count these articles on the shelf, and look at their movements and at these orders in the admin.",
-    params={},
 )
