@@ -1,8 +1,8 @@
-"""Burying what is given up, and what a person may do about it: replay, dry_run, discard.
+"""Dead letters: what was given up, and what a person may do about it: replay, dry run, discard.
 
 Everything that fails for good ends in one table (workers.models.DeadLetter). A letter is open until a person has
-resolved it; the same failure has the same fingerprint, so that a bug that broke five hundred orders is one line on
-the desk and one decision.
+resolved it. The same failure has the same fingerprint, so a bug that broke five hundred orders is one line in the
+admin and one decision.
 """
 
 from workers.deadletters.burying import (

@@ -1,7 +1,8 @@
-"""Writing a dead letter, and what becomes of its order: it stops, or goes on without a side dish."""
+"""Writing a dead letter, and what becomes of its order: it stops, or goes on without the step that failed."""
 
 import traceback
 from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 
@@ -17,14 +18,13 @@ from workers.models import DeadLetter, FailedAttempt
 DOCUMENTS = "documents.render"
 CLEAR_VIDEO = "bulk.clear_video"
 PRINTOUTS = "documents.printout"
-# Of a message that could not be read, so many characters are kept.
-_PAYLOAD = 100_000
+_PAYLOAD = 100_000  # characters that are kept of a message that could not be read
 
 
 def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False) -> None:
-    """Write a dead letter for each order's failed step; stop the order, or let it go on without a side dish.
+    """Write a dead letter for each order's failed step. The order stops, unless it can do without that step.
 
-    `stops`: the order is not to go on in any case, it is poison.
+    `stops`: it stops in any case, because it is poison.
     """
     channel = None if stops else STEPS[step].channel
     with transaction.atomic():
@@ -42,42 +42,35 @@ def bury(step: Step, errors: Mapping[int, BaseException], *, stops: bool = False
 
 
 def bury_documents(errors: Mapping[int, BaseException]) -> None:
-    """Write a dead letter for each order whose invoice could not be printed, and try no more; nobody waits for it."""
+    """Write a dead letter for each order whose PDF could not be made, and try no more; the order does not wait."""
     with transaction.atomic():
         DeadLetter.objects.bulk_create(
-            _letter(DOCUMENTS, error, order_id=order_id, stops_order=False)
-            for order_id, error in errors.items()
+            _letter(DOCUMENTS, error, order_id=order_id) for order_id, error in errors.items()
         )
         printing.leave(errors)
 
 
 def bury_printout(printout: Printout, error: BaseException) -> None:
-    """Write a dead letter for a printout that could not be made; the desk has it tried again from its own page."""
-    letter = _letter(PRINTOUTS, error, stops_order=False)
-    letter.subject = f"{printout}: {printout.get_kind_display()} for {printout.by}"[:200]
-    letter.save()
+    """Write a dead letter for a printout that could not be made; the printout's own admin page tries it again."""
+    _letter(PRINTOUTS, error, f"{printout}: {printout.get_kind_display()} for {printout.by}").save()
 
 
 def bury_message(task: str, queue: str, payload: str, error: BaseException) -> None:
     """Write a dead letter for a message that no task can be made of, or for a task that belongs to no order.
 
-    The orders it may have spoken of need no replay: the relay drives them again by itself.
+    Orders that the message may have named need no replay: the relay dispatches them again.
     """
-    letter = _letter(_storable(task)[:200], error, stops_order=False)
-    letter.subject = _storable(f"A message in the queue {queue}")[:200]
-    letter.payload = _storable(payload[:_PAYLOAD])
-    letter.save()
+    payload = _storable(payload[:_PAYLOAD])
+    _letter(_storable(task)[:200], error, f"A message in the queue {queue}", payload=payload).save()
 
 
 def bury_video(task: str, video_id: int, error: BaseException) -> None:
-    """Write a dead letter for what could not be done with a video; what becomes of it is for whoever calls."""
-    letter = _letter(task, error, stops_order=False)
-    letter.video_id, letter.subject = video_id, f"V-{video_id}"
-    letter.save()
+    """Write a dead letter for what could not be done with a video; the video itself is left to the caller."""
+    _letter(task, error, f"V-{video_id}", video_id=video_id).save()
 
 
 def note_attempts(step: Step, errors: Mapping[int, BaseException]) -> None:
-    """Write down failed tries that will be repeated; a dead letter that comes of them shows them with their times."""
+    """Write down failed attempts that will be repeated; if they end in a dead letter, it shows them."""
     FailedAttempt.objects.bulk_create(
         FailedAttempt(
             order_id=order_id, task=step.value, error_class=name_of(error), message=_words(error)[:300]
@@ -86,16 +79,16 @@ def note_attempts(step: Step, errors: Mapping[int, BaseException]) -> None:
     )
 
 
-def _letter(task: str, error: BaseException, *, stops_order: bool, order_id: int | None = None) -> DeadLetter:
+def _letter(task: str, error: BaseException, subject: str = "", **columns: Any) -> DeadLetter:
     return DeadLetter(
-        order_id=order_id,
         task=task,
+        subject=_storable(subject)[:200],
         error_class=name_of(error),
         message=_words(error),
         traceback=_storable("".join(traceback.format_exception(error))),
         fingerprint=fingerprint(task, error),
         code_version=CODE_VERSION,
-        stops_order=stops_order,
+        **{"stops_order": False, **columns},
     )
 
 
@@ -104,5 +97,5 @@ def _words(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    """The text without what PostgreSQL refuses: what cannot be written down must not hide that something failed."""
+    """The text without what PostgreSQL refuses, so that every failure can be written down."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

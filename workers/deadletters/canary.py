@@ -1,11 +1,10 @@
-"""Replaying many letters without a second stampede: one first, then the rest at a chosen rate, until one fails again.
+"""Replaying many dead letters: one first, the canary, then the rest at a chosen rate, until one fails again.
 
-The canary is the oldest letter. The rest wait until its step is done for its order; if it fails again instead, the
-replay halts after that one. The same goes for the rest: the first that fails again halts the replay, and the letters
-that it has not come to stay open.
+The canary is the oldest letter. The rest wait until its step is done for its order. The first letter that fails again,
+canary or not, halts the replay, and the letters still to come stay open.
 
-A replay is a row that is due (rule 3), and it is one of the relay's duties. A round is one short transaction that
-holds the replay's row, so any number of relays may do it, and whoever dies in one has done nothing.
+A replay is a row that is due, and one of the relay's duties. A round is one short transaction that holds the replay's
+row: any number of relays may do it, and one that dies in it has done nothing.
 """
 
 from datetime import timedelta
@@ -24,22 +23,17 @@ from workers.models import DeadLetter, DeadLetterAction, Replay
 
 DEFAULT_RATE = 10.0  # letters a second
 FASTEST = 1_000.0
-# A replay is looked at so often; at more than two letters a second it takes several a look.
-BEAT = 0.5  # seconds
+BEAT = 0.5  # seconds between two rounds of a replay; at more than two letters a second a round takes several
 
 _State = Replay.State
 
 
 def begin(
-    letters: QuerySet[DeadLetter],
-    *,
-    chosen: str,
-    by: str,
-    rate: float = DEFAULT_RATE,
+    letters: QuerySet[DeadLetter], *, chosen: str, by: str, rate: float = DEFAULT_RATE
 ) -> Replay | None:
-    """Begin a replay of those of the letters that are open and in no other running one; None if there are none.
+    """Begin a replay of those of the letters that are open and in no other running replay; None if there are none.
 
-    Raises ValueError for a rate that makes no sense.
+    Raises ValueError for a rate out of bounds.
     """
     if not 0 < rate <= FASTEST:
         raise ValueError(
@@ -47,11 +41,9 @@ def begin(
         )
     with transaction.atomic():
         locked = {letter.pk: letter.fingerprint for letter in lock_open(letters.filter(order__isnull=False))}
-        # Asked for after the lock, and not with it: what another click has begun meanwhile is seen only now.
-        taken = DeadLetter.objects.filter(pk__in=locked, replay__state__in=RUNNING).values_list(
-            "pk", flat=True
-        )
-        free = sorted(set(locked) - set(taken))
+        # Asked after the lock: only now is a replay seen that another click has begun meanwhile.
+        taken = DeadLetter.objects.filter(pk__in=locked, replay__state__in=RUNNING)
+        free = sorted(set(locked) - set(taken.values_list("pk", flat=True)))
         if not free:
             return None
         groups = {locked[letter] for letter in free}
@@ -67,7 +59,7 @@ def begin(
 
 
 def stop(replay_id: int, by: str) -> bool:
-    """Stop a running replay; what is replayed goes on, the rest stays open. False if it had ended already."""
+    """Stop a running replay; letters still to come stay open. False if it had ended already."""
     return bool(
         Replay.objects.filter(pk=replay_id, state__in=RUNNING).update(
             state=_State.STOPPED, due_at=None, ended_at=timezone.now(), said=f"stopped by {by}"
@@ -76,19 +68,15 @@ def stop(replay_id: int, by: str) -> bool:
 
 
 def run_once() -> None:
-    """Bring on the replay that is due, if any. Raises Django's OperationalError."""
+    """One round of the replay that is due, if any. Raises Django's OperationalError."""
     advance_one()
 
 
 def advance_one() -> bool:
-    """One turn for the replay that is longest due; whether there was one."""
+    """One round of the replay that has been due longest; whether there was one."""
     with transaction.atomic():
-        due = (
-            Replay.objects.select_for_update(skip_locked=True)
-            .filter(due_at__lte=timezone.now())
-            .order_by("due_at")
-            .first()
-        )
+        free = Replay.objects.select_for_update(skip_locked=True)
+        due = free.filter(due_at__lte=timezone.now()).order_by("due_at").first()
         if due is None:
             return False
         _advance(due)
@@ -122,7 +110,7 @@ def _end(due: Replay, state: Replay.State, said: str = "") -> None:
 
 
 def _failed_again(due: Replay) -> QuerySet[DeadLetter]:
-    """The letters that came of orders since this replay took them up: of the same step, or stopping the order."""
+    """The dead letters of orders since this replay took them up: of the same step, or stopping the order."""
     taken_up = DeadLetterAction.objects.filter(replay=due)
     before = taken_up.filter(letter__order=OuterRef("order"), at__lt=OuterRef("created_at"))
     return DeadLetter.objects.filter(
@@ -133,7 +121,7 @@ def _failed_again(due: Replay) -> QuerySet[DeadLetter]:
 
 
 def _waits(due: Replay) -> bool:
-    """Whether an order that was taken up has still to do the step that failed."""
+    """Whether an order that was taken up still has to do the step that failed."""
     taken_up = DeadLetterAction.objects.filter(replay=due)
     unprinted = Document.objects.filter(due_at__isnull=False, file="")
     if unprinted.filter(order__in=taken_up.filter(letter__task=DOCUMENTS).values("letter__order")).exists():

@@ -1,4 +1,4 @@
-"""Choosing among dead letters: by group, task, error, order and time, as the desk and the command line do."""
+"""Choosing among dead letters: by group, task, error, order and time, as the admin and the command line do."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ RUNNING = (Replay.State.CANARY, Replay.State.ROLLING)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to look for; what is not said is not asked for. `group` may be the beginning of a fingerprint."""
+    """What to look for; fields left empty do not matter. `group` may be the beginning of a fingerprint."""
 
     letters: Collection[int] = ()
     group: str = ""
@@ -25,7 +25,7 @@ class Choice:
     until: datetime | None = None
 
     def among(self, letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
-        """Those of the letters that fit."""
+        """Those of the letters that match."""
         wanted = {
             "pk__in": list(self.letters),
             "fingerprint__startswith": self.group,
@@ -38,7 +38,7 @@ class Choice:
         return letters.filter(**{name: value for name, value in wanted.items() if value})
 
     def __str__(self) -> str:
-        """For people, and for the books of a replay."""
+        """For people, and for the row of a replay."""
         parts = [
             f"letters {', '.join(map(str, self.letters))}" if self.letters else "",
             f"group {self.group[:12]}" if self.group else "",
@@ -53,7 +53,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Open letters of the same failure; `sample` is the id of the newest."""
+    """Letters of the same failure; `sample` is the id of the newest, `message` what it says."""
 
     fingerprint: str
     task: str
@@ -84,10 +84,18 @@ def groups(letters: QuerySet[DeadLetter], limit: int | None = None) -> list[Grou
 
 
 def attempts(letter: DeadLetter) -> QuerySet[FailedAttempt]:
-    """The failed tries that led to this letter, oldest first; the last one is the letter itself."""
-    before = DeadLetter.objects.filter(order=letter.order_id, task=letter.task, pk__lt=letter.pk)
-    since = before.aggregate(latest=Max("created_at"))["latest"]
-    found = FailedAttempt.objects.filter(
-        order=letter.order_id, task=letter.task, at__lte=letter.created_at
-    ).order_by("id")
-    return found.filter(at__gt=since) if since else found
+    """The failed attempts that led to this letter, oldest first; the last one is the letter itself."""
+    earlier = DeadLetter.objects.filter(order=letter.order_id, task=letter.task, pk__lt=letter.pk)
+    found = FailedAttempt.objects.filter(order=letter.order_id, task=letter.task, at__lte=letter.created_at)
+    return _after(earlier, found)
+
+
+def attempts_since(order_id: int, tasks: Collection[str]) -> QuerySet[FailedAttempt]:
+    """The failed attempts at these tasks since the order's last dead letter, oldest first."""
+    letters = DeadLetter.objects.filter(order=order_id)
+    return _after(letters, FailedAttempt.objects.filter(order=order_id, task__in=tasks))
+
+
+def _after(letters: QuerySet[DeadLetter], found: QuerySet[FailedAttempt]) -> QuerySet[FailedAttempt]:
+    last = letters.aggregate(last=Max("created_at"))["last"]
+    return (found.filter(at__gt=last) if last else found).order_by("id")

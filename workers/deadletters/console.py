@@ -1,6 +1,6 @@
 """Dead letters for the command line: as tables for people, as plain dictionaries for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,93 +12,60 @@ from rich.text import Text
 from workers.deadletters.choosing import Group as Alike
 from workers.deadletters.choosing import attempts
 from workers.deadletters.dry_run import DryRun
-from workers.models import DeadLetter, Replay
+from workers.models import DeadLetter, FailedAttempt, Replay
 
-_WIDE = 160  # characters, where nobody says how wide the paper is
-_SHORT = 12  # digits of a fingerprint that people see; they may type fewer
-
-
-def moment(at: datetime) -> str:
-    return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S")
+_WIDE = 160  # characters, where the output is no terminal
+_SHORT = 12  # digits of a fingerprint that are shown; fewer will do to choose a group
 
 
 def letters_table(letters: Sequence[DeadLetter]) -> RenderableType:
+    titles = ("Letter", "Given up", "Task", "About", "Error", "Message", "Resolved")
     rows = [
-        (
-            str(one.pk),
-            moment(one.created_at),
-            one.task,
-            one.about,
-            _short_error(one.error_class),
-            one.message,
-            one.resolution,
-        )
+        (one.pk, one.created_at, one.task, one.about, _error(one), one.message, one.resolution)
         for one in letters
     ]
-    return _table(("Letter", "Given up", "Task", "About", "Error", "Message", "Resolved"), rows)
+    return _table(titles, rows)
 
 
 def groups_table(groups: Sequence[Alike]) -> RenderableType:
+    titles = ("Group", "Letters", "Task", "Error", "For example", "First", "Last")
     rows = [
-        (
-            one.fingerprint[:_SHORT],
-            f"{one.count:,}",
-            one.task,
-            _short_error(one.error_class),
-            one.message,
-            moment(one.first),
-            moment(one.last),
-        )
+        (one.fingerprint[:_SHORT], one.count, one.task, _error(one), one.message, one.first, one.last)
         for one in groups
     ]
-    return _table(("Group", "Letters", "Task", "Error", "For example", "First", "Last"), rows)
+    return _table(titles, rows)
 
 
 def replays_table(replays: Sequence[Replay]) -> RenderableType:
-    rows = [
-        (
-            str(one.pk),
-            one.get_state_display(),
-            f"{one.replayed:,} of {one.total:,}",
-            f"{one.rate:g}/s",
-            one.chosen,
-            f"{moment(one.created_at)} by {one.by}",
-            one.said,
-        )
-        for one in replays
-    ]
-    return _table(("Replay", "State", "Replayed", "Rate", "Of", "Begun", ""), rows)
+    titles = ("Replay", "State", "Replayed", "Rate", "Of", "Begun", "By", "")
+    rows = []
+    for one in replays:
+        state, done = one.get_state_display(), f"{one.replayed:,} of {one.total:,}"
+        rows.append((one.pk, state, done, f"{one.rate:g}/s", one.chosen, one.created_at, one.by, one.said))
+    return _table(titles, rows)
 
 
 def letter_page(letter: DeadLetter) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     for name, value in _facts(letter):
         facts.add_row(Text(name, style="bold"), Text(value))
-    tries = [(moment(one.at), _short_error(one.error_class), one.message) for one in attempts(letter)]
-    tries.append((moment(letter.created_at), _short_error(letter.error_class), letter.message))
-    history = [
-        (moment(one.at), one.get_kind_display(), one.by, one.why) for one in letter.actions.order_by("id")
-    ]
-    parts: list[RenderableType] = [
-        facts,
-        "",
-        Text("Tries", style="bold"),
-        _table(("When", "Error", "Message"), tries),
-    ]
+    tries = [(one.at, _error(one), one.message) for one in attempts(letter)]
+    tries.append((letter.created_at, _error(letter), letter.message))
+    history = [(one.at, one.get_kind_display(), one.by, one.why) for one in letter.actions.order_by("id")]
+    parts: list[RenderableType] = [facts, *_part("Attempts", _table(("When", "Error", "Message"), tries))]
     if history:
-        parts += ["", Text("History", style="bold"), _table(("When", "What", "By", "Why"), history)]
+        parts += _part("History", _table(("When", "What", "By", "Why"), history))
     if letter.payload:
-        parts += ["", Text("The message as it came", style="bold"), Text(letter.payload)]
+        parts += _part("The message as it came", Text(letter.payload))
     return Group(*parts, "", Text(letter.traceback or "No traceback was kept."))
 
 
 def dry_run_page(result: DryRun) -> RenderableType:
-    parts: list[RenderableType] = [
-        Text(f"{result.task} for {result.about}, rehearsed. Nothing was changed and nobody was called.")
-    ]
+    said = f"A dry run of {result.task} for {result.about}. Nothing was changed and no provider was called."
+    parts: list[RenderableType] = [Text(said)]
     for title, lines in (("It would call", result.calls), ("It would change", result.changes)):
         if lines:
-            parts += ["", Text(title, style="bold"), *(Text(f"  {line}") for line in lines)]
+            parts += _part(title, *(Text(f"  {line}") for line in lines))
     return Group(*parts, "", Text(result.verdict, style="bold red" if result.failed else "bold green"))
 
 
@@ -169,15 +136,26 @@ def _facts(letter: DeadLetter) -> list[tuple[str, str]]:
     ]
 
 
-def _short_error(error_class: str) -> str:
-    return error_class.rpartition(".")[2]
+def _error(one: DeadLetter | FailedAttempt | Alike) -> str:
+    """The name of its class, without the module."""
+    return one.error_class.rpartition(".")[2]
 
 
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _part(title: str, *content: RenderableType) -> list[RenderableType]:
+    return ["", Text(title, style="bold"), *content]
+
+
+def _table(headers: Sequence[str], rows: Iterable[Iterable[object]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
         wide = header in ("Message", "For example", "Why", "Of", "")
         table.add_column(header, no_wrap=not wide, overflow="ellipsis" if wide else "fold")
     for row in rows:
-        table.add_row(*(Text(cell.partition("\n")[0]) for cell in row))
+        table.add_row(*(Text(_cell(value).partition("\n")[0]) for value in row))
     return table
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return timezone.localtime(value).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,9 +1,9 @@
 """Throwing dead letters away, with a reason. An order is never thrown away with one.
 
 A letter that nothing waits for (a text that need not be sent any more, a message nobody can read) is simply closed.
-One that holds up its order is another matter: closed by itself it would leave an order that nothing drives and nobody
-sees. So it goes only together with the order, which is cancelled: stock and money go back and the customer is told.
-Where that is no longer possible the letter stays, and the answer says what is.
+Without the letter that holds it up, an order would be forgotten. So such a letter is closed only together with its
+order, which is cancelled: stock and money go back, and the customer is notified. Where the order can no longer be
+cancelled the letter stays open, and the answer says what to do instead.
 """
 
 from collections.abc import Collection
@@ -14,12 +14,13 @@ from django.db.models import QuerySet
 
 from orders.cancelling import NotCancellable, cancel
 from orders.models import Order
+from workers.deadletters.choosing import open_letters
 from workers.deadletters.replaying import lock_open, resolve
 from workers.models import DeadLetter, DeadLetterAction
 
 _WHY_NOT_ALONE = (
-    "Order {} stands still because of its letter, and would be forgotten without it. Replay the letter, or discard "
-    "it and cancel the order."
+    "Order {} waits for its dead letter, and would be forgotten without it. Replay the letter, or discard it and "
+    "cancel the order."
 )
 
 
@@ -56,11 +57,9 @@ def discard(letters: QuerySet[DeadLetter], by: str, why: str, *, cancel_orders: 
 
 
 def _held_up(letters: Collection[DeadLetter]) -> dict[int, Order]:
-    """The orders that nothing would drive and nobody would see without these letters."""
+    """The orders that would be forgotten without these letters."""
     stopping = [letter.order_id for letter in letters if letter.stops_order and letter.order_id is not None]
-    others = DeadLetter.objects.filter(stops_order=True, resolved_at=None).exclude(
-        pk__in=[letter.pk for letter in letters]
-    )
+    others = open_letters().filter(stops_order=True).exclude(pk__in=[letter.pk for letter in letters])
     held_up = Order.objects.filter(pk__in=stopping, due_at=None, ended_at=None).exclude(
         pk__in=others.filter(order__in=stopping).values("order")
     )
@@ -68,14 +67,14 @@ def _held_up(letters: Collection[DeadLetter]) -> dict[int, Order]:
 
 
 def _cancel(order: Order, why: str) -> str:
-    """Cancel the order; "" or the sentence that says why it could not be."""
+    """Cancel the order; "", or why it could not be cancelled."""
     try:
         order = cancel(order.token, detail=f"Cancelled by the shop: {why}")
     except NotCancellable as reason:
-        return f"{reason} Its letters are kept: mend what failed and replay them."
+        return f"{reason} Its dead letters are kept: mend what failed and replay them."
     if order.due_at is None:
         return (
-            f"Order {order.number} was cancelled before, and what failed is giving back its stock or its money. "
-            "Its letters are kept: mend what failed and replay them."
+            f"Order {order.number} was cancelled before, and giving back its stock or its money failed. "
+            "Its dead letters are kept: mend what failed and replay them."
         )
     return ""

@@ -1,8 +1,8 @@
 """A dry run of a dead letter against the present code: what would a replay do, or how would it fail again?
 
-The failed step runs for its order as a worker would run it, within one transaction that is rolled back, with fake
-providers in the place of the real ones. Nothing is sent and nothing stays: no row, no event, no lock. Only numbers
-that PostgreSQL deals out by itself have a gap afterwards, as after any rollback.
+The failed step runs for its order as in a worker, but with fake providers and in a transaction that is rolled back.
+Nothing is sent and nothing stays: no row, no event, no lock. Only PostgreSQL's sequences have a gap afterwards, as
+after any rollback.
 
 The providers are replaced in the whole process, so this is for a command line and not for a server's threads.
 """
@@ -23,8 +23,9 @@ from workers.deadletters.fingerprints import fingerprint, name_of
 from workers.deadletters.replaying import reopen
 from workers.models import DeadLetter
 
-# A dry run must not stand in the way of the work: it waits for nobody's lock for long, and holds its own briefly.
+# A dry run must not hold up the work: it waits for locks briefly, and holds its own briefly.
 _BRIEFLY = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'"
+# Constraints that are checked at the commit, which never comes.
 _CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
 
 
@@ -42,19 +43,18 @@ class Change:
 
     def __str__(self) -> str:
         if self.added:
-            return f"{self.row} added: " + ", ".join(
-                f"{name} {new}" for name, (_, new) in self.columns.items()
-            )
-        told = (
+            values = (f"{name} {new}" for name, (_, new) in self.columns.items())
+            return f"{self.row} added: {', '.join(values)}"
+        changes = (
             f"{name} from {old or 'nothing'} to {new or 'nothing'}"
             for name, (old, new) in self.columns.items()
         )
-        return f"{self.row} changed: {', '.join(told)}"
+        return f"{self.row} changed: {', '.join(changes)}"
 
 
 @dataclass(slots=True)
 class DryRun:
-    """What came of it. `failed` is the error, "" if there was none; `same` says that it is the letter's own."""
+    """What came of it. `failed` is the error, if there was one; `same`: it is the same as the letter's."""
 
     letter: int
     about: str
@@ -73,12 +73,12 @@ class DryRun:
         if self.failed:
             return f"It would fail, in another way than before: {self.failed}"
         if self.done_already:
-            return "The step is done by now: a replay would go on behind it."
+            return "The step is done by now: a replay would go on with the next."
         return "It would succeed, if the providers say yes."
 
 
 def dry_run(letter: DeadLetter) -> DryRun:
-    """Run the letter's step for its order and take everything back. Raises NotNow, or Django's OperationalError."""
+    """Run the letter's step for its order and roll it back. Raises NotNow, or Django's OperationalError."""
     if letter.order is None:
         raise NotNow(f"Letter {letter.pk} is about no order: there is nothing to run. {letter.subject}.")
     try:
@@ -107,7 +107,7 @@ def dry_run(letter: DeadLetter) -> DryRun:
 
 
 def _run(step: Step, letter: DeadLetter, order_id: int, result: DryRun) -> None:
-    """All that a replay and a worker would do, and what it changed."""
+    """All that a replay and a worker would do; notes what it changed."""
     with connection.cursor() as cursor:
         cursor.execute(_BRIEFLY)
         scheduling.make_due([order_id])
@@ -126,7 +126,7 @@ _Rows = dict[tuple[str, Any], dict[str, str]]
 
 
 def _rows(order_id: int) -> _Rows:
-    """Every row of the order, and the stock of what it wants, as words."""
+    """Every row of the order, and the stock of its SKUs, as words."""
     found: _Rows = {}
     for rows in _tables(order_id):
         for row in rows.values():

@@ -1,10 +1,8 @@
-"""Providers that do nothing but write down what they were asked, for the length of a rehearsal.
+"""Fake providers, which only note what they are asked during a dry run.
 
-They say yes to everything. What they would know of earlier calls they take from our own books, so a charge that is
-captured there is found captured.
+They say yes to everything. What they know of earlier calls comes from our own books: a charge that is captured there
+is found captured.
 """
-
-# ruff: noqa: ARG002 (the signatures are the gateways')
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,11 +36,13 @@ class Record:
 
 
 _record: ContextVar[Record] = ContextVar("record")
+# What the providers' answers are made of.
+_FAKE = "dry-run"
 
 
 @contextmanager
 def recording(payment: Payment | None) -> Iterator[Record]:
-    """The whole process speaks with recorders instead of providers. For a process that does nothing else meanwhile."""
+    """The whole process calls fake providers. For a process that does nothing else meanwhile."""
     record = Record(payment)
     token = _record.set(record)
     replaced = {
@@ -70,12 +70,9 @@ def _use(chosen: dict[str, str]) -> None:
 class Payments:
     async def authorise(self, charge: Charge, *, capture: bool) -> Intent:
         what = "charge" if capture else "authorise"
-        self._note(
-            f"{what} {self._amount(charge.amount_minor)} from {charge.token} under the key {charge.key}"
-        )
-        if capture:
-            return Intent("rehearsed", "captured", charge.amount_minor)
-        return Intent("rehearsed", "authorised")
+        amount = self._amount(charge.amount_minor)
+        self._note(f"{what} {amount} from {charge.token} under the key {charge.key}")
+        return Intent(_FAKE, "captured", charge.amount_minor) if capture else Intent(_FAKE, "authorised")
 
     async def capture(self, reference: str, amount_minor: int, *, key: str) -> Intent:
         self._note(f"capture {self._amount(amount_minor)} of {reference} under the key {key}")
@@ -89,25 +86,21 @@ class Payments:
         self._note(f"refund {self._amount(amount_minor)} of {reference} under the key {key}")
 
     async def refunds(self, reference: str) -> list[Refunded]:
-        self._note(f"list the refunds of {reference}; taken for none")
+        self._note(f"list the refunds of {reference}; answered: none")
         return []
 
-    async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
+    async def find(self, *, key: str, **_: object) -> Intent | None:
         known = _record.get().payment
-        if known is None or known.status not in get_args(IntentStatus):
-            self._note(f"look up the charge with the key {key}; taken for never heard of")
+        statuses: tuple[IntentStatus, ...] = get_args(IntentStatus)
+        status = next((one for one in statuses if known and known.status == one), None)
+        answer = f"{status}, as our books have it" if status else "no such charge"
+        self._note(f"look up the charge with the key {key}; answered: {answer}")
+        if known is None or status is None:
             return None
-        self._note(f"look up the charge with the key {key}; taken for {known.status}, as our books have it")
-        return Intent(
-            known.reference,
-            known.status,  # type: ignore[arg-type] # it is one of them, see above
-            known.captured_minor,
-            known.refunded_minor,
-            known.action_url,
-        )
+        return Intent(known.reference, status, known.captured_minor, known.refunded_minor, known.action_url)
 
     async def list(self, since: datetime) -> AsyncIterator[Listed]:
-        self._note(f"list the charges since {since:%Y-%m-%d %H:%M}; taken for none")
+        self._note(f"list the charges since {since:%Y-%m-%d %H:%M}; answered: none")
         nothing: tuple[Listed, ...] = ()
         for listed in nothing:
             yield listed
@@ -125,13 +118,13 @@ class Carrier:
             f"carrier: book {parcel.pieces} pieces to {parcel.name}, {parcel.line1}, {parcel.postcode} {parcel.city}, "
             f"{parcel.country} under the key {parcel.key}"
         )
-        return Booking("rehearsed", "rehearsed", "https://carrier.invalid/rehearsed")
+        return Booking(_FAKE, _FAKE, f"https://carrier.invalid/{_FAKE}")
 
 
 class Sms:
-    async def send(self, to: str, text: str, *, order_number: str, key: str) -> str:
+    async def send(self, to: str, text: str, *, key: str, **_: object) -> str:
         _record.get().calls.append(f"SMS: “{text}” to {to} under the key {key}")
-        return "rehearsed"
+        return _FAKE
 
 
 class Mail(BaseEmailBackend):

@@ -1,8 +1,8 @@
 """The same failure has the same fingerprint, whichever order it hit and however the file's lines have moved.
 
-It is made of the task, the kind of error, the way through our own code (functions, not line numbers) and the first
-line of the message with all that varies from order to order taken out. What a library does within is not looked at:
-its upgrade must not make a second group of the same bug.
+It is made of the task, the error's class, the functions of ours that it came through (not their line numbers) and the
+first line of its message, without what varies from order to order. Functions of libraries are left out: an upgrade must
+not make a second group of the same bug.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-# In this order: a number within an address must not break it up.
+# In this order: a number within an address must not split it.
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE), "<uuid>"),
     (re.compile(r"[\w.+-]+@\w[\w-]*(?:\.[\w-]+)*"), "<address>"),
@@ -44,8 +44,7 @@ def name_of(error: BaseException) -> str:
 def _way(error: BaseException) -> list[str]:
     """The functions of ours that it came through; one that calls itself counts once.
 
-    What stands around a step (workers) is left out, unless there is nothing else: where it begins, the task's name
-    says, and a rehearsal begins elsewhere.
+    What surrounds a step (workers) is left out, unless there is nothing else: a dry run comes another way.
     """
     way: list[str] = []
     for frame in traceback.extract_tb(error.__traceback__):

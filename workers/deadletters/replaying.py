@@ -1,6 +1,6 @@
 """Taking dead letters up again: their orders are due at once, and go on where they stopped.
 
-Replay twice is replay once: the letters are locked, and those that somebody has resolved meanwhile drop out.
+Replaying twice does no more than replaying once: the letters are locked, and those already resolved are left out.
 """
 
 from collections.abc import Collection
@@ -16,20 +16,21 @@ from orders.workflow import STEPS
 from shop.videos.actions import retry
 from shop.videos.models import Video
 from workers.deadletters.burying import CLEAR_VIDEO, DOCUMENTS
+from workers.deadletters.choosing import open_letters
 from workers.models import DeadLetter, DeadLetterAction, Replay
 
 
 def lock_open(letters: QuerySet[DeadLetter]) -> list[DeadLetter]:
-    """Lock those of the letters that are open, by id. Whoever comes second waits, and finds fewer."""
-    chosen = DeadLetter.objects.filter(pk__in=letters.order_by().values("pk"), resolved_at=None)
+    """Lock those of the letters that are open, by id. A second caller waits, and finds those still open."""
+    chosen = open_letters().filter(pk__in=letters.order_by().values("pk"))
     return list(chosen.select_for_update().order_by("id"))
 
 
 def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Replay | None = None) -> int:
-    """Drive the orders of these open dead letters again; returns how many letters were taken up.
+    """Make the orders of these open dead letters due again; returns how many of the letters were taken up.
 
-    A resolved one is left as it is, and so is one that is about neither an order nor a video. Driving an order tries
-    again all that remains of it, so with one letter all others that stop the same order are taken up too.
+    Letters that are resolved, or about neither an order nor a video, are left as they are. An order tries again all
+    that remains of it, so the other letters that stop the same order are taken up too.
     """
     with transaction.atomic():
         opened = lock_open(letters)
@@ -50,7 +51,7 @@ def replay(letters: QuerySet[DeadLetter], by: str, *, why: str = "", under: Repl
 
 
 def note(letters: QuerySet[DeadLetter], by: str, why: str) -> int:
-    """Write a sentence into the history of these letters, open or not; returns of how many. They stay as they are."""
+    """Write a sentence into the history of these letters, open or not. Returns how many letters they are."""
     if not why.strip():
         raise ValueError("A note needs words.")
     found = list(letters)
@@ -69,7 +70,7 @@ def resolve(
     why: str = "",
     under: Replay | None = None,
 ) -> None:
-    """Close these letters, which are locked, and write down who did it and why."""
+    """Close these locked letters, and write down who did it and why."""
     said = f"{kind.label.lower()} by {by}: {why}" if why else f"{kind.label.lower()} by {by}"
     DeadLetter.objects.filter(pk__in=[letter.pk for letter in letters]).update(
         resolved_at=timezone.now(), resolution=said[:300]
@@ -80,7 +81,7 @@ def resolve(
 
 
 def reopen(letters: Collection[DeadLetter]) -> None:
-    """What was given up without stopping its order is wanted again."""
+    """Messages and PDFs that were given up without stopping their orders are wanted again."""
     for step, spec in STEPS.items():
         orders = _orders(letters, step.value) if spec.channel else []
         if orders:
@@ -94,7 +95,7 @@ def reopen(letters: Collection[DeadLetter]) -> None:
 
 
 def _taken_up(letter: DeadLetter) -> bool:
-    """Have the letter's video made, or cleared away, after all. False if it cannot be, or was taken up already."""
+    """Have the letter's video made, or cleared away, after all. False if that is not possible or was begun already."""
     video = Video.objects.get(dead_letters=letter)
     if video.state in Video.UNDER_WAY:
         return True  # with another letter of it

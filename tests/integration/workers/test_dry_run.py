@@ -41,10 +41,10 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 def dry_run_of(order: Order, step: Step, error: Exception | None = None) -> DryRun:
     """Bury the order's step and try it out; nothing may have changed by that."""
     deadletters.bury(step, {order.pk: error or RuntimeError("boom")})
-    return rehearsed(DeadLetter.objects.latest("id"))
+    return dry_run_of(DeadLetter.objects.latest("id"))
 
 
-def rehearsed(letter: DeadLetter) -> DryRun:
+def dry_run_of(letter: DeadLetter) -> DryRun:
     before = everything()
     result = dry_run(letter)
     assert everything() == before
@@ -104,11 +104,11 @@ def test_telling(paid: Order) -> None:
 
 
 def test_a_message_that_was_given_up(paid: Order) -> None:
-    """It counts as told until the letter is replayed; the rehearsal begins as the replay would."""
+    """It counts as sent until the letter is replayed; the dry run begins as the replay would."""
     paid.notifications.create(channel="sms", kind="confirmation")
     outcome = Outcome([], [Failure(paid.pk, Refused("no such number"), 1)])
     perform(reserve, Step.SMS, lambda _: outcome, [paid.pk])
-    result = rehearsed(DeadLetter.objects.get())
+    result = dry_run_of(DeadLetter.objects.get())
     assert not result.done_already
     assert "status from requested to sent" in told(result)
 
@@ -122,7 +122,7 @@ def test_shipping(paid: Order) -> None:
 def test_giving_back(paid: Order) -> None:
     Order.objects.filter(pk=paid.pk).update(status="cancelled")
     result = dry_run_of(paid, Step.REFUND)
-    assert "taken for captured, as our books have it" in result.calls[0]
+    assert "answered: captured, as our books have it" in result.calls[0]
     assert "refund £12.50" in told(result)
     assert Payment.objects.get().refunded_minor == 0
 
@@ -152,7 +152,7 @@ def bug() -> Iterator[None]:
 @pytest.mark.usefixtures("bug")
 def test_a_bug_that_is_still_there_is_recognised(order: Order) -> None:
     reserve([order.pk])
-    result = rehearsed(DeadLetter.objects.get())
+    result = dry_run_of(DeadLetter.objects.get())
     assert "too_narrow" in result.failed
     assert result.same
     assert "fail again in the same way" in result.verdict

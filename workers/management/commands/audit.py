@@ -1,22 +1,18 @@
 """`manage.py audit`: prove the books, at any moment and under any load. Exits 1 when they are not clean."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError
-
 from workers.audit.books import Report, Result, prove
+from workers.management.reporting import ReportCommand
 
 
-class Command(BaseCommand):
+class Command(ReportCommand):
     help = "Prove the books: nothing forgotten, charged twice or oversold. Exits 1 when something is wrong."
-    requires_system_checks: list[str] = []  # they load every view of the shop, and say nothing about orders
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="As JSON, for programs.")
+        super().add_arguments(parser)
         parser.add_argument(
             "--without-ledgers",
             action="store_true",
@@ -24,15 +20,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            report = prove(with_ledgers=not options["without_ledgers"])
-        except (OperationalError, InterfaceError) as error:
-            raise CommandError(
-                f"The database could not be read, so nothing is proved: {str(error).strip()}\n"
-                "Start it, or check DATABASE_URL, and run the audit again.",
-                returncode=2,
-            ) from error
-        self.stdout.write(json.dumps(report.as_dict(), indent=2) if options["json"] else self._text(report))
+        with_ledgers = not options["without_ledgers"]
+        report = self.show(
+            options["json"], lambda: prove(with_ledgers=with_ledgers), self._text, Report.as_dict
+        )
         if not report.clean:
             sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""`manage.py deadletters`: look at what was given up, and take it up again, dry_run it or throw it away."""
+"""`manage.py deadletters`: look at what was given up, and replay, dry-run or discard it."""
 
 import getpass
 import json
@@ -36,52 +36,40 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-        def command(name: str, work: Callable[..., None], what: str) -> CommandParser:
+        def command(
+            name: str, work: Callable[..., None], what: str, *arguments: Callable[[CommandParser], None]
+        ) -> CommandParser:
             added: CommandParser = parsers.add_parser(name, help=what, description=what)
             added.set_defaults(work=work)
             added.add_argument("--json", action="store_true", help="as JSON, for programs")
+            for add in arguments:
+                add(added)
             return added
 
-        one = command("list", self._list, "The letters, newest first.")
-        _filters(one)
+        one = command("list", self._list, "The letters, newest first.", _filters)
         one.add_argument("--resolved", action="store_true", help="also those that are resolved")
         one.add_argument("--limit", type=int, default=50, help="so many at most (50)")
-        _filters(command("groups", self._groups, "The open letters by failure: one line, one bug."))
-        _letter(command("show", self._show, "All that is known of one letter."))
-        _letter(
-            command(
-                "dry-run", self._dry_run, "Run its step against the present code and take everything back."
-            )
-        )
-        one = command("replay", self._replay, "Drive the orders of these letters again, all at once.")
-        _filters(one)
-        _person(one)
-        one = command(
-            "canary", self._canary, "Replay one, then the rest at a rate, halting when one fails again."
-        )
-        _filters(one)
-        _person(one)
+        command("groups", self._groups, "The open letters by failure: one line, one bug.", _filters)
+        command("show", self._show, "All that is known of one letter.", _letter)
+        command("dry-run", self._dry_run, "Run its step against the present code, and roll it back.", _letter)
+        what = "Make the orders of these letters due again, all at once."
+        command("replay", self._replay, what, _filters, _person)
+        what = "Replay one letter, then the rest at a rate, halting when one fails again."
+        one = command("canary", self._canary, what, _filters, _person)
         one.add_argument(
             "--rate", type=float, default=canary.DEFAULT_RATE, help="letters a second after the canary (10)"
         )
         one.add_argument("--wait", action="store_true", help="until it has ended; exit 1 if it halted")
-        command("replays", self._replays, "The canary replays, newest first.").add_argument(
-            "--limit", type=int, default=20, help="so many at most (20)"
-        )
-        one = command("stop", self._stop, "Stop a canary replay; the letters it has not come to stay open.")
+        one = command("replays", self._replays, "The canary replays, newest first.")
+        one.add_argument("--limit", type=int, default=20, help="so many at most (20)")
+        what = "Stop a canary replay; letters still to come stay open."
+        one = command("stop", self._stop, what, _person)
         one.add_argument("replay", type=int, help="its number, as `replays` shows it")
-        _person(one)
-        one = command("note", self._note, "Write a sentence into the history of letters: give it with --why.")
-        _filters(one)
-        _person(one)
-        one = command("discard", self._discard, "Throw letters away, for a reason.")
-        _filters(one)
-        _person(one)
-        one.add_argument(
-            "--cancel-orders",
-            action="store_true",
-            help="and cancel the orders that stand still because of them",
-        )
+        what = "Write a sentence into the history of letters: give it with --why."
+        command("note", self._note, what, _filters, _person)
+        one = command("discard", self._discard, "Close letters for a reason.", _filters, _person)
+        help_text = "also cancel the orders that wait for them"
+        one.add_argument("--cancel-orders", action="store_true", help=help_text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         options["work"](options)
@@ -104,12 +92,9 @@ class Command(BaseCommand):
             result = dry_run(_one(options["letter"]))
         except NotNow as reason:
             raise CommandError(str(reason)) from reason
-        told = {
-            **asdict(result),
-            "verdict": result.verdict,
-            "changes": list(map(str, result.changes)),
-        }
-        self._say(options, told, console.dry_run_page(result))
+        changes = list(map(str, result.changes))
+        plain = {**asdict(result), "verdict": result.verdict, "changes": changes}
+        self._say(options, plain, console.dry_run_page(result))
         if result.failed:
             sys.exit(1)
 
@@ -130,9 +115,8 @@ class Command(BaseCommand):
         except ValueError as problem:
             raise CommandError(str(problem)) from problem
         if begun is None:
-            return self._say(
-                options, {"total": 0}, f"{_NOTHING} Or a running replay has them: see `replays`."
-            )
+            said = f"{_NOTHING} Or a running replay has them: see `replays`."
+            return self._say(options, {"total": 0}, said)
         while options["wait"] and begun.state in RUNNING:
             time.sleep(_POLL)
             begun.refresh_from_db()
@@ -149,7 +133,7 @@ class Command(BaseCommand):
         if not Replay.objects.filter(pk=options["replay"]).exists():
             raise CommandError(f"There is no replay {options['replay']}. `deadletters replays` shows them.")
         stopped = canary.stop(options["replay"], options["by"])
-        said = "Stopped; what it has not come to stays open." if stopped else "It had ended already."
+        said = "Stopped; letters still to come stay open." if stopped else "It had ended already."
         self._say(options, {"stopped": stopped}, said)
 
     def _discard(self, options: dict[str, Any]) -> None:
@@ -173,14 +157,14 @@ class Command(BaseCommand):
             raise CommandError(f"{problem} Give them with --why.") from problem
         self._say(options, {"noted": count}, f"Noted in the history of {count:,}.")
 
-    def _say(self, options: dict[str, Any], told: Any, shown: RenderableType) -> None:
+    def _say(self, options: dict[str, Any], plain: Any, shown: RenderableType) -> None:
         if options["json"]:
-            self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder, indent=2))
+            self.stdout.write(json.dumps(plain, cls=DjangoJSONEncoder, indent=2))
         elif shown:
             console.console(self.stdout).print(shown)
 
 
-_NOTHING = "There is nothing to replay: no open letter of an order fits."
+_NOTHING = "There is nothing to replay: no open dead letter of an order matches."
 
 
 def _filters(parser: CommandParser) -> None:
@@ -191,7 +175,7 @@ def _filters(parser: CommandParser) -> None:
     parser.add_argument("--order", type=_order, help="such as S-100017")
     parser.add_argument("--since", type=_time, help="such as 2h, 3d, 2026-11-21 or 2026-11-21T09:30")
     parser.add_argument("--until", type=_time, help="likewise")
-    parser.add_argument("--all", action="store_true", help="all open letters, where nothing else is said")
+    parser.add_argument("--all", action="store_true", help="all open letters, if no other filter is given")
 
 
 def _letter(parser: CommandParser) -> None:
@@ -210,11 +194,11 @@ def _choice(options: dict[str, Any]) -> Choice:
 
 
 def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
-    """What is to be changed must be said: nothing is not everything."""
+    """No filter at all does not mean all letters: that must be said."""
     choice = _choice(options)
     if choice == Choice(letters=[]) and not options["all"]:
         raise CommandError(
-            "Which letters? Name them, or say --group, --task, --error, --order, --since or --all."
+            "Which letters? Name them, or give --group, --task, --error, --order, --since or --all."
         )
     return choice.among(open_letters())
 
@@ -244,4 +228,4 @@ def _time(said: str) -> datetime:
             return timezone.make_aware(datetime(day.year, day.month, day.day))
     except ValueError as problem:
         raise ArgumentTypeError(str(problem)) from problem
-    raise ArgumentTypeError(f"{said} is no time; say 2h, 3d, 2026-11-21 or 2026-11-21T09:30")
+    raise ArgumentTypeError(f"{said} is no time; give 2h, 3d, 2026-11-21 or 2026-11-21T09:30")

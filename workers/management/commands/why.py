@@ -1,48 +1,42 @@
 """`manage.py why ORDER`: where an order stands, what it is waiting for, and what has happened to it."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError
+from django.core.management.base import CommandError
 
 from orders.models import Order, OrderEvent
 from orders.models.order import id_of
+from workers.management.reporting import ReportCommand
 from workers.why import Why, why
 
 
-class Command(BaseCommand):
+class Command(ReportCommand):
     help = "Say in a sentence where an order stands and what it is waiting for, with its timeline."
-    requires_system_checks: list[str] = []  # they load every view of the shop, and say nothing about orders
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("order", help="Its number (S-100017), its id (17) or its token.")
-        parser.add_argument("--json", action="store_true", help="As JSON, for programs.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        def read() -> tuple[Why, list[OrderEvent]]:
             order = _find(options["order"])
-            found, events = why(order), list(OrderEvent.objects.filter(order=order).order_by("id"))
-        except (OperationalError, InterfaceError) as error:
-            raise CommandError(
-                f"The database could not be read: {str(error).strip()}\n"
-                "Start it, or check DATABASE_URL, and ask again. Orders wait in it and are not lost.",
-                returncode=2,
-            ) from error
-        self.stdout.write(_as_json(found, events) if options["json"] else self._text(found, events))
+            return why(order), list(OrderEvent.objects.filter(order=order).order_by("id"))
 
-    def _text(self, found: Why, events: list[OrderEvent]) -> str:
-        lines = [found.sentence, ""]
-        for event in events:
-            when = f"{event.at:%Y-%m-%d %H:%M:%S}.{event.at.microsecond // 1000:03d}"
-            lines.append(f"  {when}  {event.kind:<22} {event.detail}".rstrip())
-        return "\n".join(lines)
+        self.show(options["json"], read, lambda found: _text(*found), lambda found: _plain(*found))
 
 
-def _as_json(found: Why, events: list[OrderEvent]) -> str:
+def _text(found: Why, events: list[OrderEvent]) -> str:
+    lines = [found.sentence, ""]
+    for event in events:
+        when = f"{event.at:%Y-%m-%d %H:%M:%S}.{event.at.microsecond // 1000:03d}"
+        lines.append(f"  {when}  {event.kind:<22} {event.detail}".rstrip())
+    return "\n".join(lines)
+
+
+def _plain(found: Why, events: list[OrderEvent]) -> dict[str, Any]:
     timeline = [{"kind": event.kind, "at": event.at.isoformat(), "detail": event.detail} for event in events]
-    return json.dumps({**found.as_dict(), "timeline": timeline}, indent=2)
+    return {**found.as_dict(), "timeline": timeline}
 
 
 def _find(said: str) -> Order:
@@ -56,5 +50,5 @@ def _find(said: str) -> Order:
         return order
     raise CommandError(
         f"There is no order {said!r}. Give its number (S-100017), its id (17) or its token; "
-        "the desk finds orders by e-mail, name, SKU and payment reference too."
+        "the admin also finds orders by e-mail, name, SKU and payment reference."
     )
