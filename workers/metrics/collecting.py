@@ -1,8 +1,8 @@
-"""One look at the house: the database and the broker are asked, each with a limit on its time.
+"""One look at the whole: the database and the broker are asked, each with a limit on its time.
 
-Whoever asks twice within a second gets the same answer, and who asks while somebody else does waits for his answer:
-however many watch, and however often, the house is asked once a second at the most. What cannot be reached is said to
-be down and its figures are left out, for an old figure that looks like a new one is worse than none.
+However many scrapes there are, the two are asked once a second at most: within a second all get the same answer, and a
+scrape that comes during another waits for that answer. What cannot be reached is shown as down and its figures are left
+out, because an old figure that looks new is worse than none.
 """
 
 import logging
@@ -25,10 +25,9 @@ from workers.metrics.figures import Figure
 log = logging.getLogger(__name__)
 
 KEPT = 1.0  # seconds for which an answer is good
-# Seconds that the database and the broker have for their answer; together less than the ten that Prometheus waits.
-PATIENCE = 2.0
+PATIENCE = 2.0  # seconds for each to answer; both together are less than the ten that Prometheus waits
 
-# The server is not to read a table whole because it believes that it is small.
+# PostgreSQL is not to read a whole table because it takes it for small.
 _OPTIONS = "-c enable_seqscan=off"
 
 Found = dict[str, dict[str, float]]  # figure -> label's value -> number
@@ -42,13 +41,13 @@ class Collector:
         self._lock = threading.Lock()
         self._good_until = 0.0
         self._last: list[Metric] = []
-        # What is counted over many looks, and up to when it is counted: from the first look on.
+        # What is counted over many looks, and until when it has been counted.
         self._encoded_until = time()
         self._counted: dict[str, float] = defaultdict(float)
         self._up = {"database": True, "broker": True}
 
     def describe(self) -> Iterable[Metric]:
-        """The names, so that one that is there twice is found at the start."""
+        """The names, so that a double one is found at the start."""
         return [_family(figure, {}) for figure in (*figures.FROM_DATABASE, figures.QUEUES)]
 
     def collect(self) -> Iterable[Metric]:
@@ -61,15 +60,11 @@ class Collector:
     def _look(self) -> Iterable[Metric]:
         yield InfoMetricFamily("stampede_build", "Which code this is.", value={"version": CODE_VERSION})
         found = self._ask_database()
-        yield GaugeMetricFamily(
-            "stampede_database_up", "Whether the database answered.", value=found is not None
-        )
+        yield _up("database", found is not None)
         if found is not None:
             yield from (_family(figure, found.get(figure.name, {})) for figure in figures.FROM_DATABASE)
         lengths = self._ask_broker()
-        yield GaugeMetricFamily(
-            "stampede_broker_up", "Whether the broker answered.", value=lengths is not None
-        )
+        yield _up("broker", lengths is not None)
         if lengths is not None:
             yield _family(figures.QUEUES, lengths)
 
@@ -103,15 +98,18 @@ class Collector:
 
     def _is_up(self, what: str, up: bool, why: Exception | None = None) -> None:
         if up is not self._up[what]:
-            log.warning(
-                "The %s has %s: %s", what, "figures again" if up else "no figures", why or "it is back"
-            )
+            has = "figures again" if up else "no figures"
+            log.warning("The %s has %s: %s", what, has, why or "it is back")
         self._up[what] = up
 
 
 def connect() -> PatientConnection:
-    """For one look. Under a name of its own: the relay's health is seen by the sessions that are called as it is."""
+    """For one look. Its name is its own: the relay's health check looks for sessions with the relay's name."""
     return patient({**connection.get_connection_params(), "application_name": "metrics"}, PATIENCE, _OPTIONS)
+
+
+def _up(what: str, answered: bool) -> Metric:
+    return GaugeMetricFamily(f"stampede_{what}_up", f"Whether the {what} answered.", value=answered)
 
 
 def _family(figure: Figure, found: Mapping[str, float]) -> Metric:

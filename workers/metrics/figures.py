@@ -1,15 +1,16 @@
 """What is shown: each figure with its name, what it says, and the statement that asks for it.
 
-A look must cost next to nothing in a shop with millions of orders, many times a minute for years. So every statement
-goes through an index that holds only what is under way, and stops counting at MOST: more is an alarm in any case. How
-many orders have ended cannot be asked for so, and is counted as it happens (workers.metrics.counting).
+A look must cost next to nothing, many times a minute, in a shop with millions of orders. So every statement goes
+through an index that holds only what is under way, and stops counting at MOST: more is an alarm in any case. How many
+orders have ended cannot be asked in that way, and is counted as it happens (workers.metrics.counting).
 
-All of it is one statement: one limit on its time, and figures that belong together are of the same moment.
+All of it is one statement, with one limit on its time, so all figures are of the same moment.
 """
 
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
+from orders import sql
 from orders.models import Finding
 from orders.states import END_STATES, OrderStatus, Provider
 from orders.workflow import Step
@@ -18,49 +19,70 @@ from workers.queues import QueueName
 
 # Rows that one figure counts at the most.
 MOST = 100_000
-# Names of tasks that came with broken messages may be anything, and each would be a series for ever.
+# A broken message may name any task, and each name would be a series for ever.
 MOST_TASKS = 50
-# What was written less long ago may not be committed yet, and would be missed by who looks only at what is newer.
+# What was written less long ago may not be committed yet: the next look asks only for what is newer, and would miss it.
 SETTLED_SECONDS = 2.0
 
-# Each gives rows (figure, label's value, number).
+# All give rows (figure, label's value, number).
+
+# How many rows of one kind of work are due, under way and waiting, and one more figure of the same rows.
+_SCHEDULED: LiteralString = """
+SELECT figure, label, number FROM (
+    SELECT count(*) FILTER (WHERE due_at <= now()) AS due,
+           count(*) FILTER (WHERE due_at > now() AND $under_way) AS under_way,
+           count(*) FILTER (WHERE due_at > now() AND NOT $under_way) AS waiting,
+           $measure AS measured
+    FROM ($rows LIMIT %(most)s) AS scheduled
+) AS counted CROSS JOIN LATERAL (VALUES
+    ('$figure', 'due', due::float8), ('$figure', 'under_way', under_way), ('$figure', 'waiting', waiting),
+    ('$measured', '', measured)
+) AS found (figure, label, number)
+"""
+_AGE: LiteralString = "greatest(extract(epoch FROM now() - min(due_at)), 0)"
+# How many rows wait since when (`since`), and for how long the oldest has.
+_WAITING: LiteralString = """
+SELECT figure, '', number FROM (
+    SELECT count(*) AS waiting, greatest(extract(epoch FROM now() - min(since)), 0) AS age FROM ($rows) AS waiting
+) AS counted CROSS JOIN LATERAL (VALUES ('$figure', waiting::float8), ('$age', age)) AS found (figure, number)
+"""
+
+# Orders by state.
 _ORDERS: LiteralString = """
 SELECT 'stampede_orders' AS figure, wanted.status AS label,
        (SELECT count(*) FROM (SELECT FROM orders_order o WHERE o.status = wanted.status LIMIT %(most)s) AS few)::float8
        AS number
 FROM unnest(%(statuses)s::text[]) AS wanted (status)
 """
-_ORDERS_DRIVEN: LiteralString = """
-SELECT figure, label, number FROM (
-    SELECT count(*) FILTER (WHERE due_at <= now()) AS due,
-           count(*) FILTER (WHERE due_at > now() AND attempts > 0) AS under_way,
-           count(*) FILTER (WHERE due_at > now() AND attempts = 0) AS waiting,
-           greatest(extract(epoch FROM now() - min(due_at)), 0) AS age
-    FROM (SELECT due_at, attempts FROM orders_order WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS driven
-) AS counted CROSS JOIN LATERAL (VALUES
-    ('stampede_orders_driven', 'due', due::float8), ('stampede_orders_driven', 'under_way', under_way),
-    ('stampede_orders_driven', 'waiting', waiting), ('stampede_oldest_due_order_age_seconds', '', age)
-) AS found (figure, label, number)
-"""
+# Orders as the relay sees them.
+_ORDERS_SCHEDULED = sql.compose(
+    _SCHEDULED,
+    figure="stampede_orders_scheduled",
+    rows="SELECT due_at, attempts FROM orders_order WHERE due_at IS NOT NULL ORDER BY due_at",
+    under_way="attempts > 0",
+    measured="stampede_oldest_due_order_age_seconds",
+    measure=_AGE,
+)
+# Orders that wait for a person.
 _ORDERS_SET_ASIDE: LiteralString = """
-SELECT 'stampede_orders_driven', 'set_aside', count(*)::float8
+SELECT 'stampede_orders_scheduled', 'set_aside', count(*)::float8
 FROM (SELECT FROM orders_order WHERE due_at IS NULL AND ended_at IS NULL LIMIT %(most)s) AS few
 """
-_CLAIMS: LiteralString = """
-SELECT figure, '', number FROM (
-    SELECT count(*) AS claims, greatest(extract(epoch FROM now() - min(claimed_at)), 0) AS age FROM orders_claim
-) AS counted CROSS JOIN LATERAL (VALUES
-    ('stampede_claims_unrung', claims::float8), ('stampede_oldest_unrung_claim_age_seconds', age)
-) AS found (figure, number)
-"""
-_EVENTS_UNTOLD: LiteralString = """
-SELECT figure, '', number FROM (
-    SELECT count(*) AS events, greatest(extract(epoch FROM now() - min(at)), 0) AS age
-    FROM (SELECT at FROM orders_orderevent WHERE published_at IS NULL ORDER BY id LIMIT %(most)s) AS untold
-) AS counted CROSS JOIN LATERAL (VALUES
-    ('stampede_order_events_untold', events::float8), ('stampede_oldest_untold_order_event_age_seconds', age)
-) AS found (figure, number)
-"""
+# Claims of relays that are not dispatched yet.
+_CLAIMS = sql.compose(
+    _WAITING,
+    figure="stampede_claims_undispatched",
+    age="stampede_oldest_undispatched_claim_age_seconds",
+    rows="SELECT claimed_at AS since FROM orders_claim",
+)
+# Events that are not published yet.
+_EVENTS_UNPUBLISHED = sql.compose(
+    _WAITING,
+    figure="stampede_order_events_unpublished",
+    age="stampede_oldest_unpublished_order_event_age_seconds",
+    rows="SELECT at AS since FROM orders_orderevent WHERE published_at IS NULL ORDER BY id LIMIT %(most)s",
+)
+# Open dead letters by task, the most frequent tasks alone.
 _DEAD_LETTERS: LiteralString = """
 SELECT * FROM (
     SELECT 'stampede_dead_letters_open', task, count(*)::float8
@@ -68,6 +90,7 @@ SELECT * FROM (
     GROUP BY task ORDER BY count(*) DESC LIMIT %(most_tasks)s
 ) AS by_task
 """
+# The breakers, and the orders that are parked at them.
 _BREAKERS: LiteralString = """
 SELECT figure, provider, number FROM workers_breaker b
 CROSS JOIN LATERAL (VALUES
@@ -77,18 +100,20 @@ CROSS JOIN LATERAL (VALUES
      (SELECT count(*) FROM (SELECT FROM orders_order o WHERE o.due_at = b.parked_until LIMIT %(most)s) AS few))
 ) AS found (figure, number)
 """
-_DOCUMENTS: LiteralString = """
-SELECT figure, label, number FROM (
-    SELECT count(*) FILTER (WHERE due_at <= now()) AS due,
-           count(*) FILTER (WHERE due_at > now() AND attempts > 0) AS under_way,
-           count(*) FILTER (WHERE due_at > now() AND attempts = 0) AS waiting,
-           greatest(extract(epoch FROM now() - min(due_at)), 0) AS age
-    FROM (SELECT due_at, attempts FROM orders_document WHERE due_at IS NOT NULL ORDER BY due_at LIMIT %(most)s) AS few
-) AS counted CROSS JOIN LATERAL (VALUES
-    ('stampede_documents', 'due', due::float8), ('stampede_documents', 'under_way', under_way),
-    ('stampede_documents', 'waiting', waiting), ('stampede_oldest_due_document_age_seconds', '', age)
-) AS found (figure, label, number)
+# Differences between the payment provider's list and our books.
+_FINDINGS: LiteralString = """
+SELECT 'stampede_findings_open', kind, count(*)::float8 FROM orders_finding WHERE resolved_at IS NULL GROUP BY kind
 """
+# PDFs that are to be made.
+_DOCUMENTS = sql.compose(
+    _SCHEDULED,
+    figure="stampede_documents",
+    rows="SELECT due_at, attempts FROM orders_document WHERE due_at IS NOT NULL ORDER BY due_at",
+    under_way="attempts > 0",
+    measured="stampede_oldest_due_document_age_seconds",
+    measure=_AGE,
+)
+# Videos that are not published yet, by state.
 _VIDEOS: LiteralString = """
 SELECT figure, label, number FROM (
     SELECT state, count(*) AS videos, greatest(extract(epoch FROM now() - min(created_at)), 0) AS age
@@ -97,21 +122,19 @@ SELECT figure, label, number FROM (
     ('stampede_videos', state, videos::float8), ('stampede_oldest_video_age_seconds', state, age)
 ) AS found (figure, label, number)
 """
-_SEGMENTS: LiteralString = """
-SELECT figure, label, number FROM (
-    SELECT count(*) FILTER (WHERE due_at <= now()) AS due,
-           count(*) FILTER (WHERE due_at > now() AND holder IS NOT NULL) AS under_way,
-           count(*) FILTER (WHERE due_at > now() AND holder IS NULL) AS waiting,
-           coalesce(sum(greatest(end_ms - start_ms - encoded_ms, 0)) FILTER (WHERE number > 0), 0) / 1000.0 AS backlog
-    FROM (
+# Segments that are to be encoded, and the seconds of video in them.
+_SEGMENTS = sql.compose(
+    _SCHEDULED,
+    figure="stampede_video_segments",
+    rows="""
         SELECT s.* FROM videos_segment s JOIN videos_video v ON v.id = s.video_id AND v.state = 'encoding'
-        WHERE s.due_at IS NOT NULL LIMIT %(most)s
-    ) AS driven
-) AS counted CROSS JOIN LATERAL (VALUES
-    ('stampede_video_segments', 'due', due::float8), ('stampede_video_segments', 'under_way', under_way),
-    ('stampede_video_segments', 'waiting', waiting), ('stampede_video_backlog_seconds', '', backlog)
-) AS found (figure, label, number)
-"""
+        WHERE s.due_at IS NOT NULL
+    """,
+    under_way="holder IS NOT NULL",
+    measured="stampede_video_backlog_seconds",
+    measure="coalesce(sum(greatest(end_ms - start_ms - encoded_ms, 0)) FILTER (WHERE number > 0), 0) / 1000.0",
+)
+# Uploads that are not whole yet.
 _UPLOADS: LiteralString = """
 SELECT figure, '', number FROM (
     SELECT count(*) AS uploads, coalesce(sum("offset"), 0) AS received, coalesce(sum(size), 0) AS announced
@@ -121,9 +144,7 @@ SELECT figure, '', number FROM (
     ('stampede_uploads_announced_bytes', announced)
 ) AS found (figure, number)
 """
-_FINDINGS: LiteralString = """
-SELECT 'stampede_findings_open', kind, count(*)::float8 FROM orders_finding WHERE resolved_at IS NULL GROUP BY kind
-"""
+# What was encoded since the last look, and until when this look has counted.
 _ENCODED: LiteralString = """
 SELECT 'encoded_until', '', extract(epoch FROM now() - make_interval(secs => %(settled)s))::float8
 UNION ALL
@@ -137,18 +158,26 @@ SELECT figure, '', number FROM (
 """
 STATEMENT: LiteralString = " UNION ALL ".join(
     (
-        *(_ORDERS, _ORDERS_DRIVEN, _ORDERS_SET_ASIDE, _CLAIMS, _EVENTS_UNTOLD, _DEAD_LETTERS, _BREAKERS),
+        *(
+            _ORDERS,
+            _ORDERS_SCHEDULED,
+            _ORDERS_SET_ASIDE,
+            _CLAIMS,
+            _EVENTS_UNPUBLISHED,
+            _DEAD_LETTERS,
+            _BREAKERS,
+        ),
         *(_FINDINGS, _DOCUMENTS, _VIDEOS, _SEGMENTS, _UPLOADS, _ENCODED),
     )
 )
 
-# The states in which an order has something left to do; how many have ended would be a walk over all of them.
+# The states in which an order has something left to do. Counting those that have ended would read all of them.
 UNENDED = tuple(status.value for status in OrderStatus if status not in END_STATES)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`label` names what tells its series apart, "" if there is one; `always` are those shown as 0 without a row."""
+    """`label` tells its series apart, "" if there is only one; `always` are label values shown as 0 without a row."""
 
     name: str
     says: str
@@ -161,61 +190,46 @@ class Figure:
         return self.name.endswith("_total")
 
 
-_DRIVEN = ("due", "under_way", "waiting")
+_SCHEDULED_AS = ("due", "under_way", "waiting")
+_PROVIDERS, _UNDER_WAY = tuple(Provider.values), tuple(Video.UNDER_WAY)
 FROM_DATABASE = (
     Figure(
         "stampede_orders", f"Orders with something left to do, {MOST} a state at most.", "status", UNENDED
     ),
     Figure(
-        "stampede_orders_driven",
-        f"Orders as the relay sees them: due now, under way with a worker, waiting for a later time, set aside for a"
-        f" person; the {MOST} that fall due first.",
-        "standing",
-        (*_DRIVEN, "set_aside"),
+        "stampede_orders_scheduled",
+        "Orders as the relay sees them: due now, under way with a worker, waiting for a later time, set aside for a "
+        f"person; the {MOST} that fall due first.",
+        "status",
+        (*_SCHEDULED_AS, "set_aside"),
     ),
     Figure("stampede_oldest_due_order_age_seconds", "How long the oldest due order has been due."),
-    Figure("stampede_claims_unrung", "Claims of relays for which not everything is rung yet."),
-    Figure("stampede_oldest_unrung_claim_age_seconds", "How long the oldest of them has stood."),
-    Figure(
-        "stampede_order_events_untold",
-        "Order events that live pages and the order_events exchange do not know yet.",
-    ),
-    Figure("stampede_oldest_untold_order_event_age_seconds", "How long the oldest of them has waited."),
-    Figure(
-        "stampede_dead_letters_open",
-        "Dead letters that need a person.",
-        "task",
-        tuple(step.value for step in Step),
-    ),
+    Figure("stampede_claims_undispatched", "Claims of relays of which not everything is dispatched yet."),
+    Figure("stampede_oldest_undispatched_claim_age_seconds", "How long ago the oldest of them was claimed."),
+    Figure("stampede_order_events_unpublished", "Order events that are not published yet."),
+    Figure("stampede_oldest_unpublished_order_event_age_seconds", "How long the oldest of them has waited."),
+    Figure("stampede_dead_letters_open", "Dead letters that need a person.", "task", tuple(Step)),
     Figure(
         "stampede_breaker_state",
-        "A provider's breaker: 0 closed, calls go through; 1 half open, it is being tried; 2 open, orders are parked.",
+        "A provider's breaker: 0 closed, calls go through; 1 half open, it is probed; 2 open, orders are parked.",
         "provider",
-        tuple(Provider.values),
+        _PROVIDERS,
     ),
-    Figure("stampede_breaker_opened_total", "How often it has opened.", "provider", tuple(Provider.values)),
-    Figure(
-        "stampede_orders_parked",
-        "Orders that wait until this provider is back.",
-        "provider",
-        tuple(Provider.values),
-    ),
+    Figure("stampede_breaker_opened_total", "How often it has opened.", "provider", _PROVIDERS),
+    Figure("stampede_orders_parked", "Orders that wait until this provider is back.", "provider", _PROVIDERS),
     Figure(
         "stampede_findings_open",
         "Differences between the payment provider's list and the books that need a person.",
         "kind",
         tuple(Finding.Kind.values),
     ),
-    Figure("stampede_documents", "Documents whose PDF is to be made.", "standing", _DRIVEN),
+    Figure("stampede_documents", "Documents whose PDF is to be made.", "status", _SCHEDULED_AS),
     Figure("stampede_oldest_due_document_age_seconds", "How long the oldest due document has been due."),
-    Figure("stampede_videos", "Videos that are not published yet.", "state", tuple(Video.UNDER_WAY)),
+    Figure("stampede_videos", "Videos that are not published yet.", "state", _UNDER_WAY),
     Figure(
-        "stampede_oldest_video_age_seconds",
-        "How long ago the oldest of them arrived.",
-        "state",
-        tuple(Video.UNDER_WAY),
+        "stampede_oldest_video_age_seconds", "How long ago the oldest of them arrived.", "state", _UNDER_WAY
     ),
-    Figure("stampede_video_segments", "Segments of videos that are to be encoded.", "standing", _DRIVEN),
+    Figure("stampede_video_segments", "Segments of videos that are to be encoded.", "status", _SCHEDULED_AS),
     Figure("stampede_video_backlog_seconds", "Seconds of video that are still to be encoded."),
     Figure("stampede_uploads", "Uploads that have begun and are not whole yet."),
     Figure("stampede_uploads_received_bytes", "Bytes of them that have arrived."),
@@ -225,7 +239,7 @@ FROM_DATABASE = (
 )
 QUEUES = Figure(
     "stampede_queue_messages",
-    "Messages that wait in a queue of the broker; what a node has taken is not among them.",
+    "Messages that wait in a queue of the broker, without those that a node has taken.",
     "queue",
     tuple(QueueName),
 )

@@ -1,7 +1,7 @@
-"""Serves the figures over HTTP, on METRICS_LISTEN, from threads beside what the process is there for.
+"""Serves the figures over HTTP, on METRICS_LISTEN, from threads beside the process's own work.
 
-They go on while the relay waits for its database, and whatever goes wrong with a scrape ends that scrape alone. Nobody
-outside the house is to reach the address: it is loopback, or a network that only the servers are on.
+They go on while the relay waits for its database, and an error in a scrape ends that scrape alone. The address must not
+be public: it is loopback, or a network that only the servers are on.
 """
 
 import logging
@@ -9,7 +9,7 @@ import logging
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from workers.metrics.collecting import Collector
-from workers.metrics.counting import EVENTS_TOLD
+from workers.metrics.counting import EVENTS_PUBLISHED
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 def serve(listen: str) -> bool:
     """Serve at this "host:port" from now on; "" is nowhere. Returns whether it does.
 
-    An address that is taken, by a second relay on the same machine, costs the figures of this process and no order.
+    If the address is taken, by a second relay on the same machine, only the figures of this process are missing.
     """
     if not listen:
         return False
     registry = CollectorRegistry()
     registry.register(Collector())
-    registry.register(EVENTS_TOLD)
+    registry.register(EVENTS_PUBLISHED)
     ProcessCollector(registry=registry)
     host, _, port = listen.rpartition(":")
     try:

@@ -16,7 +16,7 @@ from orders.crashpoints import Point, reached
 from orders.models.order import number_of
 from workers.broker import Broker
 from workers.celery import app
-from workers.metrics.counting import EVENTS_TOLD
+from workers.metrics.counting import EVENTS_PUBLISHED
 
 LIVE_CHANNEL = "stampede:events"
 ORDER_EVENTS = Exchange("order_events", type="topic", durable=True)
@@ -66,7 +66,7 @@ class Outbox:
             sql.count(_PUBLISHED, {"ids": [event_id for event_id, *_ in events]})
             reached(Point.OUTBOX_AFTER_MARK)
             for kind, told in by_kind.items():
-                EVENTS_TOLD.labels(kind).inc(len(told))
+                EVENTS_PUBLISHED.labels(kind).inc(len(told))
         finally:
             sql.rows(_UNLOCK, {"publisher": _PUBLISHER})
         return len(events)

@@ -41,10 +41,10 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 def dry_run_of(order: Order, step: Step, error: Exception | None = None) -> DryRun:
     """Bury the order's step and try it out; nothing may have changed by that."""
     deadletters.bury(step, {order.pk: error or RuntimeError("boom")})
-    return dry_run_of(DeadLetter.objects.latest("id"))
+    return run_dry(DeadLetter.objects.latest("id"))
 
 
-def dry_run_of(letter: DeadLetter) -> DryRun:
+def run_dry(letter: DeadLetter) -> DryRun:
     before = everything()
     result = dry_run(letter)
     assert everything() == before
@@ -108,7 +108,7 @@ def test_a_message_that_was_given_up(paid: Order) -> None:
     paid.notifications.create(channel="sms", kind="confirmation")
     outcome = Outcome([], [Failure(paid.pk, Refused("no such number"), 1)])
     perform(reserve, Step.SMS, lambda _: outcome, [paid.pk])
-    result = dry_run_of(DeadLetter.objects.get())
+    result = run_dry(DeadLetter.objects.get())
     assert not result.done_already
     assert "status from requested to sent" in told(result)
 
@@ -152,7 +152,7 @@ def bug() -> Iterator[None]:
 @pytest.mark.usefixtures("bug")
 def test_a_bug_that_is_still_there_is_recognised(order: Order) -> None:
     reserve([order.pk])
-    result = dry_run_of(DeadLetter.objects.get())
+    result = run_dry(DeadLetter.objects.get())
     assert "too_narrow" in result.failed
     assert result.same
     assert "fail again in the same way" in result.verdict

@@ -83,16 +83,16 @@ def test_how_the_orders_stand(broker: redis.Redis) -> None:
     Order.objects.filter(pk=orders[4].pk).update(status="completed", due_at=None, ended_at=now)
 
     found = shown()
-    standing = {
-        label: found["stampede_orders_driven", label]
+    scheduled = {
+        label: found["stampede_orders_scheduled", label]
         for label in ("due", "under_way", "waiting", "set_aside")
     }
-    assert standing == {"due": 1, "under_way": 2, "waiting": 1, "set_aside": 1}
+    assert scheduled == {"due": 1, "under_way": 2, "waiting": 1, "set_aside": 1}
     assert found["stampede_orders", "placed"] == 5
     assert found["stampede_orders", "paid"] == 0
     assert ("stampede_orders", "completed") not in found
-    assert found["stampede_claims_unrung",] == 1
-    assert found["stampede_order_events_untold",] >= 6
+    assert found["stampede_claims_undispatched",] == 1
+    assert found["stampede_order_events_unpublished",] >= 6
 
 
 def test_how_long_the_oldest_has_been_due() -> None:
@@ -107,7 +107,7 @@ def test_counting_ends_where_it_would_be_dear(monkeypatch: pytest.MonkeyPatch) -
         place_order()
     found = shown()
     assert found["stampede_orders", "placed"] == 2
-    assert found["stampede_orders_driven", "due"] == 2
+    assert found["stampede_orders_scheduled", "due"] == 2
 
 
 def test_nothing_that_grows_for_years_is_read_whole() -> None:
@@ -160,8 +160,8 @@ def test_what_a_relay_died_over() -> None:
     Claim.objects.create(order_ids=[1], lease_until=timezone.now())
     Claim.objects.update(claimed_at=timezone.now() - timedelta(seconds=30))
     found = shown()
-    assert found["stampede_claims_unrung",] == 1
-    assert 30 <= found["stampede_oldest_unrung_claim_age_seconds",] < 90
+    assert found["stampede_claims_undispatched",] == 1
+    assert 30 <= found["stampede_oldest_undispatched_claim_age_seconds",] < 90
 
 
 def test_documents_videos_and_uploads(product: Product) -> None:

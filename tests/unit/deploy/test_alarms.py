@@ -7,7 +7,7 @@ import yaml
 from stack.layout import ROOT
 from workers.metrics import figures
 from workers.metrics.collecting import Collector
-from workers.metrics.counting import EVENTS_TOLD
+from workers.metrics.counting import EVENTS_PUBLISHED
 
 RULES = yaml.safe_load((ROOT / "deploy" / "alarms.yml").read_text())["groups"][0]["rules"]
 DOCS = (ROOT / "docs" / "operations.md").read_text()
@@ -16,7 +16,7 @@ NAMED = re.compile(r"\bstampede_\w+")
 
 def names() -> set[str]:
     """What a scrape shows, as Prometheus calls it."""
-    counted = {f"{family.name}_total" for family in EVENTS_TOLD.describe()}
+    counted = {f"{family.name}_total" for family in EVENTS_PUBLISHED.describe()}
     asked = {figure.name for figure in (*figures.FROM_DATABASE, figures.QUEUES)}
     return asked | counted | {"stampede_build_info", "stampede_database_up", "stampede_broker_up"}
 
