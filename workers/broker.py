@@ -1,4 +1,4 @@
-"""What the relay asks of Valkey itself: how much waits in the queues, for whom, and whether it forgot everything."""
+"""What we ask of Valkey itself: how much waits in the queues, for which orders, and whether it was wiped."""
 
 import base64
 from collections.abc import Collection, Iterable
@@ -7,10 +7,11 @@ import orjson
 import redis
 from django.conf import settings
 
+from orders.workflow import Step
 from workers.celery import ANSWER
 from workers.queues import QueueName
 
-# Present as long as the broker remembers what was rung; FLUSHALL or a restart without its file takes it away.
+# There for as long as the broker has what was dispatched: FLUSHALL or a restart without its file removes it.
 _REMEMBERS = "stampede:remembers"
 
 
@@ -57,10 +58,23 @@ def waiting(lengths: dict[QueueName, int], queues: Collection[QueueName]) -> int
     return sum(lengths[name] for name in queues)
 
 
-def orders_in(message: bytes) -> list[int]:
-    """The orders that a step's message speaks of, as Celery writes it (protocol 2); none if it is no step's."""
+def read_step(item: bytes) -> tuple[Step, list[int]] | None:
+    """The step and the orders of a message in a queue, or of one that a node has taken; None if it is no step's.
+
+    Celery writes a message by its protocol 2. Of one that is taken kombu keeps [message, exchange, routing key].
+    """
     try:
-        args = orjson.loads(base64.b64decode(orjson.loads(message)["body"]))[0]
-        return [order_id for order_id in args[0] if isinstance(order_id, int)]
+        message = orjson.loads(item)
+        message = message[0] if isinstance(message, list) else message
+        args = orjson.loads(base64.b64decode(message["body"]))[0]
+        return Step(message["headers"]["task"]), [
+            order_id for order_id in args[0] if isinstance(order_id, int)
+        ]
     except (ValueError, KeyError, IndexError, TypeError):
-        return []
+        return None
+
+
+def orders_in(item: bytes) -> list[int]:
+    """The orders of a step's message; none if it is no step's."""
+    found = read_step(item)
+    return found[1] if found else []

@@ -1,8 +1,9 @@
-"""What every task of a step does around its one function of `orders`: hand on who goes on, deal with who does not.
+"""What every task of a step does around its one function of `orders`: pass on the orders that go on, and deal with
+those that failed.
 
-One bad order never fails the others. What failed leaves its batch with a time for its next try, or with a dead
-letter. A batch that fails as a whole is taken apart, and each of its orders is dispatched alone. Orders whose provider
-is away are parked (workers.breakers), and while our own database or broker is down nothing counts.
+One bad order never fails the others: it leaves its batch, with a time for its next try or with a dead letter. A batch
+that fails as a whole is taken apart, and each of its orders is dispatched alone. Orders whose provider is away are
+parked (workers.breakers), and while our own database or broker is down nothing counts.
 """
 
 import logging
@@ -28,9 +29,9 @@ from workers.retry import INFRASTRUCTURE, INFRASTRUCTURE_DOWN, decide
 
 log = logging.getLogger(__name__)
 
-# Longer than any batch may take (a refund is three calls in a row), and than the lease: what hangs for longer was
-# dispatched again, and is killed with its process, which must not stand in the way.
-TIME_LIMIT = 30
+# Longer than any batch may take (a refund is three calls in a row), and than the lease: the orders of a task that hangs
+# are dispatched again before it is killed with its process.
+TIME_LIMIT = 30  # seconds
 
 
 class StepTask(Task[Any, Any]):
@@ -65,7 +66,7 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
 
     with released_when_down(release, describe(ids)):
         done = _work(step, work, ids)
-        # Who was dispatched for this step alone, as a suspect, is looked at again and goes on in company.
+        # Orders that were dispatched for this step alone, as suspects, are due again and go on in a batch.
         if done and STEPS[step].leads_on and not task.request.chain:
             scheduling.make_due(done)
     if not done:
@@ -76,20 +77,20 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
 
 def _work(step: Step, work: Work, ids: list[int]) -> list[int]:
     admitted = admission.admit(step, ids)
-    park(step, admitted.barred)
-    if not admitted.passing:
+    park(step, admitted.held_back)
+    if not admitted.let_through:
         return []
     try:
-        outcome = work(admitted.passing)
+        outcome = work(admitted.let_through)
     except INFRASTRUCTURE_DOWN:
         raise
     except Exception as error:
         log.exception("%s failed for %s", step.value, describe(ids))
-        if len(admitted.passing) > 1:
-            deadletters.note_attempts(step, dict.fromkeys(admitted.passing, error))
-            scheduling.schedule(dict.fromkeys(admitted.passing, timezone.now()), alone=True)
+        if len(admitted.let_through) > 1:
+            deadletters.note_attempts(step, dict.fromkeys(admitted.let_through, error))
+            scheduling.schedule(dict.fromkeys(admitted.let_through, timezone.now()), alone=True)
         else:
-            deadletters.bury(step, dict.fromkeys(admitted.passing, error))
+            deadletters.bury(step, dict.fromkeys(admitted.let_through, error))
         return []
     if isinstance(outcome, list):
         return outcome
@@ -99,11 +100,11 @@ def _work(step: Step, work: Work, ids: list[int]) -> list[int]:
 
 
 def _without_parked(step: Step, report: admission.Report, failed: list[Failure]) -> list[Failure]:
-    """Park those who failed because their provider is away; returns the others."""
-    if not report.shut:
+    """Park the orders that failed because their provider is away; returns the other failures."""
+    if not report.away:
         return failed
     parked = [failure.order_id for failure in failed if admission.is_away(failure)]
-    if report.forgiven and parked and (record := STEPS[step].record):
+    if report.uncounted and parked and (record := STEPS[step].record):
         uncount(record, parked)
     park(step, parked)
     return [failure for failure in failed if not admission.is_away(failure)]

@@ -1,4 +1,4 @@
-"""How a breaker moves, without a database: what shuts the door, how it is tried again, and what opens it."""
+"""How a breaker moves, without a database: what opens it, how it is probed, and what closes it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,13 +12,13 @@ from workers.breakers.rules import (
     LONGEST_NAMED,
     PARKING,
     PATIENCE,
-    TRIAL_WAITS,
-    TRICKLE,
+    PROBE_WAITS,
+    RECOVERY_STAGES,
     State,
     Verdict,
     judge,
+    probe,
     renew_parking,
-    try_again,
 )
 from workers.models import Breaker
 
@@ -33,7 +33,7 @@ def fresh() -> Breaker:
 
 def opened(now: datetime = NOW, **verdict: float) -> Breaker:
     breaker = fresh()
-    breaker.failed_trials = breaker.times_opened = 0
+    breaker.failed_probes = breaker.times_opened = 0
     assert judge(breaker, failing(FAILURES_IN_A_ROW, **verdict), now)
     assert breaker.state == State.OPEN
     return breaker
@@ -64,7 +64,7 @@ def test_a_provider_that_answers_some_is_not_away() -> None:
     assert breaker.state == State.CLOSED
 
 
-def test_one_order_with_a_trouble_of_its_own_shuts_no_door() -> None:
+def test_one_order_with_a_trouble_of_its_own_does_not_open_it() -> None:
     """Its first failures count, and then no more."""
     breaker = fresh()
     for attempt in range(1, 100):
@@ -74,52 +74,52 @@ def test_one_order_with_a_trouble_of_its_own_shuts_no_door() -> None:
 
 def test_it_is_tried_ever_later_but_never_later_than_the_last_wait() -> None:
     breaker, now, waits = opened(), NOW, []
-    for _ in range(len(TRIAL_WAITS) + 2):
-        assert breaker.next_trial_at
-        waits.append((breaker.next_trial_at - now).total_seconds())
-        now = breaker.next_trial_at
-        assert try_again(breaker, now)
+    for _ in range(len(PROBE_WAITS) + 2):
+        assert breaker.next_probe_at
+        waits.append((breaker.next_probe_at - now).total_seconds())
+        now = breaker.next_probe_at
+        assert probe(breaker, now)
         assert judge(breaker, failing(1), now)
-    assert waits == [*TRIAL_WAITS, TRIAL_WAITS[-1], TRIAL_WAITS[-1]]
+    assert waits == [*PROBE_WAITS, PROBE_WAITS[-1], PROBE_WAITS[-1]]
 
 
 def test_it_closes_by_a_trickle() -> None:
     breaker, permits = opened(), []
-    assert not try_again(breaker, NOW)  # its time has not come
-    assert try_again(breaker, NOW + timedelta(seconds=TRIAL_WAITS[0]))
+    assert not probe(breaker, NOW)  # its time has not come
+    assert probe(breaker, NOW + timedelta(seconds=PROBE_WAITS[0]))
     while breaker.state != State.CLOSED:
         permits.append(breaker.permits)
         assert breaker.to_wake == breaker.permits
         judge(breaker, answered(), NOW)
-    assert tuple(permits) == TRICKLE
-    assert breaker.next_trial_at is None
+    assert tuple(permits) == RECOVERY_STAGES
+    assert breaker.next_probe_at is None
     assert breaker.parked_until  # for the relay, which wakes them all
 
 
 def test_a_failure_during_the_trickle_shuts_it_again() -> None:
     breaker = opened()
-    try_again(breaker, NOW + timedelta(minutes=1))
+    probe(breaker, NOW + timedelta(minutes=1))
     judge(breaker, answered(), NOW)
     judge(breaker, failing(3), NOW)
     assert (breaker.state, breaker.permits, breaker.to_wake) == (State.OPEN, 0, 0)
 
 
-def test_a_trial_that_nothing_comes_of_is_begun_again() -> None:
+def test_a_probe_without_a_result_is_begun_again() -> None:
     breaker = opened()
-    try_again(breaker, NOW + timedelta(minutes=1))
+    probe(breaker, NOW + timedelta(minutes=1))
     breaker.permits = breaker.to_wake = 0  # somebody took it, and died
-    assert not try_again(breaker, NOW + timedelta(minutes=1) + PATIENCE / 2)
-    assert try_again(breaker, NOW + timedelta(minutes=1) + PATIENCE)
-    assert breaker.permits == breaker.to_wake == TRICKLE[0]
+    assert not probe(breaker, NOW + timedelta(minutes=1) + PATIENCE / 2)
+    assert probe(breaker, NOW + timedelta(minutes=1) + PATIENCE)
+    assert breaker.permits == breaker.to_wake == RECOVERY_STAGES[0]
 
 
 @given(st.floats(0, 1e9))
 def test_a_provider_may_name_its_time_within_bounds(seconds: float) -> None:
     breaker = opened(named=seconds)
-    assert breaker.next_trial_at
-    wait = breaker.next_trial_at - NOW
+    assert breaker.next_probe_at
+    wait = breaker.next_probe_at - NOW
     assert wait >= timedelta(seconds=min(seconds, LONGEST_NAMED.total_seconds()))
-    assert wait <= max(LONGEST_NAMED, timedelta(seconds=TRIAL_WAITS[0]))
+    assert wait <= max(LONGEST_NAMED, timedelta(seconds=PROBE_WAITS[0]))
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.HALF_OPEN])
@@ -139,7 +139,7 @@ class Breakers(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.breaker = fresh()
-        self.breaker.failed_trials = self.breaker.times_opened = 0
+        self.breaker.failed_probes = self.breaker.times_opened = 0
         self.now, self.generation = NOW, 0
 
     @rule(orders=st.integers(1, 100), named=st.floats(0, 1e6))
@@ -154,7 +154,7 @@ class Breakers(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         if self.breaker.state != State.CLOSED:
-            try_again(self.breaker, self.now)
+            probe(self.breaker, self.now)
             renew_parking(self.breaker, self.now)
 
     @invariant()
@@ -163,9 +163,9 @@ class Breakers(RuleBasedStateMachine):
         assert breaker.generation >= self.generation
         self.generation = breaker.generation
         assert (breaker.permits > 0) <= (breaker.state == State.HALF_OPEN)
-        assert (breaker.next_trial_at is None) == (breaker.state == State.CLOSED)
-        if breaker.next_trial_at:
-            assert breaker.next_trial_at <= self.now + LONGEST_NAMED
+        assert (breaker.next_probe_at is None) == (breaker.state == State.CLOSED)
+        if breaker.next_probe_at:
+            assert breaker.next_probe_at <= self.now + LONGEST_NAMED
             assert breaker.parked_until
         if breaker.state == State.CLOSED:
             assert breaker.failures < FAILURES_IN_A_ROW

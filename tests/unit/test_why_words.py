@@ -15,7 +15,7 @@ from workers.breakers.rules import State
 from workers.breakers.status import BreakerStatus
 from workers.queues import ORDER_QUEUES, QueueName
 from workers.why.queued import Queued
-from workers.why.seen import Failing, Letter, Seen
+from workers.why.situation import LastFailure, OpenDeadLetter, Situation
 from workers.why.words import Waiting, explain
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -32,17 +32,17 @@ facts = st.builds(
     payment_method=st.sampled_from(PaymentMethod),
 )
 letters = st.builds(
-    Letter,
+    OpenDeadLetter,
     id=st.integers(1, 10**6),
     task=st.sampled_from([*(step.value for step in Step), "documents.render", "no.such.task"]),
     error=errors,
     since=moments,
     stops=st.booleans(),
-    tries=st.integers(1, 300),
+    attempts=st.integers(1, 300),
     replay=st.none() | st.integers(1, 99),
 )
 failures = st.builds(
-    Failing,
+    LastFailure,
     step=st.sampled_from([step.value for step in Step]),
     times=st.integers(1, 300),
     at=moments,
@@ -54,7 +54,7 @@ breakers = st.builds(
     state=st.sampled_from(State),
     since=st.none() | moments,
     failures=st.integers(0, 1000),
-    next_trial_at=st.none() | moments,
+    next_probe_at=st.none() | moments,
     last_error=errors,
 )
 places = st.builds(
@@ -73,7 +73,7 @@ places = st.builds(
     ended_at=st.none() | moments,
     attempts=st.integers(0, 5),
     letters=st.lists(letters, max_size=3).map(tuple),
-    failing=st.none() | failures,
+    last_failure=st.none() | failures,
     breaker=st.none() | breakers,
     hold_until=st.none() | moments,
     queued=st.none() | places,
@@ -97,7 +97,9 @@ def test_every_way_to_stand_has_a_sentence(  # type: ignore[no-untyped-def]
             holds_money,
         )
     )
-    why = explain(Seen("S-100017", facts.status, due_at=due_at, attempts=attempts, plan=plan, **rest), now)
+    why = explain(
+        Situation("S-100017", facts.status, due_at=due_at, attempts=attempts, plan=plan, **rest), now
+    )
     assert why.sentence.startswith("S-100017 ")
     assert why.sentence.endswith(".")
     assert "None" not in why.sentence.replace(str(rest), "")
@@ -109,7 +111,7 @@ def test_every_way_to_stand_has_a_sentence(  # type: ignore[no-untyped-def]
         assert why.waiting_for is Waiting.PERSON
 
 
-def seen(status: OrderStatus = OrderStatus.RESERVED, **changes: Any) -> Seen:
+def seen(status: OrderStatus = OrderStatus.RESERVED, **changes: Any) -> Situation:
     """An order by card that stands so, and nobody is at it, due in 12 seconds; but for the changes."""
     plan = remaining(Facts(17, status, PaymentMethod.CARD))
     given: dict[str, Any] = {
@@ -119,11 +121,11 @@ def seen(status: OrderStatus = OrderStatus.RESERVED, **changes: Any) -> Seen:
         "plan": plan,
         "queued": Queued(),
     }
-    return Seen("S-100017", status, **{**given, **changes})
+    return Situation("S-100017", status, **{**given, **changes})
 
 
-LETTER = Letter(12, "payment.charge", "Refused: no such card", BEFORE, stops=True)
-FAILING = Failing("payment.charge", 3, BEFORE, "Transient: the payment provider answered 500")
+LETTER = OpenDeadLetter(12, "payment.charge", "Refused: no such card", BEFORE, stops=True)
+FAILURE = LastFailure("payment.charge", 3, BEFORE, "Transient: the payment provider answered 500")
 LEASED: dict[str, Any] = {"due_at": NOW + LEASE - timedelta(seconds=3), "attempts": 1}
 
 SENTENCES = [
@@ -137,7 +139,7 @@ SENTENCES = [
             OrderStatus.COMPLETED,
             due_at=None,
             ended_at=BEFORE,
-            letters=(Letter(13, "email.send", "Refused: no such mailbox", BEFORE, stops=False),),
+            letters=(OpenDeadLetter(13, "email.send", "Refused: no such mailbox", BEFORE, stops=False),),
         ),
         Waiting.NOTHING,
         "S-100017 is completed and waits for nothing: it ended at 11:58:30 UTC (90 s ago); on its "
@@ -153,23 +155,23 @@ SENTENCES = [
         "(Refused: no such card), which is dead letter 12; `deadletters replay 12` takes it up again.",
     ),
     (
-        seen(due_at=None, letters=(Letter(12, "payment.charge", "Refused", BEFORE, True, 4, 3),)),
+        seen(due_at=None, letters=(OpenDeadLetter(12, "payment.charge", "Refused", BEFORE, True, 4, 3),)),
         Waiting.PERSON,
         "S-100017 has its stock reserved and is about to be taken up again: charging it was given "
         "up at 11:58:30 UTC "
-        "(90 s ago) after 4 tries (Refused), which is dead letter 12; replay 3 of many takes it up by itself.",
+        "(90 s ago) after 4 attempts (Refused), which is dead letter 12; replay 3 takes it up by itself.",
     ),
     (
         seen(due_at=None),
         Waiting.PERSON,
-        "S-100017 has its stock reserved and waits for a person, though no open dead letter says "
-        "why: drive it again at "
-        "the desk, or cancel it.",
+        "S-100017 has its stock reserved and waits for a person, but no open dead letter says "
+        "why: dispatch it again in "
+        "the admin, or cancel it.",
     ),
     (
         seen(
             breaker=BreakerStatus(
-                Provider.PAYMENTS, State.OPEN, BEFORE, 7, next_trial_at=SOON, last_error="it answered 503"
+                Provider.PAYMENTS, State.OPEN, BEFORE, 7, next_probe_at=SOON, last_error="it answered 503"
             ),
             due_at=LATER,
         ),
@@ -181,7 +183,7 @@ SENTENCES = [
         "UTC (in 12 s), and no attempt is counted meanwhile.",
     ),
     (
-        seen(failing=FAILING),
+        seen(last_failure=FAILURE),
         Waiting.RETRY,
         "S-100017 has its stock reserved and waits for its next try of charging it at 12:00:12 UTC "
         "(in 12 s), after 3 "
@@ -204,13 +206,13 @@ SENTENCES = [
     (
         seen(OrderStatus.PLACED, due_at=NOW - timedelta(seconds=1)),
         Waiting.RELAY,
-        "S-100017 is placed and has been due for reserving its stock for 1 s: the relay is about to ring for it.",
+        "S-100017 is placed and has been due for reserving its stock for 1 s: the relay is about to dispatch it.",
     ),
     (
         seen(OrderStatus.PLACED, due_at=BEFORE),
         Waiting.RELAY,
-        "S-100017 is placed and has been due for reserving its stock for 90 s: no relay has looked "
-        "at it, so see "
+        "S-100017 is placed and has been due for reserving its stock for 90 s: no relay has claimed "
+        "it, so see "
         "whether one is running.",
     ),
     (
@@ -218,14 +220,14 @@ SENTENCES = [
         Waiting.RELAY,
         "S-100017 is placed and has been due for reserving its stock for 90 s: 9 batches wait in "
         "the queues, and the next "
-        "are rung for when there are fewer.",
+        "are dispatched when there are fewer.",
     ),
     (
         seen(OrderStatus.PLACED, due_at=BEFORE, queued=None),
         Waiting.BROKER,
-        "S-100017 is placed and has been due for reserving its stock for 90 s: the broker is away, "
+        "S-100017 is placed and has been due for reserving its stock for 90 s: the broker is away; "
         "the order is safe in the "
-        "database and is rung for when the broker is back.",
+        "database and is dispatched when the broker is back.",
     ),
     (
         seen(
@@ -234,44 +236,44 @@ SENTENCES = [
         Waiting.QUEUE,
         "S-100017 has its stock reserved and waits in the queue payment for charging it, with 4 "
         "messages before it, the "
-        "eldest for 8 s; it was rung 3 s ago, its lease runs out at 12:00:17 UTC (in 17 s).",
+        "oldest for 8 s; it was dispatched 3 s ago, its lease runs out at 12:00:17 UTC (in 17 s).",
     ),
     (
         seen(**LEASED, queued=Queued(taken=True)),
         Waiting.WORKER,
-        "S-100017 has its stock reserved and a worker is charging it; it was rung 3 s ago, its "
+        "S-100017 has its stock reserved and a worker is charging it; it was dispatched 3 s ago, its "
         "lease runs out at "
         "12:00:17 UTC (in 17 s).",
     ),
     (
         seen(**LEASED),
         Waiting.LEASE,
-        "S-100017 has its stock reserved and was rung 3 s ago for charging it (its first drive), "
+        "S-100017 has its stock reserved and was dispatched 3 s ago for charging it (attempt 1 of 3), "
         "but the broker has "
-        "no message of it: either a worker is just handing it on or one has died with it; its "
+        "no message of it: a worker is just passing it on, or has died with it; its "
         "lease runs out at 12:00:17 "
-        "UTC (in 17 s), and then it is driven again.",
+        "UTC (in 17 s), and then it is dispatched again.",
     ),
     (
         seen(**LEASED, queued=None),
         Waiting.BROKER,
-        "S-100017 has its stock reserved and was rung 3 s ago for charging it; the broker is away, "
-        "so that nobody "
+        "S-100017 has its stock reserved and was dispatched 3 s ago for charging it; the broker is away, "
+        "so nobody "
         "can say where its message is: its lease runs out at 12:00:17 UTC (in 17 s).",
     ),
     (
         seen(due_at=NOW - timedelta(seconds=2), attempts=2),
         Waiting.RELAY,
-        "S-100017 has its stock reserved and was rung 22 s ago for charging it, but its lease ran "
+        "S-100017 has its stock reserved and was dispatched 22 s ago for charging it, but its lease ran "
         "out at 11:59:58 "
-        "UTC (2 s ago): nobody came back with an answer (drive 2 of 3 without progress), and the relay takes it up "
+        "UTC (2 s ago): nobody came back with an answer (attempt 2 of 3), and the relay takes it up "
         "again.",
     ),
 ]
 
 
 @pytest.mark.parametrize(("stands", "waiting_for", "sentence"), SENTENCES)
-def test_what_it_says(stands: Seen, waiting_for: Waiting, sentence: str) -> None:
+def test_what_it_says(stands: Situation, waiting_for: Waiting, sentence: str) -> None:
     why = explain(stands, NOW)
     assert (why.waiting_for, why.sentence) == (waiting_for, sentence)
 

@@ -106,12 +106,12 @@ def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it
         wait_for(all_parked, "all of them to be parked")
         tried = running.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids)
 
-        def trials() -> bool | None:
-            [(failed,)] = running.sql("SELECT failed_trials FROM workers_breaker WHERE provider = 'payments'")
+        def probes() -> bool | None:
+            [(failed,)] = running.sql("SELECT failed_probes FROM workers_breaker WHERE provider = 'payments'")
             return failed >= 2 or None
 
-        wait_for(trials, "two trials to fail")
-        wait_for(all_parked, "the trial to be parked again")
+        wait_for(probes, "two probes to fail")
+        wait_for(all_parked, "the probe to be parked again")
         assert running.sql("SELECT sum(failures) FROM orders_payment WHERE order_id = ANY(%s)", ids) == tried
     finally:
         faults(running, "payments", down=False)

@@ -22,11 +22,11 @@ _COLOURS = {State.CLOSED.value: "success", State.OPEN.value: "danger", State.HAL
 
 @admin.register(Breaker)
 class BreakerAdmin(ReadOnlyAdmin):
-    list_display = ("name", "status", "parked", "since_when", "next_trial", "failure_begins")
+    list_display = ("name", "status", "parked", "since_when", "next_probe", "failure_begins")
     list_display_links = ("name",)
     fields = (
-        *("name", "state", "parked", "since_when", "times_opened", "failures", "failed_trials"),
-        *("next_trial", "last_failure"),
+        *("name", "state", "parked", "since_when", "times_opened", "failures", "failed_probes"),
+        *("next_probe", "last_failure"),
     )
     readonly_fields = fields
     name = column("Provider", lambda breaker: breaker.get_provider_display(), ordering="provider")
@@ -43,9 +43,9 @@ class BreakerAdmin(ReadOnlyAdmin):
     def since_when(self, breaker: Breaker) -> str:
         return _in_words(breaker.since) if breaker.times_opened else "It was never away"
 
-    @display("Next trial")
-    def next_trial(self, breaker: Breaker) -> str:
-        return _in_words(breaker.next_trial_at) if breaker.next_trial_at else "None is needed"
+    @display("Next probe")
+    def next_probe(self, breaker: Breaker) -> str:
+        return _in_words(breaker.next_probe_at) if breaker.next_probe_at else "None is needed"
 
 
 def _in_words(moment: datetime) -> str:

@@ -1,7 +1,7 @@
-"""The door of a provider as a worker meets it: who may pass, what came of it, and parking those who may not.
+"""A breaker as a step meets it: which orders are let through, and what came of them.
 
-A step asks `admit` before its work and tells `report` after it. While the door is open for all, that is one row read
-a batch and nothing written.
+A step asks `admit` before its work and calls `report` after it. While the breaker is closed, that is one row read for a
+batch and nothing written.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,7 +18,9 @@ from orders.workflow import STEPS, Step
 from workers.breakers.rules import COUNTED_ATTEMPTS, State, Verdict, judge
 from workers.models import Breaker
 
+# The state of a breaker.
 _LOOK: LiteralString = "SELECT state, generation, failures FROM workers_breaker WHERE provider = %(provider)s"
+# Take what is left of a half-open breaker's permits, as many as wanted.
 _TAKE_PERMITS: LiteralString = """
 WITH held AS (
     SELECT provider, least(permits, %(wanted)s) AS taken FROM workers_breaker
@@ -27,20 +29,21 @@ WITH held AS (
 UPDATE workers_breaker b SET permits = b.permits - held.taken FROM held WHERE b.provider = held.provider
 RETURNING held.taken, b.generation
 """
-# The share lock keeps the breaker as it is until the orders are parked: whoever closes it wakes them all (recovery).
+# Until when its orders are parked. The share lock keeps the breaker as it is until they are: closing it wakes them all.
 _PARKED_UNTIL: LiteralString = """
 SELECT CASE state WHEN 'closed' THEN now() ELSE parked_until END FROM workers_breaker
 WHERE provider = %(provider)s FOR SHARE
 """
-_SHUT: LiteralString = "SELECT provider FROM workers_breaker WHERE state = 'open'"
+# The open breakers.
+_OPEN: LiteralString = "SELECT provider FROM workers_breaker WHERE state = 'open'"
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who may pass, who may not, and in which turn of the breaker that was said."""
+    """Which orders are let through and which are held back, decided in which generation of the breaker."""
 
-    passing: list[int]
-    barred: list[int]
+    let_through: list[int]
+    held_back: list[int]
     provider: Provider | None = None
     state: State = State.CLOSED
     generation: int = 0
@@ -49,15 +52,15 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """After the work: whether the provider's door is shut now, and whether it was before our calls failed, so that
-    they must not count."""
+    """After the work: whether orders are to be parked now, and whether the breaker had opened before our calls failed,
+    so that they do not count."""
 
-    shut: bool = False
-    forgiven: bool = False
+    away: bool = False
+    uncounted: bool = False
 
 
 def admit(step: Step, ids: Sequence[int]) -> Admission:
-    """Who of the batch may pass; a step that needs nobody outside lets all pass."""
+    """Which orders of the batch are let through: all of them, if the step calls no provider."""
     provider = STEPS[step].provider
     if provider is None:
         return Admission(list(ids), [])
@@ -80,11 +83,11 @@ def is_away(failure: Failure) -> bool:
 
 
 def report(admission: Admission, outcome: Outcome) -> Report:
-    """Tell the breaker what came of the calls of those who passed."""
+    """Note in the breaker what came of the calls for the orders that were let through."""
     away = [failure for failure in outcome.failed if is_away(failure)]
-    answered = len(admission.passing) - len(away) - len(outcome.untried)
+    answered = len(admission.let_through) - len(away) - len(outcome.untried)
     calm = admission.state == State.CLOSED and not admission.failures
-    if admission.provider is None or not admission.passing or (calm and not away):
+    if admission.provider is None or not admission.let_through or (calm and not away):
         return Report()
     verdict = Verdict(
         answered=answered,
@@ -99,19 +102,19 @@ def report(admission: Admission, outcome: Outcome) -> Report:
         was_open = breaker.state != State.CLOSED
         if breaker.generation == admission.generation and judge(breaker, verdict, now):
             breaker.save()
-        return Report(shut=breaker.state != State.CLOSED, forgiven=was_open)
+        return Report(away=breaker.state != State.CLOSED, uncounted=was_open)
 
 
 def park(provider: Provider, ids: Collection[int]) -> None:
-    """Have the orders wait until the provider is back; they are due at once if it is by now."""
+    """Park the orders until the provider is back; they are due at once if it is back by now."""
     with transaction.atomic():
         for (until,) in sql.rows(_PARKED_UNTIL, {"provider": provider.value}):
             scheduling.park(ids, until)
 
 
-def shut() -> set[Provider]:
-    """The providers whose doors are shut for everybody at this moment."""
-    return {Provider(provider) for (provider,) in sql.rows(_SHUT, {})}
+def open_breakers() -> set[Provider]:
+    """The providers that no order is let through to at this moment."""
+    return {Provider(provider) for (provider,) in sql.rows(_OPEN, {})}
 
 
 def _locked(provider: Provider) -> Breaker:

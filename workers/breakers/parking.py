@@ -1,5 +1,5 @@
-"""What becomes of orders whose provider is away: they are parked, until they have waited for longer than their policy
-allows; then they are given up as after too many tries, so that a side dish never holds up its meal for good."""
+"""What becomes of orders whose provider is away: they are parked. Those that have waited for longer than their policy
+allows are given up, as after too many attempts, so that an e-mail never holds up its order for good."""
 
 from collections.abc import Collection
 
@@ -12,11 +12,11 @@ from workers.breakers import admission
 
 
 class AwayTooLong(ProviderError):
-    """Its provider was away for as long as the order could wait."""
+    """The provider was away for as long as the order could wait."""
 
 
 def park(step: Step, ids: Collection[int]) -> None:
-    """Park these orders, whose next step is this one, without counting anything."""
+    """Park these orders, whose next step is this one; nothing is counted."""
     spec = STEPS[step]
     if not ids or spec.provider is None:
         return
@@ -25,7 +25,7 @@ def park(step: Step, ids: Collection[int]) -> None:
     admission.park(spec.provider, set(ids) - set(late))
     if late:
         if spec.channel:
-            # It was never begun: without its row it could not be marked as given up, and would be parked again.
+            # It was never begun: without a row it could not be marked as given up, and would be parked again.
             messages.begin(late, spec.channel)
         why = f"{spec.provider.label} away, and the order has waited for {spec.retry.deadline}"
         deadletters.bury(step, {order_id: AwayTooLong(why) for order_id in late})

@@ -1,7 +1,7 @@
-"""Opening the doors again, which the relay does: a trial, a few, and then everybody who is parked.
+"""How orders go on after an outage, which the relay sees to: a probe, a few orders, and then all that are parked.
 
-A parked order has its breaker's `parked_until` as its `due_at`: no table of who is parked, no order that is touched
-while it waits, and those who are to be woken are found by the index that finds all work.
+A parked order has its breaker's `parked_until` as its `due_at`. So there is no table of parked orders, none is touched
+while it waits, and those to be woken are found by the index that finds all work.
 """
 
 import logging
@@ -14,56 +14,57 @@ from django.utils import timezone
 
 from orders import scheduling, sql
 from orders.workflow import STEPS, Step
-from workers.breakers.rules import State, renew_parking, try_again
+from workers.breakers.rules import State, probe, renew_parking
 from workers.models import Breaker
 
 log = logging.getLogger(__name__)
 
-# Woken in one statement; more follow at the next look.
-_AT_ONCE = 5_000
+_AT_ONCE = 5_000  # orders woken in one statement; more follow in the next round
 
-# Nobody is parked at a closed breaker any more.
+# No order is parked at a closed breaker any more.
 _CLEARED: LiteralString = """
 UPDATE workers_breaker b SET parked_until = NULL
 WHERE b.provider = %(provider)s AND b.state = 'closed'
   AND NOT EXISTS (SELECT FROM orders_order o WHERE o.due_at = b.parked_until)
 """
+# Begin the probes of half-open breakers again.
 _BEGIN_AGAIN: LiteralString = """
-UPDATE workers_breaker SET next_trial_at = now() WHERE provider = ANY(%(providers)s) AND state = 'half_open'
+UPDATE workers_breaker SET next_probe_at = now() WHERE provider = ANY(%(providers)s) AND state = 'half_open'
 """
+# Whether there is anything to do: the cheap question while all providers are well.
 _ANY: LiteralString = (
     "SELECT EXISTS (SELECT FROM workers_breaker WHERE state <> 'closed' OR parked_until IS NOT NULL)"
 )
 
 
 def run_once() -> None:
-    """One look: begin the trials whose time has come, and wake whom the open doors let through."""
+    """One round: begin the probes that are due, and wake as many orders as the breakers let through."""
     if not sql.rows(_ANY, {})[0][0]:
         return
     for breaker in Breaker.objects.filter(~Q(state=State.CLOSED) | Q(parked_until__isnull=False)):
         if breaker.state == State.CLOSED:
             _wake_all(breaker)
         else:
-            _try(breaker)
+            _probe(breaker)
 
 
 def worker_lost(steps: Iterable[Step]) -> None:
-    """A process died over these steps, and a trial may have died with it: whoever is being tried is tried again now.
+    """A process died over these steps, and a probe may have died with it: it is begun again now.
 
-    Otherwise the orders behind that door would stand still for as long as a trial may take (rules.PATIENCE).
+    Otherwise the parked orders would wait for as long as a probe may take (rules.PATIENCE).
     """
     providers = {provider.value for step in steps if (provider := STEPS[step].provider)}
     if providers:
         sql.count(_BEGIN_AGAIN, {"providers": sorted(providers)})
 
 
-def _try(seen: Breaker) -> None:
+def _probe(seen: Breaker) -> None:
     with transaction.atomic():
         breaker = Breaker.objects.select_for_update(no_key=True).get(pk=seen.pk)
         if breaker.state == State.CLOSED:
             return
         now = timezone.now()
-        changed = [try_again(breaker, now), renew_parking(breaker, now), breaker.to_wake > 0]
+        changed = [probe(breaker, now), renew_parking(breaker, now), breaker.to_wake > 0]
         wake, breaker.to_wake = breaker.to_wake, 0
         if any(changed):
             breaker.save()

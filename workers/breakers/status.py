@@ -1,4 +1,4 @@
-"""How the breakers stand, for people and figures."""
+"""The status of the breakers, for people and programs."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,15 +12,15 @@ from workers.models import Breaker
 
 @dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """One provider's. `parked` counts the orders that wait for it alone; `parked_until` is their `due_at`, and only
-    when they look for themselves: they are woken when the provider is back."""
+    """One provider's. `parked` counts the orders that wait for it; `parked_until` is their `due_at`, but they are woken
+    as soon as the provider is back."""
 
     provider: Provider
     state: State
     since: datetime | None = None
     failures: int = 0
-    failed_trials: int = 0
-    next_trial_at: datetime | None = None
+    failed_probes: int = 0
+    next_probe_at: datetime | None = None
     parked: int = 0
     parked_until: datetime | None = None
     times_opened: int = 0
@@ -46,7 +46,7 @@ def statuses() -> list[BreakerStatus]:
 
 
 def parked_for(due_at: datetime | None) -> BreakerStatus | None:
-    """The breaker that an order with this `due_at` is parked at, if any."""
+    """The breaker at which an order with this `due_at` is parked, if any."""
     breaker = Breaker.objects.filter(parked_until=due_at).first() if due_at else None
     return _of(Provider(breaker.provider), breaker) if breaker else None
 
@@ -60,8 +60,8 @@ def _of(provider: Provider, breaker: Breaker | None) -> BreakerStatus:
         State(breaker.state),
         breaker.since,
         breaker.failures,
-        breaker.failed_trials,
-        breaker.next_trial_at,
+        breaker.failed_probes,
+        breaker.next_probe_at,
         Order.objects.filter(due_at=until).count() if until else 0,
         until,
         breaker.times_opened,

@@ -1,6 +1,6 @@
 """The circuit breakers, a row for each provider: all workers know whether it is open, and it outlives them.
 
-How the columns move is decided in workers.breakers.
+workers.breakers decides how the columns change.
 """
 
 from django.db import models
@@ -26,12 +26,12 @@ class Breaker(models.Model):
     failures = models.IntegerField(db_default=0, help_text="Failures in a row.")
     last_error = models.CharField(max_length=300, blank=True, db_default="")
 
-    since = models.DateTimeField(db_default=Now(), help_text="When the door was last shut, or opened again.")
+    since = models.DateTimeField(db_default=Now(), help_text="When it last opened or closed.")
     times_opened = models.IntegerField(db_default=0)
 
     # While it is not closed.
-    failed_trials = models.IntegerField(db_default=0, help_text="Since it opened.")
-    next_trial_at = models.DateTimeField(null=True, blank=True)
+    failed_probes = models.IntegerField(db_default=0, help_text="Since it opened.")
+    next_probe_at = models.DateTimeField(null=True, blank=True)
     stage = models.SmallIntegerField(db_default=0, help_text="How far the recovery has come.")
     permits = models.IntegerField(db_default=0, help_text="Orders that may still go through in this stage.")
     to_wake = models.IntegerField(

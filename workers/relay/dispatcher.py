@@ -79,14 +79,14 @@ class Dispatcher:
     def _dispatch(self, due: list[Due]) -> None:
         claim = due[0].claim
         batches = list(_batches(_without_poison(due)))
-        shut = admission.shut()
+        away = admission.open_breakers()
         done = 0
         try:
             for plan, batch in batches:
                 ids = [order.order_id for order in batch]
                 if not plan:
                     scheduling.close(ids)
-                elif all(STEPS[step].provider in shut for step in first(plan)):
+                elif all(STEPS[step].provider in away for step in first(plan)):
                     park(first(plan)[0], ids)
                 elif ids := self._without_waiting(plan, batch):
                     reached(Point.RELAY_BEFORE_PUBLISH, ids)

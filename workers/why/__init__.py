@@ -1,13 +1,13 @@
-"""Why an order stands where it stands: one sentence, for `manage.py why` and for the order's page at the desk.
+"""Where an order stands and why: one sentence, for `manage.py why` and for the order's page in the admin.
 
-What is known is gathered in one place (`seen`), also from a broker that may be away, and put into words in another
-(`words`), which asks nobody and has something to say about every order there can be.
+`situation` gathers what is known, from the database and from the broker, which may be away. `words` puts it into a
+sentence; it asks nobody, and has one for every situation that there can be.
 """
 
 from django.utils import timezone
 
 from orders.models import Order
-from workers.why.seen import look
+from workers.why.situation import look
 from workers.why.words import Why, explain
 
 __all__ = ["Why", "sentence", "why"]
@@ -18,5 +18,5 @@ def why(order: Order) -> Why:
 
 
 def sentence(order: Order) -> str:
-    """For the desk (settings.ORDER_EXPLAINED_BY)."""
+    """For the admin (settings.ORDER_EXPLAINED_BY)."""
     return why(order).sentence

@@ -1,20 +1,17 @@
-"""Where in the broker an order's message is: it waits in a queue, a worker has it, or there is none."""
+"""Where in the broker an order's message is: in a queue, with a worker, or nowhere."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
-import orjson
 import redis
 from django.conf import settings
 
 from workers.broker import orders_in
 from workers.queues import ORDER_QUEUES, TAKEN, QueueName
 
-# Whoever asks wants a sentence now; a broker that is away is something to say, too.
-_SECONDS = 1.0
-# Messages looked through in each queue, the eldest first: the relay lets no more than a few batches wait.
-_MOST = 500
+_SECONDS = 1.0  # for the broker's answer: somebody waits for the sentence
+_MOST = 500  # messages that are read in each queue, the oldest first; the relay lets no more than a few batches wait
 # Where kombu keeps what the nodes have taken and not acknowledged.
 _TAKEN = TAKEN.format(node="*")
 
@@ -23,13 +20,13 @@ _TAKEN = TAKEN.format(node="*")
 class Queued:
     """What the broker has of one order; `queue` None and `taken` False: nothing.
 
-    `ahead` counts the messages before the order's in its queue, `eldest` are the orders of the first of them, and
-    `waiting` counts all messages in all the queues that orders pass through.
+    `ahead` counts the messages before the order's in its queue, `oldest` are the orders of the first of them, and
+    `waiting` counts all messages in all queues of orders.
     """
 
     queue: QueueName | None = None
     ahead: int = 0
-    eldest: Collection[int] = ()
+    oldest: Collection[int] = ()
     taken: bool = False
     waiting: int = 0
 
@@ -41,7 +38,7 @@ def find(order_id: int) -> Queued:
     pipe = client.pipeline(transaction=False)
     for name in ORDER_QUEUES:
         pipe.llen(name.value)
-        pipe.lrange(name.value, -_MOST, -1)  # who waits longest stands last
+        pipe.lrange(name.value, -_MOST, -1)  # the last has waited longest
     for node in nodes:
         pipe.hvals(node)
     answers = pipe.execute()
@@ -52,16 +49,7 @@ def find(order_id: int) -> Queued:
         for ahead, message in enumerate(reversed(messages)):
             if order_id in orders_in(message):
                 return Queued(name, ahead, orders_in(messages[-1]), waiting=sum(lengths))
-    return Queued(taken=any(order_id in _taken(item) for item in taken), waiting=sum(lengths))
-
-
-def _taken(item: bytes) -> list[int]:
-    """Kombu keeps the message with its exchange and routing key."""
-    try:
-        message, *_ = orjson.loads(item)
-    except (ValueError, TypeError):
-        return []
-    return orders_in(orjson.dumps(message))
+    return Queued(taken=any(order_id in orders_in(item) for item in taken), waiting=sum(lengths))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Puts into one sentence where an order stands and what it waits for. Pure: it knows what it is given, and no clock."""
+"""Says in one sentence where an order stands and what it waits for. Pure: it asks nobody, not even the clock."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,10 +11,10 @@ from orders.states import OrderStatus
 from orders.workflow import STEPS, Step
 from workers.breakers.rules import State
 from workers.queues import BATCHES_WAITING
-from workers.why.seen import Failing, Letter, Seen
+from workers.why.situation import LastFailure, OpenDeadLetter, Situation
 
-# A due order is looked at many times a second: one that nobody looked at for so long says that nobody looks.
-_UNLOOKED = timedelta(seconds=5)
+# A relay claims due orders many times a second: if one has been due for so long, no relay is running.
+_UNCLAIMED = timedelta(seconds=5)
 
 
 class Waiting(StrEnum):
@@ -35,7 +35,7 @@ class Waiting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`until` is when what is waited for comes at the latest, as far as anybody knows."""
+    """`until` is when the waiting ends at the latest, if that is known."""
 
     sentence: str
     waiting_for: Waiting
@@ -73,8 +73,8 @@ _IS = {
 }
 
 
-def explain(seen: Seen, now: datetime) -> Why:
-    """Why the order stands where it stands, as seen at `now`."""
+def explain(seen: Situation, now: datetime) -> Why:
+    """Why the order stands where it stands, at `now`."""
     waiting_for, words, until = _explained(seen, now)
     return Why(
         sentence=f"{seen.number} {_IS[seen.status]}{words}.",
@@ -91,7 +91,7 @@ def explain(seen: Seen, now: datetime) -> Why:
 _Explained = tuple[Waiting, str, datetime | None]
 
 
-def _explained(seen: Seen, now: datetime) -> _Explained:
+def _explained(seen: Situation, now: datetime) -> _Explained:
     if seen.due_at is None:
         return _at_rest(seen, now)
     if seen.attempts:
@@ -101,7 +101,7 @@ def _explained(seen: Seen, now: datetime) -> _Explained:
     return _later(seen, seen.due_at, now)
 
 
-def _at_rest(seen: Seen, now: datetime) -> _Explained:
+def _at_rest(seen: Situation, now: datetime) -> _Explained:
     stopping = [letter for letter in seen.letters if letter.stops]
     if stopping:
         first, *others = stopping
@@ -111,7 +111,7 @@ def _at_rest(seen: Seen, now: datetime) -> _Explained:
     if seen.ended_at is None:
         return (
             Waiting.PERSON,
-            " and waits for a person, though no open dead letter says why: drive it again at the desk, or cancel it",
+            " and waits for a person, but no open dead letter says why: dispatch it again in the admin, or cancel it",
             None,
         )
     aside = "; ".join(f"on its way {_given_up(letter, now)}" for letter in seen.letters)
@@ -119,41 +119,38 @@ def _at_rest(seen: Seen, now: datetime) -> _Explained:
     return Waiting.NOTHING, f"{ended}; {aside}" if aside else ended, None
 
 
-def _given_up(letter: Letter, now: datetime) -> str:
-    tries = f" after {letter.tries} tries" if letter.tries > 1 else ""
+def _given_up(letter: OpenDeadLetter, now: datetime) -> str:
+    attempts = f" after {letter.attempts} attempts" if letter.attempts > 1 else ""
     what_next = (
         f"`deadletters replay {letter.id}` takes it up again"
         if letter.replay is None
-        else f"replay {letter.replay} of many takes it up by itself"
+        else f"replay {letter.replay} takes it up by itself"
     )
     return (
-        f"{_doing_task(letter.task)} was given up {_moment(letter.since, now)}{tries} ({letter.error}), "
+        f"{_doing_task(letter.task)} was given up {_moment(letter.since, now)}{attempts} ({letter.error}), "
         f"which is dead letter {letter.id}; {what_next}"
     )
 
 
-def _later(seen: Seen, due_at: datetime, now: datetime) -> _Explained:
+def _later(seen: Situation, due_at: datetime, now: datetime) -> _Explained:
     breaker = seen.breaker
     if breaker is not None and breaker.state != State.CLOSED:
         said = f" ({breaker.last_error})" if breaker.last_error else ""
         since = f" {_moment(breaker.since, now)}" if breaker.since else ""
-        trial = (
-            f"it is tried again {_moment(breaker.next_trial_at, now)}"
-            if breaker.next_trial_at
-            else "it is tried again soon"
-        )
+        probe = _moment(breaker.next_probe_at, now) if breaker.next_probe_at else "soon"
         return (
             Waiting.PROVIDER,
             f" and is parked for {_doing(seen)} until the {_inside(breaker.name)} is back: its breaker opened{since} "
-            f"after {_count(breaker.failures, 'failure')} in a row{said}, {trial}, and no attempt is counted meanwhile",
-            breaker.next_trial_at,
+            f"after {_count(breaker.failures, 'failure')} in a row{said}, it is tried again {probe}, and "
+            "no attempt is counted meanwhile",
+            breaker.next_probe_at,
         )
-    failing = seen.failing
-    if failing is not None:
+    failure = seen.last_failure
+    if failure is not None:
         return (
             Waiting.RETRY,
-            f" and waits for its next try of {_doing_task(failing.step)} {_moment(due_at, now)}, "
-            f"after {_failures(failing, now)}",
+            f" and waits for its next try of {_doing_task(failure.step)} {_moment(due_at, now)}, "
+            f"after {_failures(failure, now)}",
             due_at,
         )
     if seen.status == OrderStatus.AWAITING_PAYMENT:
@@ -167,51 +164,47 @@ def _later(seen: Seen, due_at: datetime, now: datetime) -> _Explained:
     return Waiting.TIME, f" and is looked at next {_moment(due_at, now)}, for {_doing(seen)}", due_at
 
 
-def _due(seen: Seen, due_at: datetime, now: datetime) -> _Explained:
+def _due(seen: Situation, due_at: datetime, now: datetime) -> _Explained:
     due = f" and has been due for {_doing(seen)} for {_ago(due_at, now)}"
     if seen.queued is None:
         return (
             Waiting.BROKER,
-            f"{due}: the broker is away, the order is safe in the database and is rung for when the broker is back",
+            f"{due}: the broker is away; the order is safe in the database and is dispatched when the broker is back",
             None,
         )
     if seen.queued.waiting >= BATCHES_WAITING:
-        crowd = f"{seen.queued.waiting} batches wait in the queues, and the next are rung for when there are fewer"
+        crowd = f"{seen.queued.waiting} batches wait in the queues, and the next are dispatched when there are fewer"
         return Waiting.RELAY, f"{due}: {crowd}", None
-    if now - due_at > _UNLOOKED:
-        return Waiting.RELAY, f"{due}: no relay has looked at it, so see whether one is running", None
-    return Waiting.RELAY, f"{due}: the relay is about to ring for it", None
+    if now - due_at > _UNCLAIMED:
+        return Waiting.RELAY, f"{due}: no relay has claimed it, so see whether one is running", None
+    return Waiting.RELAY, f"{due}: the relay is about to dispatch it", None
 
 
-def _under_way(seen: Seen, lease_ends: datetime, now: datetime) -> _Explained:
-    since = f"rung {_ago(lease_ends - LEASE, now)} ago"
-    drive = (
-        f"drive {seen.attempts} of {MAX_ATTEMPTS} without progress"
-        if seen.attempts > 1
-        else "its first drive"
-    )
+def _under_way(seen: Situation, lease_ends: datetime, now: datetime) -> _Explained:
+    since = f"dispatched {_ago(lease_ends - LEASE, now)} ago"
+    attempt = f"attempt {seen.attempts} of {MAX_ATTEMPTS}"
     if lease_ends <= now:
         return (
             Waiting.RELAY,
             f" and was {since} for {_doing(seen)}, but its lease ran out {_moment(lease_ends, now)}: "
-            f"nobody came back with an answer ({drive}), and the relay takes it up again",
+            f"nobody came back with an answer ({attempt}), and the relay takes it up again",
             None,
         )
     lease = f"its lease runs out {_moment(lease_ends, now)}"
-    trouble = f"; there were {_failures(seen.failing, now)}" if seen.failing else ""
+    trouble = f"; there were {_failures(seen.last_failure, now)}" if seen.last_failure else ""
     if seen.queued is None:
         return (
             Waiting.BROKER,
-            f" and was {since} for {_doing(seen)}; the broker is away, so that nobody can say where its message is: "
+            f" and was {since} for {_doing(seen)}; the broker is away, so nobody can say where its message is: "
             f"{lease}{trouble}",
             lease_ends,
         )
     if seen.queued.queue:
         before = _count(seen.queued.ahead, "message")
-        eldest = f", the eldest for {_ago(seen.queue_since, now)}" if seen.queue_since else ""
+        oldest = f", the oldest for {_ago(seen.queue_since, now)}" if seen.queue_since else ""
         return (
             Waiting.QUEUE,
-            f" and waits in the queue {seen.queued.queue.value} for {_doing(seen)}, with {before} before it{eldest}; "
+            f" and waits in the queue {seen.queued.queue.value} for {_doing(seen)}, with {before} before it{oldest}; "
             f"it was {since}, {lease}{trouble}",
             lease_ends,
         )
@@ -223,18 +216,18 @@ def _under_way(seen: Seen, lease_ends: datetime, now: datetime) -> _Explained:
         )
     return (
         Waiting.LEASE,
-        f" and was {since} for {_doing(seen)} ({drive}), but the broker has no message of it: either a worker is just "
-        f"handing it on or one has died with it; {lease}, and then it is driven again{trouble}",
+        f" and was {since} for {_doing(seen)} ({attempt}), but the broker has no message of it: a worker is just "
+        f"passing it on, or has died with it; {lease}, and then it is dispatched again{trouble}",
         lease_ends,
     )
 
 
-def _failures(failing: Failing, now: datetime) -> str:
-    return f"{_count(failing.times, 'failure')}, the last {_moment(failing.at, now)} ({failing.error})"
+def _failures(failure: LastFailure, now: datetime) -> str:
+    return f"{_count(failure.times, 'failure')}, the last {_moment(failure.at, now)} ({failure.error})"
 
 
-def _doing(seen: Seen) -> str:
-    """ "reserving its stock"; what goes side by side in one breath."""
+def _doing(seen: Situation) -> str:
+    """ "reserving its stock"; of steps side by side, all of them."""
     words = [STEPS[step].doing for step in seen.next_steps]
     if not words:
         return STEPS[Step.CLOSE].doing

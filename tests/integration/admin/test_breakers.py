@@ -27,7 +27,7 @@ def away() -> Breaker:
             "since": now - timedelta(minutes=3),
             "times_opened": 1,
             "failures": 7,
-            "next_trial_at": now + timedelta(seconds=9),
+            "next_probe_at": now + timedelta(seconds=9),
             "parked_until": now + timedelta(minutes=12),
             "last_error": "POST http://carrier/v1/shipments: no connection",
         },

@@ -30,7 +30,7 @@ from tests.making import at_once, ledger, place_order, stock
 from tests.waiting import wait_for
 from workers.breakers import admission, recovery, status
 from workers.breakers.parking import park
-from workers.breakers.rules import FAILURES_IN_A_ROW, TRICKLE, State
+from workers.breakers.rules import FAILURES_IN_A_ROW, RECOVERY_STAGES, State
 from workers.models import Breaker, DeadLetter
 from workers.queues import QueueName
 from workers.relay.duties import Relay
@@ -86,7 +86,7 @@ def opened(provider: Provider = Provider.PAYMENTS) -> Breaker:
         state=State.OPEN,
         generation=1,
         failures=FAILURES_IN_A_ROW,
-        next_trial_at=now + timedelta(seconds=10),
+        next_probe_at=now + timedelta(seconds=10),
         parked_until=now + timedelta(minutes=15),
     )
 
@@ -142,28 +142,28 @@ def test_its_return_lets_a_few_through_and_then_everybody() -> None:
     set_down(settings.PAYMENTS_URL, True)
     try:
         run_charge(ids)
-        Breaker.objects.update(next_trial_at=timezone.now())
+        Breaker.objects.update(next_probe_at=timezone.now())
         recovery.run_once()
-        [trial] = claimed()
-        run_charge([trial])  # still away
+        [probe] = claimed()
+        run_charge([probe])  # still away
     finally:
         set_down(settings.PAYMENTS_URL, False)
     assert due() == []
-    assert failures() == {1}  # the trial that failed was not counted
+    assert failures() == {1}  # the probe that failed was not counted
 
-    Breaker.objects.update(next_trial_at=timezone.now())
+    Breaker.objects.update(next_probe_at=timezone.now())
     let_through = []
     while Breaker.objects.get().state != State.CLOSED:
         recovery.run_once()
         passing = claimed()
         let_through.append(len(passing))
         run_charge(passing)
-    assert tuple(let_through) == TRICKLE
+    assert tuple(let_through) == RECOVERY_STAGES
     recovery.run_once()
     recovery.run_once()
     assert Breaker.objects.get().parked_until is None
     rest = claimed()
-    assert len(rest) == 130 - sum(TRICKLE)
+    assert len(rest) == 130 - sum(RECOVERY_STAGES)
     run_charge(rest)
     assert Payment.objects.filter(status=Payment.Status.CAPTURED).count() == 130
     keys = [entry["key"] for entry in ledger("payments") if entry["kind"] == "captured"]
@@ -176,12 +176,12 @@ def test_one_is_let_through_first_whatever_the_planner_believes() -> None:
     ids = reserved(6)
     breaker = opened()
     Order.objects.filter(pk__in=ids).update(due_at=breaker.parked_until, attempts=0)
-    Breaker.objects.update(next_trial_at=timezone.now())
+    Breaker.objects.update(next_probe_at=timezone.now())
     recovery.run_once()
     assert len(claimed()) == 1
 
 
-def test_who_was_asking_when_the_door_was_shut_burns_no_attempt() -> None:
+def test_a_call_under_way_when_it_opened_burns_no_attempt() -> None:
     ids = reserved(10)
 
     def shut_meanwhile(batch: Collection[int]) -> Outcome:
@@ -193,19 +193,19 @@ def test_who_was_asking_when_the_door_was_shut_burns_no_attempt() -> None:
     assert Order.objects.filter(due_at=Breaker.objects.get().parked_until).count() == 10
 
 
-def test_an_answer_to_an_earlier_question_opens_no_door() -> None:
+def test_an_answer_of_an_earlier_generation_closes_nothing() -> None:
     [order_id] = reserved(1)
     Breaker.objects.create(provider=Provider.PAYMENTS, failures=1)
 
     def half_open_meanwhile(batch: Collection[int]) -> Outcome:
-        Breaker.objects.update(state=State.HALF_OPEN, generation=2, permits=1, next_trial_at=timezone.now())
+        Breaker.objects.update(state=State.HALF_OPEN, generation=2, permits=1, next_probe_at=timezone.now())
         return Outcome(list(batch), [])
 
     run_charge([order_id], half_open_meanwhile)
     assert Breaker.objects.get().state == State.HALF_OPEN
 
 
-def test_what_is_said_of_one_order_shuts_no_door() -> None:
+def test_what_is_said_of_one_order_does_not_open_it() -> None:
     ids = reserved(30)
     for order_id in ids:
         in_use = Outcome([], [Failure(order_id, NotNow("the key is in use"), 1)])
@@ -221,9 +221,9 @@ def overlapping_permits() -> int:
     def ask(number: int) -> int:
         if number:
             taken.wait(30)
-            return len(admission.admit(Step.CHARGE, [2]).passing)
+            return len(admission.admit(Step.CHARGE, [2]).let_through)
         with transaction.atomic():
-            mine = len(admission.admit(Step.CHARGE, [1]).passing)
+            mine = len(admission.admit(Step.CHARGE, [1]).let_through)
             taken.set()
             wait_for(lambda: waiting() or None, "the second to wait")
         return mine
@@ -250,8 +250,8 @@ def test_without_its_lock_it_lets_two_through(monkeypatch: pytest.MonkeyPatch) -
     assert overlapping_permits() == 2
 
 
-def parked_while_the_door_opens() -> bool:
-    """One parks an order and is held up; meanwhile the door opens and wakes everybody. Whether the order is due."""
+def parked_while_it_closes() -> bool:
+    """One parks an order and is held up; meanwhile the breaker closes and wakes everybody. Whether the order is due."""
     order_id = reserved(1)[0]
     breaker = opened()
     held, release = threading.Event(), threading.Event()
@@ -262,7 +262,7 @@ def parked_while_the_door_opens() -> bool:
             held.set()
             release.wait(30)
 
-    def open_door() -> None:
+    def close() -> None:
         Breaker.objects.filter(pk=breaker.pk).update(state=State.CLOSED, generation=2)
         recovery.run_once()
 
@@ -277,21 +277,21 @@ def parked_while_the_door_opens() -> bool:
         held.wait(30)
         parking = pool.submit(in_thread, lambda: park(Step.CHARGE, [order_id]))
         wait_for(lambda: waiting() or None, "the one who parks to be held up")
-        opening = pool.submit(in_thread, open_door)
-        wait_for(lambda: opening.done() or waiting() == 2 or None, "the door to open, or to wait")
+        opening = pool.submit(in_thread, close)
+        wait_for(lambda: opening.done() or waiting() == 2 or None, "the breaker to close, or to wait")
         release.set()
         for one in (holding, parking, opening):
             one.result(30)
     return order_id in due()
 
 
-def test_nobody_is_parked_at_a_door_that_has_just_opened() -> None:
-    assert parked_while_the_door_opens()
+def test_no_order_is_parked_at_a_breaker_that_has_just_closed() -> None:
+    assert parked_while_it_closes()
 
 
 def test_without_the_share_lock_somebody_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "_PARKED_UNTIL", admission._PARKED_UNTIL.replace("FOR SHARE", ""))
-    assert not parked_while_the_door_opens()
+    assert not parked_while_it_closes()
 
 
 def test_a_side_dish_that_waits_holds_up_neither_a_retry_nor_a_cancellation() -> None:
@@ -333,8 +333,8 @@ def test_who_failed_alone_while_the_provider_was_going_comes_back_in_company() -
 
 
 @pytest.mark.parametrize("step", [Step.EMAIL, Step.SMS, Step.SHIP], ids=str)
-def test_every_provider_has_a_door(step: Step) -> None:
-    """It opens for good reason, and whoever failed at a shut one is forgiven."""
+def test_every_provider_has_a_breaker(step: Step) -> None:
+    """It opens for good reason, and failures after that are not counted."""
     work, url = {
         Step.EMAIL: (email.mail, settings.MAILBOX_URL),
         Step.SMS: (sms.text, settings.SMS_URL),
@@ -361,7 +361,7 @@ def test_every_provider_has_a_door(step: Step) -> None:
         Breaker.objects.update(state=State.HALF_OPEN, permits=1)
         Order.objects.update(attempts=1)
         perform(charge, step, work, [order_id])
-        assert (Breaker.objects.get().failed_trials, count()) == (1, 3)
+        assert (Breaker.objects.get().failed_probes, count()) == (1, 3)
     finally:
         set_down(url, False)
     assert Order.objects.get().due_at == Breaker.objects.get().parked_until

@@ -1,4 +1,4 @@
-"""`manage.py why` and the sentence at the desk, for orders that really stand so."""
+"""`manage.py why` and the sentence in the admin, for orders that really stand so."""
 
 import json
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_an_order_that_was_just_placed_waits_for_the_relay() -> None:
     assert asked(place_order())[0] is Waiting.RELAY
 
 
-def test_one_that_was_rung_waits_in_its_queue_behind_others(broker: redis.Redis) -> None:
+def test_one_that_was_dispatched_waits_in_its_queue_behind_others(broker: redis.Redis) -> None:
     first, second = place_order(), place_order(card=None)
     Relay().run_once()
     waiting, sentence = asked(second)
@@ -94,7 +94,7 @@ def test_one_whose_lease_ran_out() -> None:
     Order.objects.filter(pk=order.pk).update(due_at=timezone.now() - timedelta(seconds=1), attempts=2)
     waiting, sentence = asked(order)
     assert waiting is Waiting.RELAY
-    assert "drive 2 of 3" in sentence
+    assert "attempt 2 of 3" in sentence
 
 
 def test_one_that_failed_and_is_tried_again() -> None:
@@ -113,7 +113,7 @@ def test_failures_before_it_was_given_up_are_past() -> None:
     order = reserved()
     deadletters.note_attempts(Step.CHARGE, {order.pk: Transient("once")})
     deadletters.bury(Step.CHARGE, {order.pk: Transient("for the last time")})
-    assert "after 2 tries" in asked(order)[1]
+    assert "after 2 attempts" in asked(order)[1]
     replay(DeadLetter.objects.all(), by="ada")
     scheduling.schedule({order.pk: timezone.now() + timedelta(minutes=5)})
     assert asked(order)[0] is Waiting.TIME
@@ -127,7 +127,7 @@ def test_one_that_is_parked_until_its_provider_is_back() -> None:
         state=Breaker.State.OPEN,
         failures=5,
         last_error="it answered 503",
-        next_trial_at=timezone.now() + timedelta(seconds=8),
+        next_probe_at=timezone.now() + timedelta(seconds=8),
         parked_until=until,
     )
     scheduling.schedule({order.pk: until})
@@ -232,7 +232,7 @@ def test_it_says_when_the_database_is_away() -> None:
         connection.settings_dict["PORT"] = port
 
 
-def test_the_same_sentence_stands_at_the_desk(admin_client: Client, settings: Settings) -> None:
+def test_the_same_sentence_stands_in_the_admin(admin_client: Client, settings: Settings) -> None:
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -52,7 +52,7 @@ def test_the_orders_of_a_lost_process_are_due_at_once_and_the_drive_counts() -> 
     assert [order.attempts for order in claim(100)] == [2, 2, 2]
 
 
-def test_who_hung_until_its_time_was_up_has_been_driven_again_already() -> None:
+def test_who_hung_until_its_time_was_up_has_been_dispatched_again_already() -> None:
     """Driven twice at once it would be poison before its time."""
     ids = under_way()
     Order.objects.update(attempts=2)  # the lease ran out, and the message waits behind the process that hangs
@@ -80,14 +80,14 @@ def test_other_failures_are_others_business(sender: Any, error: Exception) -> No
     assert due_and_attempts() == [(False, 1)] * 3
 
 
-def trial_under_way() -> None:
-    """Somebody has the only permit, and may keep it for as long as a trial may take."""
+def probe_under_way() -> None:
+    """Somebody has the only permit, and may keep it for as long as a probe may take."""
     Breaker.objects.update_or_create(
         provider=Provider.PAYMENTS,
         defaults={
             "state": Breaker.State.HALF_OPEN,
             "permits": 0,
-            "next_trial_at": timezone.now() + timedelta(seconds=30),
+            "next_probe_at": timezone.now() + timedelta(seconds=30),
         },
     )
 
@@ -98,21 +98,21 @@ def permits() -> int:
     return Breaker.objects.get(provider=Provider.PAYMENTS).permits
 
 
-def test_a_trial_that_died_with_its_process_is_begun_again_at_once() -> None:
+def test_a_probe_that_died_with_its_process_is_begun_again_at_once() -> None:
     """Everybody who is parked would wait for it."""
-    trial_under_way()
+    probe_under_way()
     worker_lost.reschedule(sender=charge, exception=WorkerLostError(), args=[under_way(1)])
     assert permits() == 1
 
 
-def test_who_dies_over_something_else_had_no_trial_in_hand() -> None:
-    trial_under_way()
+def test_who_dies_over_something_else_had_no_probe_in_hand() -> None:
+    probe_under_way()
     worker_lost.reschedule(sender=reserve, exception=WorkerLostError(), args=[under_way(1)])
     assert permits() == 0
 
 
-def test_an_heir_begins_the_trial_of_its_predecessor_again(broker: redis.Redis) -> None:
-    trial_under_way()
+def test_the_next_node_begins_the_probe_of_its_predecessor_again(broker: redis.Redis) -> None:
+    probe_under_way()
     take(broker, "dead@here", "payment.charge", under_way(1))
     take_over("dead@here")
     assert permits() == 1

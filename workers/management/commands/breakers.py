@@ -28,5 +28,5 @@ class Command(ReportCommand):
         line = f"{one.name:<18}{state:<11}{one.parked:>8,}  {one.times_opened:>6,}× "
         if one.state == State.CLOSED:
             return line + (f"{one.failures} failures in a row" if one.failures else "")
-        since, probe = (naturaltime(moment) if moment else "?" for moment in (one.since, one.next_trial_at))
+        since, probe = (naturaltime(moment) if moment else "?" for moment in (one.since, one.next_probe_at))
         return f"{line}since {since}, next probe {probe}: {one.last_error}"
