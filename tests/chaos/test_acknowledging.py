@@ -111,7 +111,7 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
         wait_for(reserved, "the order to go on")
 
 
-def test_all_orders_that_were_in_hand_are_driven_again_and_nothing_else_is_touched(
+def test_all_orders_that_were_in_hand_are_dispatched_again_and_nothing_else_is_touched(
     broker: redis.Redis,
 ) -> None:
     stock(KETTLE=2)

@@ -1,4 +1,4 @@
-"""What adapts Celery and kombu, each piece where their own behaviour would lose, hold up or hide an order.
+"""What adapts Celery and kombu, where their own behaviour would lose an order, delay it or hide it.
 
-Each says on which internals of which version it relies, and names the test that fails when they change.
+Each module says on which internals of which version it relies, and which tests fail when they change.
 """

@@ -1,7 +1,10 @@
-"""The message of a step as a worker's main process holds it, with the crash points around its acknowledgement.
+"""The message of a step in a worker's main process, with the crash points around its acknowledgement.
 
-The child does the work and the main process acknowledges: what dies between the two leaves a message that comes back
-for orders that have gone on, and a step that finds nothing left to do.
+The child does the work and the main process acknowledges the message. If the node dies between the two, the message
+comes back for orders that have gone on, and the step finds nothing left to do.
+
+Relies on Celery 5.7: a task's `Request` is made in the main process, and its `acknowledge` acknowledges the message.
+Noticed by: tests/chaos/test_acknowledging.py.
 """
 
 from typing import Any

@@ -1,28 +1,26 @@
-"""The broker's transport: kombu's for Redis, where three things would end a worker's work for good.
+"""The broker's transport: kombu's for Redis, with four of its weaknesses mended.
 
-Somebody puts into a queue what is no message at all: kombu takes the item from its list, fails to read it and takes the
-worker down with the item in its hands. Here such an item is put into an envelope that kombu can read, of a type that
-nobody accepts: from then on it is a message like any other that cannot be decoded (workers.adapters.consumer).
+1. An item in a queue is no message at all. Kombu fails to read it, and the worker dies. Here the item gets an envelope
+   of a content type that nobody accepts, and is a message that cannot be decoded (workers.adapters.consumer).
+2. The broker hangs while a message is acknowledged. Kombu counts the message as unacknowledged for ever, so a pool that
+   takes one message for each process never asks for another. Here it counts as acknowledged in any case.
+3. A connection on the event loop dies. Kombu takes it off the loop after it was closed. If a child was forked
+   meanwhile, the child holds it too: it stays on the loop, the next connection with its number is read before anything
+   has come, and the worker hangs. Here it is taken off before it is closed.
+4. The network dies silently. Each connection is found dead only when it is used. Here a command is then repeated over a
+   new connection, so that no step fails; if the first one did arrive, a message is doubled.
 
-The broker hangs while a message is acknowledged: Celery writes a line into the log and goes on, and kombu counts the
-message as unanswered for ever. With one message ahead for each process, that pool never asks for another; it looks
-well and does nothing. Here it counts as answered, whether the broker heard it or not.
-
-A connection dies that the event loop listens on: kombu takes it off the loop when it is closed already. Where a child
-was forked since it was opened, the child holds it too, so it stays on the loop and says for ever that there is
-something to read; whoever gets its number next is read while nothing has come, and the worker waits. Here it is taken
-off first.
-
-And when the network dies without a word, each connection that a process holds is found dead only when it is used. What
-is asked over such a one is asked once more over a new one, so that no step fails for it. What was heard the first time
-after all is a doubled message.
+Relies on kombu 5.7: QoS._quick_ack, Channel._get_client and _connparams, the cycle's _unregister_from_poll, and what
+_is_envelope looks for; on redis-py 8.1: Redis.parse_response gets the answer to a BRPOP, a connection's `pid`, `_sock`
+and `disconnect`, and `retry_on_timeout`.
+Noticed by: tests/integration/workers/test_transport.py, tests/whole/test_unreadable_messages.py.
 """
 
 import base64
 import os
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import redis
@@ -32,7 +30,7 @@ _NOBODY_ACCEPTS = "application/octet-stream"
 
 
 class QoS(transport.QoS):
-    """What the broker did not hear it hands out again after the visibility timeout, and a step finds nothing to do."""
+    """A message that the broker did not see acknowledged comes again after the visibility timeout."""
 
     _quick_ack: Callable[[str], None]  # the stubs leave it out
 
@@ -56,8 +54,8 @@ class Channel(transport.Channel):
         return _Client
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        """Of the connections that the event loop listens on, which must never wait, or of those that ask and wait."""
-        params: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]  # the stubs leave it out
+        """`asynchronous` connections are on the event loop and must never wait; the others send a command and wait."""
+        params: dict[str, Any] = cast(Any, super())._connparams(asynchronous)  # the stubs leave it out
         if asynchronous:
             return {**params, "connection_class": self._listening(params["connection_class"])}
         return {**params, "retry_on_timeout": True}
@@ -74,10 +72,10 @@ class _Listening:
     _sock: Any
 
     def disconnect(self, *args: Any, **kwargs: Any) -> None:
-        # A child's event loop is its parent's, who still listens.
+        # A child's event loop is its parent's, which still listens.
         if self._sock is not None and os.getpid() == self.pid:
             self.cycle._unregister_from_poll(self._sock.fileno())
-        super().disconnect(*args, **kwargs)  # type: ignore[misc]  # of the class it is mixed into
+        cast(Any, super()).disconnect(*args, **kwargs)
 
 
 class Transport(transport.Transport):
@@ -86,7 +84,7 @@ class Transport(transport.Transport):
 
 class _Client(redis.Redis):
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
-        answer: Any = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        answer = cast(Any, super()).parse_response(connection, command_name, **options)
         if command_name == "BRPOP" and answer:
             queue, item = answer
             return queue, item if _is_envelope(item) else _enveloped(queue, item)
@@ -94,7 +92,7 @@ class _Client(redis.Redis):
 
 
 def _is_envelope(item: bytes) -> bool:
-    """Whether kombu will find in it what it reads before it asks anybody about an error."""
+    """Whether kombu finds what it reads before any error handler of ours is called."""
     try:
         message = orjson.loads(item)
         properties = message["properties"]
@@ -111,7 +109,7 @@ def _is_envelope(item: bytes) -> bool:
 
 
 def _enveloped(queue: bytes, item: bytes) -> bytes:
-    """A message whose body is the item as it came, and whose type nobody accepts."""
+    """A message of a content type that nobody accepts, whose body is the item as it came."""
     return orjson.dumps(
         {
             "body": base64.b64encode(item).decode(),

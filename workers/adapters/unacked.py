@@ -1,14 +1,13 @@
-"""A node that starts takes over what its predecessor had in hand when it died: those orders are dispatched at once.
+"""A node that starts takes over what its predecessor had in hand when it died: those orders are due at once.
 
-A main process notices when its child dies (workers.adapters.worker_lost). When the main process dies, nobody notices:
-the messages that it had taken stay with the broker, and their orders would wait for their leases. So each node keeps
-what it takes under its own name, and a process manager starts the next one under that name within seconds, which finds
-it there. The attempt counts, so an order that kills whole nodes ends as poison. Some of the orders have done that step
-already and only lack the message for the next, which died with the child that was to send it: all are dispatched, and a
-step that has been done finds nothing to do.
+A main process notices when its child dies (workers.adapters.worker_lost). When the main process dies, the messages that
+it had taken stay with the broker, and their orders would wait for their leases. So each node keeps what it takes under
+its own name. A process manager starts the next node under that name within seconds, and it finds the messages. The
+attempt counts, so an order that kills whole nodes ends as poison. An order may have done its step before the node died:
+the step then finds nothing to do, and the order goes on.
 
-Only orders are taken over. What else there is has a lease of its own (documents, videos) or comes again by itself
-(beat), and a message of it is handed out again after the visibility timeout, as with every broker of this kind.
+Only orders are taken over. Other rows have a lease of their own (documents, videos) or come again by themselves (beat),
+and the broker hands out their messages again after the visibility timeout.
 
 Relies on kombu 5.7: the transport options `unacked_key`, `unacked_index_key` and `unacked_mutex_key` name where a
 node's unacknowledged messages are kept, in a hash of [message, exchange, routing key] by delivery tag; on Celery 5.7:
@@ -18,10 +17,8 @@ Noticed by: tests/chaos/test_acknowledging.py, tests/integration/workers/test_wh
 """
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
-import orjson
 import redis
 from celery import bootsteps
 from celery.signals import celeryd_init
@@ -31,23 +28,22 @@ from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
 from orders import scheduling
-from orders.workflow import Step
 from workers.breakers import recovery
-from workers.broker import orders_in
+from workers.broker import read_step
 from workers.celery import ANSWER, app
 from workers.queues import TAKEN
 from workers.steps import describe
 
 log = logging.getLogger(__name__)
 
-# When the node took each of them, and kombu's lock for handing out again what is taken for too long.
+# When the node took each of them, and kombu's lock while it hands out again what was taken for too long.
 _TAKEN_AT = "unacked_index.{node}"
 _MUTEX = "unacked_mutex.{node}"
 
 
 @celeryd_init.connect
 def keep_apart(sender: str, conf: Any, **_: Any) -> None:
-    """Before the node speaks to the broker: what it takes is kept under its own name."""
+    """Before the node connects to the broker: what it takes is kept under its own name."""
     own = {"unacked_key": TAKEN, "unacked_index_key": _TAKEN_AT, "unacked_mutex_key": _MUTEX}
     conf.broker_transport_options = {
         **conf.broker_transport_options,
@@ -56,7 +52,7 @@ def keep_apart(sender: str, conf: Any, **_: Any) -> None:
 
 
 class TakeOver(bootsteps.StartStopStep):
-    """Before the node takes anything itself."""
+    """Runs before the node takes any message."""
 
     requires = (Pool,)
 
@@ -68,33 +64,21 @@ app.steps["worker"].add(TakeOver)
 
 
 def take_over(node: str) -> int:
-    """Have the orders that the node's predecessor died over dispatched again. Returns how many."""
+    """Make the orders due that the node's predecessor had in hand. Returns how many."""
     again = 0
     try:
         with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=ANSWER) as broker:
             taken = TAKEN.format(node=node)
-            found = list(_steps_in(broker.hgetall(taken)))
+            found = {tag: step for tag, item in broker.hgetall(taken).items() if (step := read_step(item))}
             if found:
-                again = scheduling.worker_lost({order_id for _, _, ids in found for order_id in ids})
-                recovery.worker_lost(step for _, step, _ in found)
-                tags = [tag for tag, _, _ in found]
-                broker.pipeline().hdel(taken, *tags).zrem(_TAKEN_AT.format(node=node), *tags).execute()
-            for _, step, ids in found:
+                again = scheduling.worker_lost({order_id for _, ids in found.values() for order_id in ids})
+                recovery.worker_lost(step for step, _ in found.values())
+                broker.pipeline().hdel(taken, *found).zrem(_TAKEN_AT.format(node=node), *found).execute()
+            for step, ids in found.values():
                 log.warning("%s was in hand with %s when this node died.", step.value, describe(ids))
     except (RedisError, DatabaseError, InterfaceError) as error:
         log.warning("What this node had in hand when it died waits for its lease: %s", error)
     finally:
-        # Children are forked from this process, and must not inherit a connection.
+        # Children are forked from this process, and must not share a connection with it.
         connection.close()
     return again
-
-
-def _steps_in(held: dict[bytes, bytes]) -> Iterator[tuple[bytes, Step, list[int]]]:
-    """Tag, step and orders of each message that is a step's."""
-    for tag, item in held.items():
-        try:
-            message, *_ = orjson.loads(item)
-            step = Step(message["headers"]["task"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        yield tag, step, orders_in(orjson.dumps(message))
