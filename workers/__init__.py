@@ -1,4 +1,4 @@
-"""What happens after the click: the Celery app, the workflow, the relay, dead letters.
+"""What happens after the click: the Celery app, the steps, the relay, dead letters.
 
 `celery -A workers` finds the app here.
 """

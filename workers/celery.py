@@ -1,4 +1,4 @@
-"""The Celery app. Each setting with its reason; the database is the truth and these make the doorbell ring well."""
+"""The Celery app, with the reason for each setting."""
 
 import os
 
@@ -13,11 +13,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 # Longer than the longest task of any pool, so that Valkey does not hand a running task to a second worker. Orders do
-# not wait for it: the relay drives them again when their lease runs out.
+# not wait for it: the relay dispatches them again when their lease runs out.
 VISIBILITY_TIMEOUT = 3600  # seconds
 
-# Valkey answers in milliseconds. When the network to it dies without a word, every connection that a process holds
-# costs it this long, one after the other.
+# Valkey answers in milliseconds. When the network to it dies silently, a process waits so long for each of its
+# connections, one after the other.
 ANSWER = 2.0  # seconds
 
 # What each node loads besides its tasks.
@@ -32,9 +32,9 @@ COMMON = (
 app = Celery("stampede")
 app.conf.update(
     broker_url=settings.BROKER_URL,
-    # Kombu's, but neither what is no message at all nor a broker that hangs ends what a worker does.
+    # Kombu's, but no unreadable item and no broker that hangs ends a worker's work.
     broker_transport="workers.adapters.transport:Transport",
-    # What Celery would give up with a line in the log is written down before it is acknowledged.
+    # An unreadable message becomes a dead letter before it is acknowledged.
     worker_consumer="workers.adapters.consumer:Consumer",
     # A worker that starts before the broker, or loses it, waits for it for as long as it takes.
     broker_connection_retry_on_startup=True,
@@ -46,7 +46,7 @@ app.conf.update(
         "socket_keepalive": True,
         "health_check_interval": ANSWER,
     },
-    # Only the relay publishes, and what it could not publish it takes back: no retries that hold it up.
+    # The relay unclaims what it could not publish: it needs no retries, which would hold it up.
     task_publish_retry=False,
     # JSON alone: a pickled message is code from whoever reaches the broker.
     task_serializer="json",
@@ -56,18 +56,18 @@ app.conf.update(
     task_acks_late=True,
     # A task that failed is acknowledged too: what failed is written in the database, not left in the queue.
     task_acks_on_failure_or_timeout=True,
-    # What hangs is killed with its process. Steps of orders say their own, which goes with their lease (workers.steps).
+    # What hangs is killed with its process. Steps of orders have a limit that fits their lease (workers.steps).
     task_time_limit=1_800,
     # A task that kills its worker would come back for ever; the database counts attempts, the broker cannot.
     task_reject_on_worker_lost=False,
     # One message ahead for each process: a batch waits in the queue, where any worker can take it.
     worker_prefetch_multiplier=1,
-    # After a lost connection running tasks may finish; they write nothing twice, so there is no need to kill them.
+    # After a lost connection running tasks may finish: they write nothing twice.
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    # On SIGTERM running tasks get this long to finish before their messages are given back (seconds).
+    # Seconds that running tasks get on SIGTERM before their messages go back to the broker.
     worker_soft_shutdown_timeout=5,
     worker_enable_soft_shutdown_on_idle=False,
-    # Results are only kept where a chord counts them, and not for long: Valkey must not fill up with keys.
+    # Results are kept only where a chord counts them, and briefly: Valkey must not fill up with keys.
     task_ignore_result=True,
     result_backend=f"workers.adapters.results.JoinCounter+{settings.BROKER_URL}",
     result_expires=600,
@@ -83,7 +83,7 @@ app.conf.update(
     task_queues=QUEUES,
     task_create_missing_queues=False,
     task_default_queue=QueueName.BULK.value,
-    # Flower shows what the workers do; that a task was sent it need not hear besides, each word costs a publish.
+    # Flower shows what the workers do. It needs no event for a task that was sent, which would cost a publish.
     task_send_sent_event=False,
     worker_send_task_events=True,
     # Long-lived children are replaced before a leak matters.
@@ -92,9 +92,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     timezone="UTC",
     imports=[*COMMON, "workers.tasks", "workers.media.tasks", "workers.periodic"],
-    # At the quietest hour; a night's look that nobody took is not made up for in the rush of the day.
+    # At the quietest hour; a nightly task that nobody took expires before the rush of the day.
     beat_schedule={
-        "look through the books": {
+        "prove the books": {
             "task": "audit.books",
             "schedule": crontab(hour=3, minute=17),
             "options": {"expires": 6 * 3600},
@@ -104,18 +104,18 @@ app.conf.update(
             "schedule": crontab(hour=3, minute=47),
             "options": {"expires": 6 * 3600},
         },
-        "sweep uploads that nobody goes on with": {
+        "sweep expired uploads": {
             "task": "bulk.sweep_uploads",
             "schedule": 60.0,
             "options": {"expires": 60},
         },
-        "apply what came from the payment provider too early": {
+        "apply reports of the payment provider that came too early": {
             "task": "payment.sweep_inbox",
             "schedule": 60.0,
             "options": {"expires": 60},
         },
     },
 )
-# A worker keeps its connection to the database for so many tasks; Celery would open a new one for each, which costs
-# more than most tasks do. A broken one is dropped at once (workers.steps).
+# A worker keeps its connection to the database for so many tasks. Celery would open a new one for each, which costs
+# more than most tasks. A broken one is dropped before the next task (workers.adapters.process_init).
 app.conf["CELERY_DB_REUSE_MAX"] = 1_000

@@ -1,7 +1,6 @@
 """Makes files for people: PDFs of invoices and credit notes, and what the operator prints or saves.
 
-Which recipe makes which kind of printout stands here: the recipes belong to their rooms, orders and the catalogue, and
-only here are all of them known.
+The recipes of printouts belong to orders and to the catalogue; only here all of them are known.
 """
 
 import logging
@@ -33,7 +32,7 @@ _POLICY = POLICIES[QueueName.DOCUMENTS]
 
 
 def render(ids: Collection[int]) -> None:
-    """Make the PDFs of these documents, but for those that somebody else has in hand."""
+    """Make the PDFs of those of the documents that no other worker has in hand."""
     lease = Lease(printing.DOCUMENTS, ids)
     with holding(lease, f"Making {len(ids)} PDFs"):
         errors = printing.print_documents(lease.take(), lease.renew_in_time)
@@ -41,7 +40,7 @@ def render(ids: Collection[int]) -> None:
 
 
 def give_up_documents(errors: dict[int, Exception]) -> None:
-    """Leave these documents to a person."""
+    """Leave these documents to a person, with dead letters."""
     if errors:
         orders = dict(Document.objects.filter(pk__in=errors).values_list("pk", "order_id"))
         deadletters.bury_documents({orders[pk]: error for pk, error in errors.items()})
@@ -52,7 +51,7 @@ def give_up_poisoned(ids: Collection[int]) -> None:
 
 
 def make_printout(printout_id: int) -> None:
-    """Make the printout, unless somebody else has it in hand."""
+    """Make the printout, unless another worker has it in hand."""
     lease = Lease(making.PRINTOUTS, [printout_id])
     with holding(lease, f"P-{printout_id}"):
         if not lease.take():

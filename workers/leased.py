@@ -1,7 +1,6 @@
-"""What surrounds all work on leased rows: what an outage of our own database or broker interrupted is released.
+"""What surrounds all work on leased rows: an outage of our own database or broker costs no row an attempt.
 
-Nobody's attempt is burnt for that (rule 8): the rows are released, uncounted, as soon as there is a database to write
-to; when that takes too long their leases run out.
+The rows are released, uncounted, as soon as the database is back. If that takes too long, their leases run out.
 """
 
 import logging
@@ -16,13 +15,12 @@ from workers.retry import INFRASTRUCTURE, INFRASTRUCTURE_DOWN
 
 log = logging.getLogger(__name__)
 
-# How long a worker waits for its database, in seconds. It could do nothing else.
-PATIENCE = 15.0
+PATIENCE = 15.0  # seconds that a worker waits for its database, without which it can do nothing
 
 
 @contextmanager
 def released_when_down(release: Callable[[], object], what: str) -> Iterator[None]:
-    """Run work during which our own database or broker may go down: `release` gives its rows back then."""
+    """Run work during which our own database or broker may go down: `release` then releases its rows."""
     try:
         yield
     except INFRASTRUCTURE_DOWN:

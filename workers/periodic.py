@@ -1,4 +1,4 @@
-"""What the clock has done (the schedule is in workers.celery): the nightly books, and what processes that died left."""
+"""The periodic tasks (their schedule is in workers.celery): the nightly books, and what processes left that died."""
 
 import logging
 from datetime import timedelta
@@ -14,8 +14,7 @@ from workers.celery import app
 
 log = logging.getLogger(__name__)
 
-# A night that was missed is made up for in the next one.
-WINDOW = timedelta(days=2)
+WINDOW = timedelta(days=2)  # so that a missed night is made up for in the next
 
 
 @app.task(name="audit.books")
@@ -28,29 +27,29 @@ def prove_books() -> None:
 
 @app.task(name="audit.reconcile")
 def reconcile_payments() -> None:
-    """Hold the payment provider's list against the books. Each difference is a row that the operator sees, and an
-    error in the log."""
+    """Compare the payment provider's list with the books. Each difference is a row that the operator sees, and an error
+    in the log."""
     try:
         report = reconcile(timezone.now() - WINDOW)
     except ProviderError as error:
-        log.error("The payment provider's list could not be read; it is read again tomorrow night: %s", error)
+        log.error("The payment provider's list could not be read; the next try is tomorrow night: %s", error)
         return
-    for told in (*report.mended, *report.resolved):
-        log.info("Payments: %s", told)
+    for change in (*report.mended, *report.resolved):
+        log.info("Payments: %s", change)
     for finding in report.raised:
         log.error("Payments differ: %s", finding.detail)
 
 
 @app.task(name="payment.sweep_inbox")
 def sweep_inbox() -> None:
-    """Apply reports of the payment provider that a process had no time to apply."""
+    """Apply reports of the payment provider that a process did not live to apply."""
     if swept := inbox.sweep():
         log.info("%d reports of the payment provider were applied late", swept)
 
 
 @app.task(name="bulk.sweep_uploads")
 def sweep_uploads() -> None:
-    """Expired uploads go; complete ones that a process left lying become videos."""
-    thrown, handed = uploads.sweep()
-    if thrown or handed:
-        log.info("Uploads: %d expired and thrown away, %d complete and handed on.", thrown, handed)
+    """Delete expired uploads; complete ones whose process died become videos."""
+    deleted, completed = uploads.sweep()
+    if deleted or completed:
+        log.info("Uploads: %d expired and deleted, %d complete and made into videos.", deleted, completed)

@@ -1,7 +1,7 @@
-"""The queues: one a kind of work, so that a video or a campaign never stands in front of a payment.
+"""The queues: one for each kind of work, so that no payment waits behind a video or a campaign.
 
-Which pool serves which queues is for whoever runs the house (docs/architecture.md has the table of the laptop and of
-the servers); a queue that grows gets another node.
+Which pool serves which queues is decided where it runs (docs/architecture.md has the table); a queue that grows gets
+another node.
 """
 
 from enum import StrEnum
@@ -23,7 +23,7 @@ class QueueName(StrEnum):
 
 QUEUES = [Queue(name.value) for name in QueueName]
 
-# Those that an order passes through: while so many batches wait in them, the relay lets orders gather.
+# The queues of orders: while so many batches wait in them, the relay lets orders gather.
 ORDER_QUEUES = (QueueName.INVENTORY, QueueName.PAYMENT, QueueName.EMAIL, QueueName.SMS, QueueName.SHIPPING)
 BATCHES_WAITING = 8
 # Kombu's hash of the messages that a node has taken and not acknowledged (workers.adapters.unacked).

@@ -1,8 +1,7 @@
-"""What is done about work that failed: the four kinds of failure, and the retry policy of every queue.
+"""What is done about work that failed: the kinds of failure, and the retry policy of every queue.
 
-The policies of orders' steps stand in the table of steps (orders.workflow), those of all other work here. While a
-provider is away altogether no policy is asked: its orders are parked (workers.breakers). `manage.py retries` prints
-the table of all this.
+The policies of orders' steps are in the table of steps (orders.workflow), those of all other work here. While a
+provider is away no policy is asked: its orders are parked (workers.breakers). `manage.py retries` prints all policies.
 """
 
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from orders.retry import Backoff, GiveUp, Retry, RetryPolicy
 from orders.workflow import STEPS
 from workers.queues import QueueName
 
-# Our own database or broker is down. Deadlocks among them: whoever is told of one has done nothing, and nobody outside
-# was asked.
+# Our own database or broker is down. A deadlock is among them: nothing was done, and no provider was called.
 INFRASTRUCTURE_DOWN = (OperationalError, InterfaceError, BrokerError, RedisError)
 
 
 class Kind(StrEnum):
-    """What an error is; business outcomes (declined, sold out) are states of an order and come here never."""
+    """What an error is. Business outcomes (declined, sold out) are states of an order, not errors."""
 
     TRANSIENT = "may pass: tried again, and counted"
     INFRASTRUCTURE = "our own database or broker is down: waited for, and not counted"
@@ -40,7 +38,7 @@ def kind_of(error: BaseException) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """As Retry, but nothing was tried: no attempt is counted, and it is waited for as long as it takes."""
+    """As Retry, but nothing was tried: no attempt is counted, and it waits for as long as it takes."""
 
     at: datetime
 
@@ -49,9 +47,9 @@ INFRASTRUCTURE = Backoff(base=0.5, ceiling=5)
 
 POLICIES: dict[QueueName, RetryPolicy] = {
     **{QueueName(step.queue): spec.retry for step, spec in STEPS.items()},
-    # A full disk, or no processor for half an hour: somebody makes room.
+    # For a full disk, or no processor for half an hour, until somebody makes room.
     QueueName.MEDIA: RetryPolicy(base=5, ceiling=600, failures=60, deadline=timedelta(hours=24)),
-    # Of a PDF and of a printout. Nobody outside is asked: what fails three times fails for a reason.
+    # Of PDFs and printouts. No provider is called: what fails three times will fail again.
     QueueName.DOCUMENTS: RetryPolicy(base=60, ceiling=240, failures=3, deadline=timedelta(hours=24)),
 }
 
@@ -59,7 +57,7 @@ POLICIES: dict[QueueName, RetryPolicy] = {
 def decide(
     policy: RetryPolicy, error: BaseException, failures: int, since: datetime | None = None
 ) -> Retry | Wait | GiveUp:
-    """What to do after so many failures in a row of an order that stands at its step `since` then."""
+    """What to do after so many failures in a row, at a step to which the order came at `since`."""
     match kind_of(error):
         case Kind.BROKEN:
             return GiveUp("it would fail again")
@@ -86,5 +84,5 @@ def schedule() -> list[str]:
         *lines,
         "A wait is drawn evenly from 0 to the longest, after any time that the provider named (Retry-After).",
         "Our own database or broker down: waited for without counting. Refused, or a bug: given up at once.",
-        "The queues bulk and audit have no row: what runs there is begun anew by the clock, or by a person.",
+        "The queues bulk and audit have no policy: their tasks are begun again by the clock, or by a person.",
     ]

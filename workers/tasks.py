@@ -1,6 +1,6 @@
 """The tasks: one for each row of the table of steps (orders.workflow), and the two that make files.
 
-A task's body is thin: it does the one function that its row names. Every step takes a list of order ids.
+A task's body is thin: it calls the one function that its row names. Every step takes a list of order ids.
 """
 
 from typing import Any

@@ -11,9 +11,9 @@ from workers.celery import app
 
 
 def canvas(plan: Plan, ids: Sequence[int]) -> Signature[Any]:
-    """The plan for a batch of orders, as Celery tasks: the first gets the ids, each hands on those that go on.
+    """The plan for a batch of orders, as Celery tasks: the first gets the ids, each passes on those that go on.
 
-    What follows a group gets all of the batch: whether the group has done its work is read from the database.
+    The task after a group gets the whole batch: whether the group has done its work is read from the database.
     """
     batch = list(ids)
     parts: list[Signature[Any]] = []

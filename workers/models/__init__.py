@@ -1,4 +1,4 @@
-"""The tables of the workers: what was given up, what failed on the way there, and who takes it up again."""
+"""The tables of the workers: dead letters, failed attempts, replays and circuit breakers."""
 
 from workers.models.attempt import FailedAttempt
 from workers.models.breaker import Breaker

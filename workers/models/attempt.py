@@ -1,7 +1,7 @@
-"""A try that failed and will be repeated, with its time: a dead letter's attempts are read from here.
+"""An attempt that failed and will be repeated, with its time: a dead letter shows them, and so does `manage.py why`.
 
-Written when a try fails, and by nobody else, so an order on its way costs nothing. A step's own row counts its
-failures and knows the last; this is the whole story, for the person who opens the letter and for `manage.py why`.
+Written only when an attempt fails, so an order that goes well costs nothing. A step's own row counts its failures and
+keeps the last; here are all of them.
 """
 
 from django.db import models

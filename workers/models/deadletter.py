@@ -1,4 +1,4 @@
-"""Dead letters: what a machine could not do and a person must look at. Everything that is given up ends here."""
+"""Dead letters: what a machine has given up and a person must look at."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -60,12 +60,12 @@ class DeadLetter(models.Model):
 
     @property
     def about(self) -> str:
-        """The order's number, or what else it is about."""
+        """The order's number, or the subject."""
         return self.order.number if self.order else self.subject
 
 
 class DeadLetterAction(models.Model):
-    """What a person did about a letter. Written once, in the transaction that did it."""
+    """What a person did about a dead letter. Written in the transaction that did it."""
 
     class Kind(models.TextChoices):
         REPLAYED = "replayed", "Replayed"

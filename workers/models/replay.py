@@ -1,7 +1,7 @@
 """A replay of many dead letters: one first, the canary, then the rest at a chosen rate, until one fails again.
 
-A row with `due_at`, like all work (orders.scheduling): the relay takes it up, so that it survives whoever began it. Its
-letters are those that point at it; the ones still open are still to come.
+A row with `due_at`, like all work: the relay takes it up, so it outlives the process that began it. Its letters point
+at it; those still open are still to come.
 """
 
 from django.db import models

@@ -1,8 +1,8 @@
-"""Dispatches orders: claim what is due, group what stands at the same step, publish a canvas for each batch.
+"""Dispatches orders: claims what is due, groups orders with the same steps left, publishes a canvas for each batch.
 
-Batches form themselves. When the shop is quiet an order is dispatched within a poll; when the crowd is there the
-dispatcher lingers while orders gather, and does not claim at all while enough batches wait in the queues, so that the
-next ones are bigger and no lease runs out in a queue.
+Batches form themselves. In a quiet shop an order is dispatched within one poll. In a crowd the dispatcher waits while
+orders gather, and claims nothing while enough batches wait in the queues: the next batches are bigger, and no lease
+runs out in a queue.
 """
 
 import logging
@@ -33,17 +33,15 @@ log = logging.getLogger(__name__)
 
 POLL = 0.02  # seconds between looks when the shop is quiet
 LINGER = 0.2  # seconds for orders to gather when it is not
-BUSY = 4  # orders found at one look from which on it is not quiet
+BUSY = 4  # so many orders at one look: it is not quiet
 CLAIM = 1_000  # orders a look
-# Orders a batch, by how often they were taken up without progress: an order that kills its batch is found in two steps.
+# Orders in a batch by their attempts without progress: so an order that kills its worker is found in two steps.
 BATCH_LIMITS = (100, 10, 1)
 QUIET = 2.0  # seconds without a due order
-POSTPONE = timedelta(seconds=2)
+POSTPONE = timedelta(seconds=2)  # for an order whose message still waits
 
 
 class Dispatcher:
-    """`run_once` is called for as long as the relay lives."""
-
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.last_due = 0.0
@@ -71,7 +69,7 @@ class Dispatcher:
         return LINGER if len(due) >= BUSY else POLL
 
     def notice_wipe(self) -> None:
-        """Have everything under way looked at again, if the broker has forgotten it. Raises redis.RedisError."""
+        """Make everything under way due, if the broker was wiped. Raises redis.RedisError."""
         _, remembers = self._broker.look()
         if not remembers:
             self._recover_from_wipe()
@@ -100,8 +98,8 @@ class Dispatcher:
         scheduling.dispatched(claim)
 
     def _without_waiting(self, plan: Plan, batch: list[Due]) -> list[int]:
-        """Those of the batch that are to be dispatched: not who was dispatched before and whose message still waits,
-        because nobody serves its queue. Such an attempt does not count. Raises redis.RedisError."""
+        """The orders of the batch without those whose last message still waits, because nobody serves its queue: their
+        attempt does not count. Raises redis.RedisError."""
         ids = [order.order_id for order in batch]
         if batch[0].attempts == 1:
             return ids
@@ -114,11 +112,11 @@ class Dispatcher:
         released = scheduling.release_all()
         self._broker.remember()
         if released:
-            log.warning("The broker forgot everything: %d orders under way are dispatched again.", released)
+            log.warning("The broker was wiped: %d orders under way are dispatched again.", released)
 
 
 def _without_poison(due: list[Due]) -> list[Due]:
-    """Those of the orders that may be dispatched; the others, which kill their workers, get a dead letter."""
+    """The orders without those that kill their workers, which get a dead letter."""
     for order in due:
         if order.attempts > MAX_ATTEMPTS:
             plan = remaining(facts_of([order.order_id])[0])
@@ -131,7 +129,7 @@ def _without_poison(due: list[Due]) -> list[Due]:
 
 
 def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
-    """Group by what remains and by how often it was tried, cut to size."""
+    """Group the orders by what remains and by their attempts, in batches of the right size."""
     late = [order.order_id for order in due if order.status != OrderStatus.PLACED]
     facts = {fact.order_id: fact for fact in facts_of(late)}
     groups: dict[tuple[Plan, int], list[Due]] = defaultdict(list)
@@ -148,6 +146,6 @@ def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
 
 
 def _for_suspects(plan: Plan) -> Plan:
-    """Orders whose worker died go in small batches, which cost much an order: only as far as the next step, after which
-    the innocent are looked at again (workers.steps) and go on in company."""
+    """Orders whose worker died go in small batches, which are dear: only to the next step, after which the innocent are
+    due again (workers.steps) and go on in larger ones."""
     return plan[:1] if STEPS[first(plan)[0]].leads_on else plan

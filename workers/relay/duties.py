@@ -1,4 +1,4 @@
-"""The duties of a relay: what it does, how often, in one list. Whatever is away is waited for; nothing is lost.
+"""The duties of a relay: what it does and how often, in one list. It waits for whatever is away; nothing is lost.
 
 To add one: a function that does one round and returns, and a line in `duties`.
 """
@@ -58,7 +58,7 @@ class Duty:
 
 
 class Relay:
-    """All duties but the outbox, which has a thread of its own: telling the world must not wait for dispatching."""
+    """All duties but the outbox, which has a thread of its own: publishing must not wait for dispatching."""
 
     def __init__(self) -> None:
         broker = Broker()

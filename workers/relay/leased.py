@@ -1,8 +1,8 @@
 """Dispatches rows that are leased one by one: documents, printouts, and all work on videos.
 
-What is dispatched is not looked at again for some seconds, nor counted: whoever takes the row counts (orders.lease). So
-a message that waits, is lost or is doubled costs nothing. Only so many messages wait in a queue as its processes will
-soon take; the rest waits in the database, where its order can still change.
+A row that is dispatched is not due for some seconds. The attempt is counted by the worker that takes it
+(orders.lease), so a message that waits, is lost or is doubled costs nothing. Only a few messages wait in a queue; the
+other rows wait in the database, where their order can still change.
 """
 
 from collections.abc import Callable, Collection
@@ -58,7 +58,7 @@ class LeasedWork:
 
 
 def _together(claimed: dict[int, int]) -> None:
-    """Fresh documents in one message; whose renderer died or failed goes alone, for it may be the one that did it."""
+    """Fresh documents in one message. One whose worker died goes alone, for it may have been the cause."""
     fresh = [document_id for document_id, attempts in claimed.items() if not attempts]
     for ids in (fresh, *([document_id] for document_id, attempts in claimed.items() if attempts)):
         if ids:
@@ -76,7 +76,7 @@ def _each(publish: Callable[[int], object]) -> Callable[[dict[int, int]], None]:
 _PDFS = LeasedWork(DOCUMENTS, _together, documents.give_up_poisoned)
 _PRINTOUTS = LeasedWork(PRINTOUTS, _each(make_printout.delay), documents.give_up_poisoned_printouts)
 _CLEARINGS = LeasedWork(CLEARINGS, _each(tasks.clear.delay), partial(runner.give_up_poisoned, runner.CLEAR))
-# Joins before probes, for they end something; then the rest.
+# Joins first, for they complete a video; then probes.
 _OF_VIDEOS = (
     LeasedWork(JOINS, _each(tasks.join.delay), partial(runner.give_up_poisoned, runner.JOIN)),
     LeasedWork(PROBES, _each(tasks.probe.delay), partial(runner.give_up_poisoned, runner.PROBE)),
@@ -85,13 +85,13 @@ _OF_VIDEOS = (
 
 
 def dispatch_printouts(broker: Broker) -> None:
-    """One at a time: an operator waits for it, and it gives way to no crowd but its queue's."""
+    """One at a time, while its queue is empty, even in a crowd: an operator waits for it."""
     if not broker.length(QueueName.DOCUMENTS):
         _PRINTOUTS.dispatch(1)
 
 
 def dispatch_documents(broker: Broker, dispatcher: Dispatcher) -> None:
-    """PDFs are made when no order is due; until then they are made for who asks."""
+    """PDFs are made when no order is due. Who asks for one earlier gets it at once."""
     if dispatcher.is_quiet and not broker.length(QueueName.DOCUMENTS):
         _PDFS.dispatch(DOCUMENTS_A_BATCH)
 

@@ -1,8 +1,8 @@
 """Publishes the outbox: every OrderEvent goes out once it is committed, at least once, in order.
 
 It goes to the live pages, through one channel of Valkey that says only "look again", and to the topic exchange
-`order_events`, where any other system may bind a queue to `order.*`. The log is the outbox: what could not be told
-while the broker was away is told when it is back.
+`order_events`, where any other system may bind a queue to `order.*`. The log is the outbox: events that could not be
+published while the broker was away are published when it is back.
 """
 
 from collections import defaultdict
@@ -21,19 +21,19 @@ from workers.metrics.counting import EVENTS_PUBLISHED
 LIVE_CHANNEL = "stampede:events"
 ORDER_EVENTS = Exchange("order_events", type="topic", durable=True)
 BATCH = 500
-_PUBLISHER = 0x57A3BEDE  # any number that nothing else locks
+_PUBLISHER = 0x57A3BEDE  # a number that nothing else locks
 
-# What was committed and nobody knows of yet.
+# The next events that are committed and not published.
 _UNPUBLISHED: LiteralString = """
 SELECT e.id, o.token, e.order_id, e.kind, e.at, e.detail
 FROM orders_orderevent e JOIN orders_order o ON o.id = e.order_id
 WHERE e.published_at IS NULL ORDER BY e.id LIMIT %(limit)s
 """
-# One relay publishes at a time. The lock is the session's: no transaction stays open while we wait for the broker.
+# One relay publishes at a time. The lock is the session's, so no transaction is open while we wait for the broker.
 _LOCK: LiteralString = "SELECT pg_try_advisory_lock(%(publisher)s)"
-# The next may.
+# Another relay may publish.
 _UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(publisher)s)"
-# Everybody was told of these.
+# These are published.
 _PUBLISHED: LiteralString = "UPDATE orders_orderevent SET published_at = now() WHERE id = ANY(%(ids)s)"
 
 
@@ -65,8 +65,8 @@ class Outbox:
             reached(Point.OUTBOX_AFTER_PUBLISH)
             sql.count(_PUBLISHED, {"ids": [event_id for event_id, *_ in events]})
             reached(Point.OUTBOX_AFTER_MARK)
-            for kind, told in by_kind.items():
-                EVENTS_PUBLISHED.labels(kind).inc(len(told))
+            for kind, published in by_kind.items():
+                EVENTS_PUBLISHED.labels(kind).inc(len(published))
         finally:
             sql.rows(_UNLOCK, {"publisher": _PUBLISHER})
         return len(events)

@@ -17,9 +17,7 @@ log = logging.getLogger("workers.relay")
 
 
 class Command(BaseCommand):
-    help = (
-        "Dispatch every order that is due, tell live pages and order_events what happened, serve the metrics."
-    )
+    help = "Dispatch every order that is due, publish what happens to orders, serve the metrics."
     requires_system_checks: list[str] = []  # they load every view of the shop; `manage.py prepare` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
