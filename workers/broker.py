@@ -15,15 +15,15 @@ from workers.queues import QueueName
 _REMEMBERS = "stampede:remembers"
 
 
+def client(seconds: float = ANSWER) -> redis.Redis:
+    """A client of the broker, which may take so long to answer."""
+    limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    return redis.Redis.from_url(settings.BROKER_URL, **limits, health_check_interval=ANSWER)
+
+
 class Broker:
     def __init__(self, seconds: float = ANSWER) -> None:
-        """`seconds` is how long it may take to answer."""
-        self._redis = redis.Redis.from_url(
-            settings.BROKER_URL,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            health_check_interval=ANSWER,
-        )
+        self._redis = client(seconds)
 
     def look(self) -> tuple[dict[QueueName, int], bool]:
         """(messages waiting in each queue, whether the broker still remembers). Raises redis.RedisError."""

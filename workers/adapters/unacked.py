@@ -19,18 +19,16 @@ Noticed by: tests/chaos/test_acknowledging.py, tests/integration/workers/test_wh
 import logging
 from typing import Any
 
-import redis
 from celery import bootsteps
 from celery.signals import celeryd_init
 from celery.worker.components import Pool
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
 from orders import scheduling
 from workers.breakers import recovery
-from workers.broker import read_step
-from workers.celery import ANSWER, app
+from workers.broker import client, read_step
+from workers.celery import app
 from workers.queues import TAKEN
 from workers.steps import describe
 
@@ -67,9 +65,9 @@ def take_over(node: str) -> int:
     """Make the orders due that the node's predecessor had in hand. Returns how many."""
     again = 0
     try:
-        with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=ANSWER) as broker:
+        with client() as broker:
             taken = TAKEN.format(node=node)
-            found = {tag: step for tag, item in broker.hgetall(taken).items() if (step := read_step(item))}
+            found = {tag: read for tag, item in broker.hgetall(taken).items() if (read := read_step(item))}
             if found:
                 again = scheduling.worker_lost({order_id for _, ids in found.values() for order_id in ids})
                 recovery.worker_lost(step for step, _ in found.values())

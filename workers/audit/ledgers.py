@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, LiteralString
 
 from django.conf import settings
+from psycopg.types.json import Json
 
 from orders import sql
 from orders.models.order import NUMBER_OFFSET, NUMBER_PREFIX
@@ -43,8 +44,10 @@ SELECT %(provider)s, %(late)s, kind, key, ref, number,
        amount, currency,
        CASE WHEN bare ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[-@]' THEN left(bare, 36)::uuid END,
        substr(bare, 38)
-FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(refs)s::text[], %(numbers)s::text[], %(amounts)s::bigint[],
-            %(currencies)s::text[]) AS entry (kind, key, ref, number, amount, currency),
+FROM (SELECT kind, coalesce(key, '') AS key, coalesce(ref, '') AS ref, coalesce("order", '') AS number,
+             coalesce(amount, 0) AS amount, upper(coalesce(currency, '')) AS currency
+      FROM json_to_recordset(%(entries)s)
+           AS page (kind text, key text, ref text, "order" text, amount bigint, currency text)) AS entry,
      btrim(key, '<>') AS bare
 """
 # An order's money as the provider has it: in the first reading, and in both.
@@ -82,7 +85,8 @@ class Ledgers:
                 continue
             try:
                 for entries, after in _pages(provider, self.positions[provider]):
-                    _store(provider, entries, late=late)
+                    page = {"provider": provider, "late": late, "entries": Json(entries)}
+                    sql.count(_FILL, {**page, "prefix": NUMBER_PREFIX, "offset": NUMBER_OFFSET})
                     self.positions[provider] = after
             except ProviderError as error:
                 self.missing[provider] = f"The ledger of {provider} cannot be read: {error}"
@@ -108,21 +112,3 @@ def _pages(provider: str, after: int) -> Iterator[tuple[list[dict[str, Any]], in
             yield entries, after
         if len(entries) < _PAGE:
             return
-
-
-def _store(provider: str, entries: list[dict[str, Any]], *, late: bool) -> None:
-    sql.count(
-        _FILL,
-        {
-            "provider": provider,
-            "late": late,
-            "prefix": NUMBER_PREFIX,
-            "offset": NUMBER_OFFSET,
-            "kinds": [entry["kind"] for entry in entries],
-            "keys": [entry["key"] or "" for entry in entries],
-            "refs": [entry["ref"] or "" for entry in entries],
-            "numbers": [entry["order"] or "" for entry in entries],
-            "amounts": [entry["amount"] or 0 for entry in entries],
-            "currencies": [(entry["currency"] or "").upper() for entry in entries],
-        },
-    )

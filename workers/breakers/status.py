@@ -32,11 +32,22 @@ class BreakerStatus:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        plain = {
+        return {
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(self).items()
         }
-        return {**plain, "provider": self.provider.value, "state": self.state.value}
+
+
+# What the row says as it is.
+_COLUMNS = (
+    "since",
+    "failures",
+    "failed_probes",
+    "next_probe_at",
+    "parked_until",
+    "times_opened",
+    "last_error",
+)
 
 
 def statuses() -> list[BreakerStatus]:
@@ -55,15 +66,6 @@ def _of(provider: Provider, breaker: Breaker | None) -> BreakerStatus:
     if breaker is None:
         return BreakerStatus(provider, State.CLOSED)
     until = breaker.parked_until
-    return BreakerStatus(
-        provider,
-        State(breaker.state),
-        breaker.since,
-        breaker.failures,
-        breaker.failed_probes,
-        breaker.next_probe_at,
-        Order.objects.filter(due_at=until).count() if until else 0,
-        until,
-        breaker.times_opened,
-        breaker.last_error,
-    )
+    parked = Order.objects.filter(due_at=until).count() if until else 0
+    same = {name: getattr(breaker, name) for name in _COLUMNS}
+    return BreakerStatus(provider, State(breaker.state), parked=parked, **same)

@@ -72,17 +72,12 @@ def dry_run_page(result: DryRun) -> RenderableType:
 def as_dict(letter: DeadLetter) -> dict[str, Any]:
     return {
         "letter": letter.pk,
-        "task": letter.task,
         "order": letter.order.number if letter.order else None,
-        "about": letter.about,
         "error": letter.error_class,
-        "message": letter.message,
         "group": letter.fingerprint,
         "version": letter.code_version,
-        "stops_order": letter.stops_order,
         "at": letter.created_at,
-        "resolved_at": letter.resolved_at,
-        "resolution": letter.resolution,
+        **_named(letter, "task", "about", "message", "stops_order", "resolved_at", "resolution"),
     }
 
 
@@ -105,17 +100,14 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
 def replay_dict(replay: Replay) -> dict[str, Any]:
     return {
         "replay": replay.pk,
-        "state": replay.state,
         "of": replay.chosen,
-        "rate": replay.rate,
-        "total": replay.total,
-        "replayed": replay.replayed,
-        "failed_again": replay.failed_again,
-        "said": replay.said,
-        "by": replay.by,
         "at": replay.created_at,
-        "ended_at": replay.ended_at,
+        **_named(replay, "state", "rate", "total", "replayed", "failed_again", "said", "by", "ended_at"),
     }
+
+
+def _named(row: DeadLetter | Replay, *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def console(stream: Any) -> Console:

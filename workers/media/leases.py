@@ -1,8 +1,8 @@
 """The kinds of work on videos, and their leases (orders.lease): held by whoever probes, encodes, joins or clears.
 
-A beat each second renews the lease, writes down how far the work is, and says whether orders wait, for which it is to
-stand still. What is due first stands with each kind: joins before probes, for they end something; of segments those of
-the video with the least left to encode. So a video of a minute that comes while one of four hours is made goes first.
+A beat each second renews the lease, writes down how far the work is, and says whether orders wait, for which the work
+pauses. Each kind says which of its rows go first: of segments those of the video with the least left to encode, so a
+video of a minute need not wait for one of four hours.
 """
 
 import time
@@ -16,7 +16,7 @@ from orders.lease import DUE_NOW, ENDED, Lease, LeaseLost, Table
 from shop.videos.models import Segment, Video
 
 _LEASE, _DISPATCH = timedelta(seconds=15), timedelta(seconds=10)
-# Orders that nobody took up for so long are more than the pipeline carries: all processors are theirs.
+# When orders are due for so long there are too many of them, and they get all processors.
 _ORDERS_WAIT = timedelta(seconds=1)
 
 
@@ -59,13 +59,13 @@ ENCODINGS = Table(
     dispatch=_DISPATCH,
 )
 
-# An encoder is begun: whoever looks at the desk sees how often.
+# An encoder is begun; the admin shows how often.
 _COUNT_ENCODE: LiteralString = """
 UPDATE videos_segment SET encodes = encodes + 1 WHERE id = %(id)s AND holder = %(holder)s AND done_at IS NULL
 """
-# Those who finish segments of one video do so one after the other: the last one then sees that it is the last.
+# Segments of one video are finished one after the other, so that the last one knows that it is the last.
 _LOCK_VIDEO: LiteralString = "SELECT id FROM videos_video WHERE id = %(video)s FOR NO KEY UPDATE"
-# The segment's files are whole.
+# The segment's files are complete.
 _FINISH_SEGMENT: LiteralString = sql.compose(
     """
 UPDATE videos_segment SET done_at = now(), encoded_ms = end_ms - start_ms, $ended
@@ -73,7 +73,7 @@ WHERE id = %(id)s AND holder = %(holder)s AND done_at IS NULL
 """,
     ended=ENDED,
 )
-# No segment is left to encode.
+# The video is due to be joined when no segment is left to encode.
 _JOIN_IF_ALL_DONE: LiteralString = sql.compose(
     """
 UPDATE videos_video SET state = 'joining', $due_now
@@ -92,7 +92,7 @@ class MediaLease(Lease):
         self.id, self.done_ms, self._beaten = row_id, 0, 0.0
 
     def beat(self) -> bool:
-        """Renew; returns whether orders wait, for which the work is to stand still. Raises LeaseLost."""
+        """Renew; returns whether orders wait, for which the work is to pause. Raises LeaseLost."""
         self._beaten = time.monotonic()
         self.renew(done_ms=self.done_ms)
         return scheduling.any_due(_ORDERS_WAIT)
@@ -127,12 +127,12 @@ class SegmentLease(MediaLease):
 
 
 def join_if_all_done(video_id: int) -> None:
-    """Have the video joined if no segment is left; for whoever has locked its row."""
+    """Have the video joined if no segment is left. Lock its row first."""
     sql.count(_JOIN_IF_ALL_DONE, {"video": video_id})
 
 
 def row_of(lease: MediaLease) -> Video:
-    """The video that the lease is about. Raises DoesNotExist."""
+    """The video of the lease. Raises DoesNotExist."""
     if isinstance(lease, SegmentLease):
         return Segment.objects.select_related("video").get(pk=lease.id).video
     return Video.objects.get(pk=lease.id)

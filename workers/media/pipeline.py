@@ -1,6 +1,6 @@
-"""What the tasks of the pool do: probe, encode, join and clear, each for whoever holds the row.
+"""What the tasks of the pool do: probe, encode, join and clear a video, for the worker that holds its row.
 
-Each may be begun by any worker at any time, and again after any death: what is done already is found, not done twice.
+Any worker may begin each of them at any time, and again after a death: what is done already is not done twice.
 """
 
 import json
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 
 SOUND = "sound"
 _PROBER = str(Path(probing.__file__))
-_ANSWER = 64 << 20  # bytes; a prober that says more is not ours any more
-# By the clock it may take long: whoever stands back for everybody else may not have the processor for a while.
+_ANSWER = 64 << 20  # bytes; a prober that says more has been taken over by the file
+# Seconds by the clock; much, because this work has the lowest claim to the processor.
 _CLOCK = 1_500.0
 _SPARE = 64 << 20
 
-# What the prober found; the video waits for its segments now.
+# Keep what the prober found; the segments are encoded next.
 _PROBED: LiteralString = sql.compose(
     """
 UPDATE videos_video
@@ -47,7 +47,7 @@ WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
 """,
     ended=ENDED,
 )
-# It was cut before: it goes on with the segments that there are.
+# The video was cut before: it goes on with its segments.
 _RESUMED: LiteralString = sql.compose(
     """
 UPDATE videos_video SET state = 'encoding', started_at = now(), $ended
@@ -55,25 +55,25 @@ WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
 """,
     ended=ENDED,
 )
-# Those that are not done.
+# Its segments that are not done.
 _DUE_AGAIN: LiteralString = sql.compose(
     "UPDATE videos_segment SET $due_now WHERE video_id = %(id)s AND done_at IS NULL AND holder IS NULL",
     due_now=DUE_NOW,
 )
-# Nothing is left but what is shown.
+# All is deleted but what is published.
 _CLEARED: LiteralString = sql.compose(
     "UPDATE videos_video SET source = '', $ended WHERE id = %(id)s AND holder = %(holder)s", ended=ENDED
 )
-# Whether somebody has one of its segments in hand.
+# Whether a worker has one of its segments in hand.
 _STILL_AT_IT: LiteralString = """
 SELECT EXISTS (SELECT FROM videos_segment WHERE video_id = %(id)s AND holder IS NOT NULL AND due_at > now())
 """
-# What was encoded is not needed any more.
+# The segments are not needed any more.
 _FORGET_SEGMENTS: LiteralString = "DELETE FROM videos_segment WHERE video_id = %(id)s"
 
 
 def probe(video: Video, lease: MediaLease) -> None:
-    """Look into the file and cut it into segments; or go on with those there are. Raises BadVideo."""
+    """Look into the file and cut it into segments, or go on with those that there are. Raises BadVideo."""
     if not video.segments.exists():
         source = store_of(video, lease).source()
         if wrong := checksums.mismatch(video, source, lease.tick):
@@ -150,14 +150,9 @@ def _encode_pictures(segment: Segment, source: Path, folder: Path, lease: Segmen
     renditions = ladder.renditions(width, height)
     seconds = (segment.end_ms - start) / 1000
     arguments = [
-        # A cut stands less than 2 ms before its frame: the key frame there is found, and none before it decoded.
-        *(
-            "-copyts",
-            "-start_at_zero",
-            "-noaccurate_seek",
-            "-ss",
-            f"{(start + 2) / 1000 if start else 0:.3f}",
-        ),
+        # A cut is less than 2 ms before its frame: so the key frame there is found, and no earlier one decoded.
+        *("-copyts", "-start_at_zero", "-noaccurate_seek"),
+        *("-ss", f"{(start + 2) / 1000 if start else 0:.3f}"),
         *ffmpeg.source(source, "-threads", str(ffmpeg.threads())),
         *("-filter_complex", ladder.picture_graph(renditions, start, None if is_last else segment.end_ms)),
     ]
@@ -202,7 +197,7 @@ def _telling(lease: SegmentLease, segment: Segment, start: int) -> Any:
 
 
 def join(video: Video, lease: MediaLease) -> None:
-    """Put the segments end to end, add what a player needs besides, and publish it all in one moment."""
+    """Put the segments end to end, add what else a player needs, and publish it all at once."""
     store = store_of(video, lease)
     if not store.is_published():
         with store.workspace("join") as folder, store.workspace("parts") as parts:
@@ -220,24 +215,13 @@ def _make(video: Video, store: Store, folder: Path, parts: Path, lease: MediaLea
     def files(name: str, of: list[int]) -> Iterator[Path]:
         return (store.segment_file(number, f"{name}.mp4", parts) for number in of)
 
-    pictures = [
-        (
-            rendition,
-            concatenation.concatenate(
-                rendition.name,
-                files(rendition.name, numbers),
-                folder / f"{rendition.name}.m4s",
-                end,
-                lease.tick,
-            ),
-        )
-        for rendition in renditions
-    ]
-    sound: Track | None = None
-    if video.has_audio:
-        sound = concatenation.concatenate(SOUND, files(SOUND, [0]), folder / f"{SOUND}.m4s", end, lease.tick)
-    for track in (*(track for _, track in pictures), *([sound] if sound else [])):
-        (folder / f"{track.name}.m3u8").write_text(concatenation.playlist(track))
+    def track(name: str, of: list[int]) -> Track:
+        return concatenation.concatenate(name, files(name, of), folder / f"{name}.m4s", end, lease.tick)
+
+    pictures = [(rendition, track(rendition.name, numbers)) for rendition in renditions]
+    sound = track(SOUND, [0]) if video.has_audio else None
+    for made in (*(pictured for _, pictured in pictures), *([sound] if sound else [])):
+        (folder / f"{made.name}.m3u8").write_text(concatenation.playlist(made))
     (folder / MASTER).write_text(concatenation.master(pictures, sound, float(Fraction(video.frame_rate))))
     _fallback(renditions, folder, sound, lease)
     _stills(pictures, folder, end, lease)
@@ -246,7 +230,7 @@ def _make(video: Video, store: Store, folder: Path, parts: Path, lease: MediaLea
 def _fallback(
     renditions: list[ladder.Rendition], folder: Path, sound: Track | None, lease: MediaLease
 ) -> None:
-    """The one file for players that know no HLS: a rendition and the sound, copied."""
+    """One file for players without HLS: a middle size and the sound, copied."""
     picture = folder / f"{ladder.fallback(renditions).name}.m4s"
     arguments = ["-i", f"file:{picture}"]
     if sound:
@@ -258,29 +242,21 @@ def _fallback(
 def _stills(
     pictures: list[tuple[ladder.Rendition, Track]], folder: Path, end: float, lease: MediaLease
 ) -> None:
-    """The poster, the one among the first key frames that looks most like all of them; and the thumbnails."""
+    """The poster (of the first key frames the one most like all of them) and the thumbnails."""
     top, smallest = pictures[0][1], pictures[-1]
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{folder / top.name}.m4s"]
-    arguments += [
-        "-vf",
-        f"thumbnail={min(max(len(top.keys), 2), 8)}",
-        "-frames:v",
-        "1",
-        "-q:v",
-        "3",
-        "-update",
-        "1",
-    ]
-    ffmpeg.run([*arguments, str(folder / POSTER)], _limits(folder), lease)
+    arguments += ["-vf", f"thumbnail={min(max(len(top.keys), 2), 8)}", "-frames:v", "1"]
+    arguments += ["-q:v", "3", "-update", "1"]
+    ffmpeg.run([*arguments, str(folder / "poster.jpg")], _limits(folder), lease)
     rendition, track = smallest
     sheets = thumbnails.layout(rendition, len(track.keys))
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{folder / track.name}.m4s"]
     ffmpeg.run([*arguments, *thumbnails.sheets_output(sheets, folder)], _limits(folder), lease)
-    (folder / THUMBNAILS).write_text(thumbnails.vtt(sheets, track.keys, end))
+    (folder / "thumbnails.vtt").write_text(thumbnails.vtt(sheets, track.keys, end))
 
 
 def _limits(folder: Path) -> Limits:
-    """For what reads our own files: none of what it writes is larger than all of them."""
+    """For a program that reads our own files: it writes none that is larger than all of them."""
     size = sum(file.stat().st_size for file in folder.iterdir())
     return Limits(cpu=_CLOCK, clock=_CLOCK, file=_SPARE + 2 * size)
 
@@ -293,7 +269,7 @@ def _measures(video: Video) -> tuple[int, int, int]:
 
 
 def clear(video: Video, lease: MediaLease) -> bool:
-    """Throw away what is not needed any more; whether there was nobody at it still."""
+    """Delete what is not needed any more. False if a worker still has one of the segments."""
     if sql.rows(_STILL_AT_IT, {"id": video.pk})[0][0]:
         return False
     is_public = video.state == Video.State.PUBLISHED

@@ -1,7 +1,7 @@
-"""A video becomes the one that shoppers see, and the one before it steps back: one transaction, no gap.
+"""A video is published and replaces the one before it, in one transaction, without a gap.
 
-The files of the one before stay for KEEP, so that whoever is watching goes on. Of two videos of one product the one
-that was sent later wins, whichever is done first.
+The files of the one before stay for KEEP, for those who are watching it. Of two videos of one product the one that was
+uploaded later wins, whichever is finished first.
 """
 
 from datetime import timedelta
@@ -16,14 +16,14 @@ from workers.media.leases import MediaLease
 
 KEEP = timedelta(hours=1)
 
-# Who publishes for one product does so one after the other, and sees what the one before has done.
+# Videos of one product are published one after the other, each seeing what the one before has done.
 _LOCK_PRODUCT: LiteralString = "SELECT id FROM catalogue_product WHERE id = %(product)s FOR NO KEY UPDATE"
-# The one that was shown until now; its files go when nobody watches it any more.
-_STEP_BACK: LiteralString = """
+# The one that was published until now; its files are deleted later.
+_REPLACE: LiteralString = """
 UPDATE videos_video SET state = 'replaced', ended_at = now(), due_at = now() + %(keep)s, attempts = 0
 WHERE product_id = %(product)s AND state = 'published' AND id < %(id)s
 """
-# Shown from now on; or replaced at once, if a newer one is.
+# Publish the video; or mark it as replaced at once, if a newer one is published.
 _PUBLISH: LiteralString = sql.compose(
     """
 UPDATE videos_video v
@@ -36,7 +36,7 @@ WHERE v.id = %(id)s AND v.holder = %(holder)s AND v.state = 'joining'
 """,
     due_now=DUE_NOW,
 )
-# Whatever failed on the way.
+# Failures on the way need nobody any more.
 _SETTLED: LiteralString = """
 UPDATE workers_deadletter SET resolved_at = now(), resolution = 'the video was made after all'
 WHERE video_id = %(id)s AND resolved_at IS NULL
@@ -44,11 +44,11 @@ WHERE video_id = %(id)s AND resolved_at IS NULL
 
 
 def publish(video: Video, lease: MediaLease) -> None:
-    """Publish it, unless a later one is. Raises LeaseLost."""
+    """Publish the video, unless a later one is published. Raises LeaseLost."""
     given = {**lease.mine, "product": video.product_id}
     with transaction.atomic():
         sql.rows(_LOCK_PRODUCT, given)
-        sql.count(_STEP_BACK, {**given, "keep": KEEP})
+        sql.count(_REPLACE, {**given, "keep": KEEP})
         if not sql.count(_PUBLISH, given):
             raise LeaseLost(f"{video} has another holder, or was cancelled")
         sql.count(_SETTLED, given)

@@ -1,8 +1,8 @@
-"""What every task of the pool does around its work: take the row, and deal with what goes wrong.
+"""What every task of the pool does around its work: take the row, and deal with failures.
 
-The four kinds of failure, never mixed: the video is bad (refused, with a reason for people), it may pass (tried again
-at a time), our own database or broker is down or this worker must stop (released, uncounted), a bug (failed, with a
-dead letter). A row that is not ours any more is left alone.
+There are four kinds: the video is bad (it is refused, with a reason for people), the failure may pass (tried again
+later), our own database or broker is down or this worker must stop (released, uncounted), a bug (the video fails, with
+a dead letter). A row that is not ours any more is left alone.
 """
 
 import logging
@@ -28,22 +28,22 @@ log = logging.getLogger(__name__)
 
 PROBE, ENCODE, JOIN, CLEAR = "media.probe", "media.encode", "media.join", deadletters.CLEAR_VIDEO
 
-# It ends in this state, with a reason for people; what was refused is due to be cleared away.
+# The video ends in this state, with a reason for people; a refused one is due to be cleared away.
 _END: LiteralString = """
 UPDATE videos_video
 SET state = %(state)s::text, problem = %(why)s, ended_at = now(), holder = NULL, attempts = 0, failures = 0,
     due_at = CASE %(state)s::text WHEN 'refused' THEN now() END
 WHERE id = %(video)s AND state IN ('waiting', 'encoding', 'joining')
 """
-# Nothing looks at these until the video is tried again.
-_SHELVE: LiteralString = """
+# Its segments are not due until the video is tried again.
+_STOP_SEGMENTS: LiteralString = """
 UPDATE videos_segment SET due_at = NULL WHERE video_id = %(video)s AND done_at IS NULL AND holder IS NULL
 """
-# Its files stay where they are until a person decides.
-_LEAVE_UNCLEARED: LiteralString = sql.compose(
+# The video's files stay until a person decides.
+_STOP_CLEARING: LiteralString = sql.compose(
     "UPDATE videos_video SET $ended WHERE id = %(video)s", ended=ENDED
 )
-# Somebody is still at one of its segments.
+# A worker still has one of its segments: clear the video a little later.
 _LOOK_AGAIN: LiteralString = """
 UPDATE videos_video SET holder = NULL, attempts = 0, due_at = now() + interval '0.2 s'
 WHERE id = %(id)s AND holder = %(holder)s
@@ -78,18 +78,18 @@ def clear(video_id: int) -> None:
 
 
 def give_up(task: str, video_id: int, error: BaseException) -> None:
-    """Let the video fail, with a dead letter; or, where it is over already, leave its files to a person."""
+    """Let the video fail, or stop clearing it away, with a dead letter."""
     with transaction.atomic():
         if task == CLEAR:
-            sql.count(_LEAVE_UNCLEARED, {"video": video_id})
+            sql.count(_STOP_CLEARING, {"video": video_id})
         elif not _end(video_id, Video.State.FAILED, _for_people(error)):
             return  # it was cancelled meanwhile
-        sql.count(_SHELVE, {"video": video_id})
+        sql.count(_STOP_SEGMENTS, {"video": video_id})
         deadletters.bury_video(task, video_id, error)
 
 
 def give_up_poisoned(task: str, ids: Collection[int]) -> None:
-    """Let the videos fail that these rows, which kill their workers, are or belong to."""
+    """Let the videos of these rows fail, which kill their workers."""
     videos = set(ids)
     if task == ENCODE:
         videos = set(Segment.objects.filter(pk__in=ids).values_list("video_id", flat=True))

@@ -1,7 +1,7 @@
 """The tasks of the `media` pool, and the one that clears up after it: each is one function (runner.py).
 
-Clearing is on `bulk`, so that it never waits behind what is encoded. A worker that dies needs no word of it: the row
-that it held is due again when its lease has run out (leases.py).
+Clearing is on `bulk`, so that it never waits behind encoding. When a worker dies, the row that it held is due again as
+soon as its lease has run out (leases.py).
 """
 
 from typing import Any
@@ -19,21 +19,7 @@ class MediaTask(Task[Any, Any]):
     time_limit = _TIME_LIMIT
 
 
-@app.task(base=MediaTask, name=runner.PROBE)
-def probe(video_id: int) -> None:
-    runner.probe(video_id)
-
-
-@app.task(base=MediaTask, name=runner.ENCODE)
-def encode(segment_id: int) -> None:
-    runner.encode(segment_id)
-
-
-@app.task(base=MediaTask, name=runner.JOIN)
-def join(video_id: int) -> None:
-    runner.join(video_id)
-
-
-@app.task(base=MediaTask, name=runner.CLEAR)
-def clear(video_id: int) -> None:
-    runner.clear(video_id)
+probe = app.task(base=MediaTask, name=runner.PROBE)(runner.probe)
+encode = app.task(base=MediaTask, name=runner.ENCODE)(runner.encode)
+join = app.task(base=MediaTask, name=runner.JOIN)(runner.join)
+clear = app.task(base=MediaTask, name=runner.CLEAR)(runner.clear)

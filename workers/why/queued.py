@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import redis
-from django.conf import settings
 
-from workers.broker import orders_in
+from workers.broker import client, orders_in
 from workers.queues import ORDER_QUEUES, TAKEN, QueueName
 
 _SECONDS = 1.0  # for the broker's answer: somebody waits for the sentence
@@ -33,9 +32,9 @@ class Queued:
 
 def find(order_id: int) -> Queued:
     """Look for the order's message. Raises redis.RedisError when the broker does not answer."""
-    client = _client()
-    nodes = list(client.scan_iter(match=_TAKEN, count=1_000))
-    pipe = client.pipeline(transaction=False)
+    broker = _broker()
+    nodes = list(broker.scan_iter(match=_TAKEN, count=1_000))
+    pipe = broker.pipeline(transaction=False)
     for name in ORDER_QUEUES:
         pipe.llen(name.value)
         pipe.lrange(name.value, -_MOST, -1)  # the last has waited longest
@@ -53,5 +52,5 @@ def find(order_id: int) -> Queued:
 
 
 @cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.BROKER_URL, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+def _broker() -> redis.Redis:
+    return client(_SECONDS)

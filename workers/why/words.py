@@ -1,6 +1,6 @@
 """Says in one sentence where an order stands and what it waits for. Pure: it asks nobody, not even the clock."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -48,16 +48,7 @@ class Why:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        return {
-            "order": self.order,
-            "status": self.status.value,
-            "waiting_for": self.waiting_for.value,
-            "sentence": self.sentence,
-            "steps": [step.value for step in self.steps],
-            "until": self.until.isoformat() if self.until else None,
-            "queue": self.queue,
-            "dead_letters": list(self.dead_letters),
-        }
+        return {**asdict(self), "until": self.until.isoformat() if self.until else None}
 
 
 _IS = {

@@ -170,7 +170,7 @@ def test_the_broker_may_be_away(servers: Servers, attempts: int, away: str) -> N
     order = reserved()
     past = timezone.now() + timedelta(seconds=-1 if not attempts else 10)
     Order.objects.filter(pk=order.pk).update(due_at=past, attempts=attempts)
-    queued._client().close()
+    queued._broker().close()
     if away == "hangs":
         with frozen(servers.pid("valkey")):
             assert asked(order)[0] is Waiting.BROKER
