@@ -37,7 +37,7 @@ def holding(lease: Lease, what: str) -> Iterator[None]:
             yield
     except LeaseLost as lost:
         log.info("%s stops: %s", what, lost)
-        lease.release()  # what of it is still ours: it was cancelled, and whoever clears up waits for us
+        lease.release()  # rows of ours that were cancelled: clearing them up waits for us
     except Exception:
         raise
     except BaseException:  # this process was told to end

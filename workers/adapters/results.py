@@ -5,7 +5,7 @@ subscribes to each in Valkey, for as long as the process lives, so the relay wou
 waits: whether a group has done its work is read from the database.
 
 Relies on Celery 5.7: a backend's on_task_call, add_pending_result and remove_pending_result are all that waits.
-Noticed by: tests/integration/workers/test_join_counter.py.
+Noticed by: tests/integration/workers/test_relay.py.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Throwing dead letters away, with a reason. An order is never thrown away with one.
+"""Discarding dead letters, with a reason. No order is lost with one.
 
 A letter that nothing waits for (a text that need not be sent any more, a message nobody can read) is simply closed.
 Without the letter that holds it up, an order would be forgotten. So such a letter is closed only together with its

@@ -25,7 +25,7 @@ reserve = STEP_TASKS[Step.RESERVE]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def drive() -> int:
+def work() -> int:
     """What relay and workers do with each order that is due and still unreserved, one by one; returns how many."""
     due = Order.objects.filter(due_at__lte=timezone.now(), status="placed").order_by("id")
     ids = list(due.values_list("pk", flat=True))
@@ -34,8 +34,8 @@ def drive() -> int:
     return len(ids)
 
 
-def turn(replay: Replay) -> Replay:
-    """One turn of the relay, now and not when it is due."""
+def round_of(replay: Replay) -> Replay:
+    """One round of the relay, now and not when it is due."""
     Replay.objects.filter(pk=replay.pk, due_at__isnull=False).update(due_at=timezone.now())
     canary.advance_one()
     replay.refresh_from_db()
@@ -44,15 +44,15 @@ def turn(replay: Replay) -> Replay:
 
 def to_the_end(replay: Replay) -> Replay:
     for _ in range(200):
-        if turn(replay).due_at is None:
+        if round_of(replay).due_at is None:
             return replay
-        drive()
+        work()
     pytest.fail("the replay never ended")
 
 
 @pytest.fixture
 def bugs() -> Iterator[None]:
-    """Two bugs in the data of the stack: a column too small for a large stock, and a trigger that refuses a SKU."""
+    """Two bugs in the data of the shop: a column too small for a large stock, and a trigger that refuses a SKU."""
     stock(KETTLE=10_000, TEAPOT=10_000)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -78,7 +78,7 @@ def mend() -> None:
 
 def broken(count: int, sku: str = "KETTLE") -> list[Order]:
     orders = [place_order([(sku, 1)]) for _ in range(count)]
-    drive()
+    work()
     return orders
 
 
@@ -96,7 +96,7 @@ def books() -> tuple[int, ...]:
 
 @pytest.mark.usefixtures("bugs")
 def test_two_bugs_are_two_groups_and_once_mended_all_of_them_go_on() -> None:
-    """Five hundred orders broken by one bug and twenty by another, as a person at the desk lives through it."""
+    """Five hundred orders broken by one bug and twenty by another, as a person at the admin lives through it."""
     broken(500)
     broken(20, "TEAPOT")
     many, few = groups(open_letters())
@@ -120,7 +120,7 @@ def test_two_bugs_are_two_groups_and_once_mended_all_of_them_go_on() -> None:
     everything = DeadLetter.objects.filter(fingerprint=many.fingerprint)
     assert deadletters.replay(everything, "ada") == 0
     assert canary.begin(everything, chosen="again", by="ada") is None
-    assert drive() == 0
+    assert work() == 0
     assert books() == before
 
     to_the_end(begin())
@@ -133,10 +133,10 @@ def test_the_rest_waits_for_the_canary() -> None:
     broken(3)
     mend()
     replay = begin()
-    for _ in range(3):  # nobody has driven the canary's order yet
-        assert (turn(replay).state, replay.replayed) == ("canary", 1)
-    drive()
-    assert turn(replay).state == "rolling"
+    for _ in range(3):  # no worker has had the canary's order yet
+        assert (round_of(replay).state, replay.replayed) == ("canary", 1)
+    work()
+    assert round_of(replay).state == "rolling"
 
 
 @pytest.mark.usefixtures("bugs")
@@ -155,16 +155,16 @@ def test_the_rate_is_kept() -> None:
     broken(30)
     mend()
     replay = begin(rate=20)
-    turn(replay)
-    drive()
+    round_of(replay)
+    work()
     before = timezone.now()
-    assert turn(replay).replayed == 11  # ten letters in the half second of a turn
+    assert round_of(replay).replayed == 11  # ten letters in the half second of a turn
     assert replay.due_at
     assert replay.due_at >= before + timedelta(seconds=0.5)
     slow = canary.begin(broken_again(), chosen="slow", by="ada", rate=0.1)
     assert slow
     before = timezone.now()
-    turn(slow)
+    round_of(slow)
     assert slow.due_at
     assert slow.due_at >= before + timedelta(seconds=10)
 
@@ -180,10 +180,10 @@ def test_a_replay_can_be_stopped_and_the_rest_stays_open() -> None:
     broken(5)
     mend()
     replay = begin()
-    turn(replay)
+    round_of(replay)
     assert canary.stop(replay.pk, "grace")
     assert not canary.stop(replay.pk, "grace")
-    drive()
+    work()
     assert not canary.advance_one()
     replay.refresh_from_db()
     assert (replay.state, replay.said) == ("stopped", "stopped by grace")
@@ -264,7 +264,7 @@ def test_a_letter_resolved_meanwhile_is_left_out() -> None:
     orders = buried(3)
     replay = begin()
     deadletters.replay(DeadLetter.objects.filter(order=orders[0]), "grace")
-    turn(replay)
+    round_of(replay)
     assert kinds(orders[0]).count("order.replayed") == 1
     assert kinds(orders[1]).count("order.replayed") == 1
     assert kinds(orders[2]).count("order.replayed") == 0

@@ -30,7 +30,7 @@ def bury(step: Step = Step.RESERVE, why: str = "boom", order: Order | None = Non
 
 
 def forgotten() -> list[str]:
-    """What the audit says about orders that nothing drives and nobody sees."""
+    """What the audit says about orders that are forgotten."""
     [check] = [one for one in prove(with_ledgers=False).results if one.check.name == "accounted"]
     return list(check.problems)
 
@@ -148,10 +148,10 @@ def test_what_can_no_longer_be_cancelled_keeps_its_letter(status: OrderStatus) -
 
 
 def test_what_goes_on_anyway_does_not_hold_its_letter() -> None:
-    """Somebody has driven the order again by hand."""
+    """Somebody has made the order due by hand."""
     letter = bury()
     Order.objects.update(due_at="2030-01-01T00:00Z")
-    assert discard(LETTERS.filter(pk=letter.pk), "ada", "driven by hand").letters == 1
+    assert discard(LETTERS.filter(pk=letter.pk), "ada", "done by hand").letters == 1
 
 
 def test_replay_and_discard_at_once_are_one_of_the_two() -> None:

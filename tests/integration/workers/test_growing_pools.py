@@ -78,7 +78,7 @@ def processes() -> int:
 
 
 def two_at_once(folder: Path) -> None:
-    """Ring for two orders that each hold up their process, and see both in hand at the same time."""
+    """Dispatch two orders that each hold up their process, and see both in hand at the same time."""
     stock(KETTLE=10)
     for _ in range(2):
         place_order()

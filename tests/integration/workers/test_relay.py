@@ -1,4 +1,4 @@
-"""The relay: what is due is rung once, together with its like, and nothing is lost with the broker."""
+"""The relay: what is due is dispatched once, together with its like, and nothing is lost with the broker."""
 
 import base64
 import threading
@@ -18,7 +18,7 @@ from orders.models import Order
 from orders.placing import place
 from orders.scheduling import claim
 from orders.states import OrderStatus
-from orders.workflow import Step, remaining
+from orders.workflow import SIDE_BY_SIDE, Step, remaining
 from tests.emptying import believe_empty
 from tests.making import at_once, draft, kinds, place_order, stock, unlocked
 from tests.servers import Servers
@@ -159,7 +159,7 @@ def test_a_wipe_leaves_those_alone_that_wait_for_their_time(broker: redis.Redis)
 
 
 def test_whoever_breaks_its_batch_is_found_in_two_steps_and_set_apart(broker: redis.Redis) -> None:
-    """Driven together, then by tens, then alone; and after that it is poison."""
+    """Dispatched together, then by tens, then alone; and after that it is poison."""
     orders = [place_order() for _ in range(25)]
     relay = Relay()
     for batches in (1, 3, 25):
@@ -179,7 +179,7 @@ def test_whoever_breaks_its_batch_is_found_in_two_steps_and_set_apart(broker: re
 
 
 def test_who_only_waits_for_a_worker_is_no_poison(broker: redis.Redis) -> None:
-    """Nobody serves the queue: the message of the first drive still waits, so the order is not driven again."""
+    """Nobody serves the queue: the message of the first attempt still waits, so the order is not dispatched again."""
     order = place_order()
     relay = Relay()
     for _ in range(MAX_ATTEMPTS + 2):
@@ -233,13 +233,23 @@ def test_an_order_with_nothing_left_to_do_is_closed(broker: redis.Redis) -> None
     assert order.ended_at is not None
 
 
-def test_the_relay_remembers_nothing_of_what_it_rang(broker: redis.Redis) -> None:
-    """Celery would keep every group's results and subscribe to each: a relay that rings for a year must not grow."""
+def test_the_relay_remembers_nothing_of_what_it_dispatched(broker: redis.Redis) -> None:
+    """Celery would keep each group's results and subscribe to them: a relay must not grow for a year."""
     relay = Relay()
     for _ in range(5):
         place_order()
         relay.run_once()
     assert broker.llen(QueueName.INVENTORY.value) == 5
-    assert [client["sub"] for client in broker.client_list() if int(client["sub"])] == []
+    assert nothing_is_waited_for(broker)
+
+
+def test_nor_of_a_group_that_is_next(broker: redis.Redis) -> None:
+    canvas((SIDE_BY_SIDE, Step.COMPLETE), [place_order().pk]).apply_async()
+    assert all(broker.llen(step.queue) for step in SIDE_BY_SIDE)
+    assert nothing_is_waited_for(broker)
+
+
+def nothing_is_waited_for(broker: redis.Redis) -> bool:
     backend: Any = app.backend
-    assert not backend._pending_results.concrete
+    subscribed = [client["sub"] for client in broker.client_list() if int(client["sub"])]
+    return not (subscribed or backend._pending_results.concrete or backend._pending_results.weak)

@@ -1,4 +1,4 @@
-"""The relay rings for PDFs and printouts that are due: fresh ones together, whatever was driven before by itself."""
+"""The relay dispatches PDFs and printouts that are due: fresh ones together, those with an attempt alone."""
 
 import base64
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def documents(count: int) -> list[Document]:
     ]
 
 
-def rung(broker: redis.Redis) -> Iterator[tuple[str, Any]]:
+def dispatched(broker: redis.Redis) -> Iterator[tuple[str, Any]]:
     """Task and first argument of every message in the queue."""
     for message in reversed(broker.lrange("documents", 0, -1)):
         read = orjson.loads(message)
@@ -43,7 +43,7 @@ def test_fresh_documents_are_rung_together_and_suspects_alone(broker: redis.Redi
     first, second, third, fourth = documents(4)
     Document.objects.filter(pk__in=[second.pk, fourth.pk]).update(attempts=1)
     while_quiet(Relay())
-    assert sorted(rung(broker), key=lambda one: -len(one[1])) == [
+    assert sorted(dispatched(broker), key=lambda one: -len(one[1])) == [
         ("documents.render", [first.pk, third.pk]),
         ("documents.render", [second.pk]),
         ("documents.render", [fourth.pk]),
@@ -65,7 +65,7 @@ def test_a_printout_is_rung_for_though_orders_are_due(broker: redis.Redis) -> No
     documents(1)
     wanted = ask(Printout.Kind.PICK_LIST, by="ada", since=date(2026, 11, 21), until=date(2026, 11, 21))
     Relay().run_once()
-    assert list(rung(broker)) == [("documents.printout", wanted.pk)]
+    assert list(dispatched(broker)) == [("documents.printout", wanted.pk)]
     wanted.refresh_from_db()
     assert (wanted.attempts, wanted.holder) == (0, None)
     assert wanted.due_at

@@ -44,16 +44,16 @@ def due_and_attempts() -> list[tuple[bool, int]]:
     ]
 
 
-def test_the_orders_of_a_lost_process_are_due_at_once_and_the_drive_counts() -> None:
+def test_the_orders_of_a_lost_process_are_due_at_once_and_the_attempt_counts() -> None:
     ids = under_way()
     worker_lost.reschedule(sender=reserve, exception=WorkerLostError("signal 9"), args=[ids])
-    assert connection.connection is None  # children that are forked now inherit nothing
+    assert connection.connection is None  # children that are forked now share none
     assert due_and_attempts() == [(True, 1)] * 3
     assert [order.attempts for order in claim(100)] == [2, 2, 2]
 
 
 def test_who_hung_until_its_time_was_up_has_been_dispatched_again_already() -> None:
-    """Driven twice at once it would be poison before its time."""
+    """Dispatched twice at once it would be poison before its time."""
     ids = under_way()
     Order.objects.update(attempts=2)  # the lease ran out, and the message waits behind the process that hangs
     worker_lost.reschedule(sender=reserve, exception=TimeLimitExceeded(TIME_LIMIT), args=[ids])
@@ -132,7 +132,7 @@ def test_without_a_database_the_lease_is_left(servers: Servers, caplog: pytest.L
 
 
 def test_no_step_may_hang_for_ever() -> None:
-    """Yet longer than its lease: who is killed for it has been driven again, and must not be once more."""
+    """Yet longer than its lease: who is killed for it has been dispatched again, and must not be once more."""
     assert isinstance(reserve, StepTask)
     assert LEASE.total_seconds() < TIME_LIMIT == reserve.time_limit
 
@@ -152,7 +152,7 @@ def test_while_the_database_is_down_no_attempt_counts() -> None:
         assert order.due_at <= timezone.now() + timedelta(seconds=INFRASTRUCTURE.longest(1))
 
 
-def test_orders_are_given_back_when_the_database_is_back(servers: Servers) -> None:
+def test_orders_are_released_when_the_database_is_back(servers: Servers) -> None:
     ids = under_way()
 
     def killed(batch: object) -> list[int]:
