@@ -5,6 +5,6 @@
     join      concatenate the segments, and publish the files                    one task
     clear     delete what is not needed any more                                 one task, on `bulk`
 
-The database says which of them is next (workers.relay.leased). The worker that does it holds the row under a lease (leases.py).
+The database says which of them is next (workers.relay.leased). Its worker holds the row under a lease (leases.py).
 ffmpeg runs in a sandbox (sandboxed.py), because it reads untrusted files.
 """

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SOUND = "sound"
 _PROBER = str(Path(probing.__file__))
-_ANSWER = 64 << 20  # bytes; a prober that says more has been taken over by the file
+_ANSWER = 64 << 20  # bytes; a prober that says more was taken over by a hostile file
 # Seconds by the clock; much, because this work has the lowest claim to the processor.
 _CLOCK = 1_500.0
 _SPARE = 64 << 20
@@ -247,12 +247,12 @@ def _stills(
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{folder / top.name}.m4s"]
     arguments += ["-vf", f"thumbnail={min(max(len(top.keys), 2), 8)}", "-frames:v", "1"]
     arguments += ["-q:v", "3", "-update", "1"]
-    ffmpeg.run([*arguments, str(folder / "poster.jpg")], _limits(folder), lease)
+    ffmpeg.run([*arguments, str(folder / POSTER)], _limits(folder), lease)
     rendition, track = smallest
     sheets = thumbnails.layout(rendition, len(track.keys))
     arguments = ["-threads", "1", "-skip_frame", "nokey", "-i", f"file:{folder / track.name}.m4s"]
     ffmpeg.run([*arguments, *thumbnails.sheets_output(sheets, folder)], _limits(folder), lease)
-    (folder / "thumbnails.vtt").write_text(thumbnails.vtt(sheets, track.keys, end))
+    (folder / THUMBNAILS).write_text(thumbnails.vtt(sheets, track.keys, end))
 
 
 def _limits(folder: Path) -> Limits:
