@@ -67,9 +67,8 @@ def read_step(item: bytes) -> tuple[Step, list[int]] | None:
         message = orjson.loads(item)
         message = message[0] if isinstance(message, list) else message
         args = orjson.loads(base64.b64decode(message["body"]))[0]
-        return Step(message["headers"]["task"]), [
-            order_id for order_id in args[0] if isinstance(order_id, int)
-        ]
+        ids = [order_id for order_id in args[0] if isinstance(order_id, int)]
+        return Step(message["headers"]["task"]), ids
     except (ValueError, KeyError, IndexError, TypeError):
         return None
 

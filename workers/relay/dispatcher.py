@@ -146,6 +146,6 @@ def _batches(due: list[Due]) -> Iterable[tuple[Plan, list[Due]]]:
 
 
 def _for_suspects(plan: Plan) -> Plan:
-    """Orders whose worker died go in small batches, which are dear: only to the next step, after which the innocent are
+    """Orders whose worker died go in small, costly batches: only to the next step, after which the innocent are
     due again (workers.steps) and go on in larger ones."""
     return plan[:1] if STEPS[first(plan)[0]].leads_on else plan

@@ -91,7 +91,7 @@ def dispatch_printouts(broker: Broker) -> None:
 
 
 def dispatch_documents(broker: Broker, dispatcher: Dispatcher) -> None:
-    """PDFs are made when no order is due. Who asks for one earlier gets it at once."""
+    """PDFs are made when no order is due. One that is asked for earlier is made at once, elsewhere."""
     if dispatcher.is_quiet and not broker.length(QueueName.DOCUMENTS):
         _PDFS.dispatch(DOCUMENTS_A_BATCH)
 
