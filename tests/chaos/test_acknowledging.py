@@ -99,7 +99,7 @@ def test_who_starts_under_its_name_takes_over_what_a_dead_node_had_in_hand(
         order.refresh_from_db()
         assert order.due_at == lease
     with node(tmp_path):
-        wait_for(lambda: not broker.exists("unacked.acknowledging@here") or None, "its heir")
+        wait_for(lambda: not broker.exists("unacked.acknowledging@here") or None, "the next node of its name")
         order.refresh_from_db()
         assert order.due_at < lease
         Relay().run_once()

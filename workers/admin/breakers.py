@@ -1,6 +1,6 @@
 """The circuit breakers in the admin: which provider is away, since when, and how many orders are parked.
 
-There is no button: a breaker makes its trials by itself, 15 seconds apart at most, or when the provider
+There is no button: a breaker makes its probes by itself, 15 seconds apart at most, or when the provider
 asked to be tried again.
 """
 
