@@ -41,7 +41,7 @@ class PaymentMethod(TextChoices):
 
 
 class Channel(TextChoices):
-    """How the customer is told something."""
+    """How a message reaches the customer."""
 
     EMAIL = "email", "E-mail"
     SMS = "sms", "SMS"
@@ -84,17 +84,13 @@ STATE_AFTER: dict[EventKind, OrderStatus] = {
     EventKind(f"order.{status.value}"): status for status in OrderStatus
 }
 
-END_STATES = frozenset(
-    {
-        OrderStatus.COMPLETED,
-        OrderStatus.OUT_OF_STOCK,
-        OrderStatus.PAYMENT_DECLINED,
-        OrderStatus.CANCELLED,
-        OrderStatus.REFUNDED,
-    }
-)
 # Ends that hold neither stock nor money and have no shipment.
 FAILED_STATES = frozenset({OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED})
+# Ends in which the shop keeps none of the buyer's money.
+WITHOUT_GOODS = FAILED_STATES | {OrderStatus.REFUNDED}
+END_STATES = WITHOUT_GOODS | {OrderStatus.COMPLETED}
+# Paid, or reserved and to be paid at the door (which orders.workflow.FULFILLABLE checks).
+FULFILLABLE_STATES = frozenset({OrderStatus.RESERVED, OrderStatus.PAID})
 CANCELLABLE_STATES = frozenset(
     {OrderStatus.PLACED, OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID}
 )

@@ -19,15 +19,16 @@ import aiohttp
 import orjson
 import uvloop
 
-from orders.providers.failures import NotNow, Refused, Transient
+from orders.providers.failures import NotNow, ProviderError, Refused, Transient
 
-# They speak of one call, its key being in use for instance; 429 and 5xx speak of the provider.
+# About this one call: its key is in use, for instance. 429 and 5xx are about the provider.
 _NOT_NOW = (409, 425)
 # Seconds. Shorter than the lease of the orders that wait for the answer (orders.scheduling.LEASE).
 CALL_TIMEOUT = 8.0
 _MAX_CONNECTIONS = 128
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -107,7 +108,7 @@ _held = _Held()
 
 
 def client() -> Client:
-    """This thread's client; a forked child makes its own and leaves its parent's alone."""
+    """This thread's client; a forked child makes its own and does not touch its parent's."""
     if _held.client is None or _held.pid != os.getpid():
         _held.client, _held.pid = Client(), os.getpid()
     return _held.client
@@ -123,15 +124,30 @@ def close_client() -> None:
 atexit.register(close_client)
 
 
+def ask_all(
+    items: Mapping[Key, Item], call: Callable[[Item], Awaitable[Result]]
+) -> tuple[dict[Key, Result], dict[Key, ProviderError]]:
+    """Call the provider for every item at once, and wait; returns the answers and the errors, by the items' keys."""
+    answers: dict[Key, Result] = {}
+    errors: dict[Key, ProviderError] = {}
+    found = client().run(each(list(items.values()), call)) if items else []
+    for key, answer in zip(items, found, strict=True):
+        if isinstance(answer, ProviderError):
+            errors[key] = answer
+        else:
+            answers[key] = answer
+    return answers, errors
+
+
 async def each(
     items: list[Item], call: Callable[[Item], Awaitable[Result]]
 ) -> list[Result | Transient | Refused]:
     """Call the provider for every item at once; returns results or errors, in the items' order.
 
-    The session's connection limit bounds how many are in flight. In company nobody waits long for one: when half of
-    the batch has been answered, the rest get as long again as that took, four times, and at least a second; whoever
-    is not answered by then is cut off, leaves the batch and is asked about by itself: as NotNow when somebody had a
-    real answer, as Transient when the provider answered nobody.
+    The session's connection limit bounds how many are in flight. One slow answer does not hold up a batch: when half of
+    it is answered, the rest get four times as long as that took, and at least a second. A call still unanswered then is
+    cancelled and fails, so that its order leaves the batch and is asked about alone: as NotNow when any other call had
+    an answer, as Transient when none had.
     """
     if len(items) == 1:
         return [await _caught(call(items[0]))]
