@@ -1,6 +1,6 @@
-"""What an invoice or credit note says, in words as printed: all from rows that never change once it is issued."""
+"""What an invoice or credit note says, as printed: all from rows that never change once it is issued."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orders.invoices.figures import Figures, Item, Sum
 from orders.models import Document, Order
@@ -57,7 +57,7 @@ class Content:
 
 
 def content_of(document: Document, figures: Figures, credits: Document | None = None) -> Content:
-    """The document's order must be at hand; `credits` is the invoice, when it is a credit note."""
+    """The document's order must be loaded; `credits` is the invoice, when it is a credit note."""
     order = document.order
     method = PaymentMethod(order.payment_method)
     return Content(
@@ -74,7 +74,7 @@ def content_of(document: Document, figures: Figures, credits: Document | None = 
         currency=order.currency,
         lines=[_article(item, order.currency) for item in figures.items],
         rates=[_row(one, order.currency) for one in figures.sums],
-        net=format(figures.gross - figures.tax, order.currency),
+        net=format(figures.net, order.currency),
         tax=format(figures.tax, order.currency),
         total=format(figures.gross, order.currency),
     )
@@ -87,11 +87,8 @@ def note_of(document: Document) -> str:
 
 
 def _article(item: Item, currency: str) -> Row:
-    return Row(
-        rate=percent(item.rate_bp),
-        net=format(item.gross - item.tax, currency),
-        tax=format(item.tax, currency),
-        gross=format(item.gross, currency),
+    return replace(
+        _row(item, currency),
         name=breakable(item.name),
         sku=breakable(item.sku),
         quantity=f"{item.quantity:,}",
@@ -100,12 +97,7 @@ def _article(item: Item, currency: str) -> Row:
 
 
 def _row(one: Sum, currency: str) -> Row:
-    return Row(
-        rate=percent(one.rate_bp),
-        net=format(one.gross - one.tax, currency),
-        tax=format(one.tax, currency),
-        gross=format(one.gross, currency),
-    )
+    return Row(percent(one.rate_bp), *(format(amount, currency) for amount in (one.net, one.tax, one.gross)))
 
 
 def _address(order: Order) -> list[str]:

@@ -1,12 +1,11 @@
 """Makes the PDFs of invoices and credit notes: pictures of what was fixed at their issue, to be made at any time.
 
 The files are archival: PDF/A-3b with the same document as XML inside (Factur-X), or PDF/A-2b where there can be no XML
-(orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server hands out by itself. An archival PDF must not
-have a hole in it: where no font has a letter, the document is made as an ordinary PDF with a box in its place, and the
-log says which letter it was.
+(orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server publishes. An archival PDF must show every
+character: where no font has one, the document is an ordinary PDF with a box in its place, and the log says which one.
 
-Whoever makes a batch holds it under a lease (orders.lease): a message may come twice, and what a dead renderer held is
-due again some seconds after it was last heard of.
+A batch is made under a lease (orders.lease): a message may come twice, and what a dead worker held is due again seconds
+after it last renewed.
 """
 
 import logging
@@ -34,7 +33,7 @@ log = logging.getLogger(__name__)
 TEMPLATE = Path(__file__).with_name("invoice.typ")
 DOCUMENTS = Table("orders_document")
 
-# Whoever made it: the same document is the same file, so one that comes late does no harm.
+# Note the files. Without the holder: the same document is the same file, so a late worker does no harm.
 _PRINTED: LiteralString = sql.compose(
     """
 UPDATE orders_document d SET file = step.file, $ended
@@ -42,47 +41,18 @@ FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id 
 """,
     ended=ENDED,
 )
-# Given up: nobody makes these before a person asks for one, or replays its dead letter.
+# Give up: nobody makes these before a person asks for one, or replays its dead letter.
 _LEAVE: LiteralString = """
 UPDATE orders_document SET due_at = NULL, holder = NULL WHERE order_id = ANY(%(orders)s) AND file = ''
 """
 
 
 def print_documents(ids: Collection[int], alive: Callable[[], None] = lambda: None) -> dict[int, Exception]:
-    """Make the PDFs of these documents; returns what hindered those that could not be made, by their ids.
+    """Make the PDFs of these documents; returns the errors of those that could not be made, by their ids.
 
-    `alive` is called before each, for whoever renews a lease. Raises what the database raises, when nothing is known.
+    `alive` is called before each, and renews a lease. Raises what the database raises.
     """
-    return _print(_documents(ids), alive)
-
-
-def leave(orders: Collection[int]) -> None:
-    """Make no more PDFs for these orders until somebody asks for one."""
-    sql.count(_LEAVE, {"orders": list(orders)})
-
-
-def pdf(document: Document) -> Path:
-    """The document's PDF, made now if there is none. Raises what hinders it (typst.TypstError, OSError)."""
-    path = files.path_of(document.file)
-    if document.file and path.is_file():
-        return path
-    errors = print_documents([document.pk])
-    if errors:
-        raise errors[document.pk]
-    return files.path_of(file_of(document))
-
-
-def file_of(document: Document) -> str:
-    """Where it lies under MEDIA_ROOT: a folder a year, and a thousand files a folder at most."""
-    folder = "invoices" if document.kind == Document.Kind.INVOICE else "credit-notes"
-    return f"{folder}/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
-
-
-def _documents(ids: Collection[int]) -> list[Document]:
-    return list(Document.objects.filter(pk__in=ids).select_related("order", "refund")) if ids else []
-
-
-def _print(documents: Collection[Document], alive: Callable[[], None]) -> dict[int, Exception]:
+    documents = Document.objects.filter(pk__in=ids).select_related("order", "refund")
     if not documents:
         return {}
     owners = [document.order_id for document in documents]
@@ -106,9 +76,31 @@ def _print(documents: Collection[Document], alive: Callable[[], None]) -> dict[i
     return errors
 
 
+def leave(orders: Collection[int]) -> None:
+    """Make no more PDFs for these orders until somebody asks for one."""
+    sql.count(_LEAVE, {"orders": list(orders)})
+
+
+def pdf(document: Document) -> Path:
+    """The document's PDF, made now if there is none. Raises the error that prevents it (typst.TypstError, OSError)."""
+    path = files.path_of(document.file)
+    if document.file and path.is_file():
+        return path
+    errors = print_documents([document.pk])
+    if errors:
+        raise errors[document.pk]
+    return files.path_of(file_of(document))
+
+
+def file_of(document: Document) -> str:
+    """Where it lies under MEDIA_ROOT: a folder a year, and a thousand files a folder at most."""
+    folder = "invoices" if document.kind == Document.Kind.INVOICE else "credit-notes"
+    return f"{folder}/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the documents of a batch are made of, by order."""
+    """The rows that the documents of a batch are made from, by order."""
 
     lines: dict[int, list[OrderLine]]
     invoices: dict[int, Document]  # of credit notes
@@ -156,7 +148,7 @@ def render(document: Document, figures: Figures, credits: Document | None = None
 def inputs_of(
     document: Document, figures: Figures, credits: Document | None = None
 ) -> tuple[dict[str, str], str]:
-    """What invoice.typ is told, and the kind of PDF/A that it is to become."""
+    """The input of invoice.typ, and the kind of PDF/A to make."""
     xml = xml_of(document, figures, credits)
     data = orjson.dumps(content_of(document, figures, credits)).decode()
     return {"document": data, "xml": xml}, "a-3b" if xml else "a-2b"

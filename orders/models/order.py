@@ -1,7 +1,7 @@
 """The order, its lines and its append-only log.
 
-What the shopper said and what the catalogue answered is written once, when the order is placed, and never changed;
-only the status and the columns that drive the work move.
+What the shopper entered and what the catalogue priced is written once, when the order is placed, and never changes.
+Only the status and the columns that schedule the work do.
 """
 
 from django.db import models
@@ -77,7 +77,7 @@ class Order(models.Model):
             models.Index(name="order_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
             models.Index(name="order_by_status", fields=["status", "id"]),
             models.Index(name="order_by_email", fields=["email"]),
-            # The few that nothing drives although they have not ended: they wait for a person.
+            # The few that are not due although they have not ended: they wait for a person.
             models.Index(
                 name="order_set_aside",
                 fields=["id"],

@@ -85,7 +85,7 @@ class _Ask:
     @property
     def charge(self) -> Charge:
         return Charge(
-            key=keys.charge(self.key),
+            key=keys.key(self.key, "charge"),
             order_number=number_of(self.order_id),
             token=self.token,
             amount_minor=self.amount_minor,
@@ -116,12 +116,14 @@ def charge(ids: Collection[int]) -> Outcome:
 async def _call(ask: _Ask) -> Intent:
     provider = gateway()
     if ask.asked_before and (ask.reference or ask.begun_at < timezone.now() - KEYS_LIVE):
-        found = await provider.find(key=keys.charge(ask.key), reference=ask.reference, since=ask.begun_at)
+        found = await provider.find(
+            key=keys.key(ask.key, "charge"), reference=ask.reference, since=ask.begun_at
+        )
         if found and found.status == "authorised":
-            return await provider.capture(found.reference, ask.amount_minor, key=keys.capture(ask.key))
+            return await provider.capture(found.reference, ask.amount_minor, key=keys.key(ask.key, "capture"))
         expired = ask.hold_until is not None and ask.hold_until <= timezone.now()
         if found and found.status == "requires_action" and expired:
-            return await provider.void(found.reference, key=keys.void(ask.key))
+            return await provider.void(found.reference, key=keys.key(ask.key, "void"))
         if found:
             return found
         if ask.reference:

@@ -72,7 +72,7 @@ def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | s
     is_the_orders_own = (
         ours.reference == intent.reference
         if ours.reference
-        else ours.key is not None and charge.key in (None, keys.charge(ours.key))
+        else ours.key is not None and charge.key in (None, keys.key(ours.key, "charge"))
     )
     if not is_the_orders_own:
         return _unexpected(

@@ -3,24 +3,13 @@
 The same call under the same key is done once, so a repeated step must come to the same key as the first.
 """
 
+from typing import Literal
 from uuid import UUID
 
 
-def charge(payment: UUID) -> str:
-    return f"{payment}-charge"
-
-
-def capture(payment: UUID) -> str:
-    return f"{payment}-capture"
-
-
-def void(payment: UUID) -> str:
-    return f"{payment}-void"
-
-
-def refund(payment: UUID) -> str:
-    """Of all that is left, for an order that ended without goods."""
-    return f"{payment}-refund"
+def key(payment: UUID, purpose: Literal["charge", "capture", "void", "refund"]) -> str:
+    """The refund is of all that is left, for an order that ended without goods."""
+    return f"{payment}-{purpose}"
 
 
 def promised_refund(payment: UUID, refund: int, refusals: int = 0) -> str:

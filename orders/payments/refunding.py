@@ -187,7 +187,7 @@ async def _release(payment: _Open) -> Intent:
     if payment.status == "pending":
         return _NEVER_ASKED
     intent = await provider.find(
-        key=keys.charge(payment.key), reference=payment.reference, since=payment.begun_at
+        key=keys.key(payment.key, "charge"), reference=payment.reference, since=payment.begun_at
     )
     if intent is None:
         if payment.reference:
@@ -198,8 +198,8 @@ async def _release(payment: _Open) -> Intent:
             )
         return _NEVER_ASKED
     if intent.held:
-        intent = await provider.void(intent.reference, key=keys.void(payment.key))
+        intent = await provider.void(intent.reference, key=keys.key(payment.key, "void"))
     if intent.status == "captured" and (left := intent.left_minor):
-        await provider.refund(intent.reference, left, key=keys.refund(payment.key))
+        await provider.refund(intent.reference, left, key=keys.key(payment.key, "refund"))
         return Intent(intent.reference, "captured", intent.captured_minor, intent.captured_minor)
     return intent

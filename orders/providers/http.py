@@ -1,8 +1,8 @@
 """JSON over HTTP to the providers: one event loop and one session a thread, kept between tasks.
 
-A session for each task costs two to three times the CPU. The loop only runs while a step waits for its calls, so a
-connection that the provider closed meanwhile is found out when it is used next: such a call is sent once more, which
-its idempotency key makes harmless.
+A session for each task costs two to three times the CPU. The loop runs only while a step waits for its calls, so a
+connection that the provider closed meanwhile is noticed at its next use. Such a call is sent once more, which its
+idempotency key makes harmless.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Client:
     ) -> tuple[int, Any]:
         """Send JSON and return (status, decoded JSON) of any answer below 500 but 409, 425 and 429.
 
-        Raises Transient when there is no answer, or one that asks to come later.
+        Raises Transient when there is no answer, or one that asks to try later.
         """
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         status, _, raw = await self.send(method, url, headers, None if body is None else orjson.dumps(body))
@@ -178,12 +178,12 @@ async def _caught(work: Awaitable[Result]) -> Result | Transient | Refused:
 
 
 def expect(status: int, answer: Any, what: str) -> dict[str, Any]:
-    """The answer, if its status is 2xx; raises Refused with what the provider said otherwise."""
+    """The answer, if its status is 2xx; otherwise raises Refused with the provider's message."""
     if 200 <= status < 300:
         return cast(dict[str, Any], answer)
     error = answer.get("error", answer) if isinstance(answer, dict) else answer
-    said = error.get("message", error) if isinstance(error, dict) else error
-    raise Refused(f"{what}: {status} {str(said)[:200]}")
+    message = error.get("message", error) if isinstance(error, dict) else error
+    raise Refused(f"{what}: {status} {str(message)[:200]}")
 
 
 def _excerpt(raw: bytes) -> str:

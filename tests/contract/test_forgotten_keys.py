@@ -37,7 +37,7 @@ def asked_without_an_answer(ago: timedelta) -> Order:
     stock(KETTLE=10)
     order = place_order()
     inventory.reserve([order.pk])
-    key = keys.charge(order.payment.key)
+    key = keys.key(order.payment.key, "charge")
     client().run(
         gateway().authorise(
             Charge(key, order.number, "pm_card_visa", order.total_minor, "GBP", order.url), capture=True

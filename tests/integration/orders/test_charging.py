@@ -32,7 +32,7 @@ def captures(order: Order) -> list[int]:
     return [
         entry["amount"]
         for entry in ledger("payments")
-        if entry["kind"] == "captured" and entry["key"] == keys.charge(order.payment.key)
+        if entry["kind"] == "captured" and entry["key"] == keys.key(order.payment.key, "charge")
     ]
 
 

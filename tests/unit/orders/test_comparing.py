@@ -30,7 +30,7 @@ intents = st.builds(
     money,
 )
 charges = st.builds(
-    Listed, intents, st.just("GBP"), st.just(LONG_AGO), st.sampled_from([None, keys.charge(KEY), "x"])
+    Listed, intents, st.just("GBP"), st.just(LONG_AGO), st.sampled_from([None, keys.key(KEY, "charge"), "x"])
 )
 books = st.builds(
     lambda status, scheduled, ended, reference, captured, refunded: Books(
