@@ -166,8 +166,8 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     found = sql.rows(_FIND_BY_KEY, {"key": draft.key})
     if not found:
         raise DatabaseError("The order of this idempotency key vanished between two statements.")
-    fingerprint, *order = found[0]
-    placed = Placed(*order, created=False)
+    fingerprint, order_id, token, total, currency = found[0]
+    placed = Placed(order_id, token, total, currency, created=False)
     if fingerprint != draft.fingerprint:
         raise KeyReused(placed)
     return placed

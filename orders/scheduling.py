@@ -170,8 +170,8 @@ _NO_WAIT = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed order. `attempts` counts this one; `alone`: it failed in a batch before; `claim` is the note of all that
-    were claimed with it."""
+    """A claimed order. `attempts` counts this one, `alone` means that it failed in a batch before, and `claim` is the
+    note of all that were claimed with it."""
 
     order_id: int
     status: str
