@@ -12,10 +12,10 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import sql
+from orders.counting import count_failures
 from orders.links import invoice_url, order_url
 from orders.models import Notification
 from orders.models.order import number_of
-from orders.providers.counting import count_failures
 from orders.providers.failures import Outcome, ProviderError
 from orders.states import Channel, OrderStatus
 from orders.workflow import EMAIL, FULFILLABLE, SMS

@@ -21,13 +21,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders import scheduling, sql
+from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models.order import number_of
 from orders.payments import inbox, keys
 from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway, unknown
-from orders.providers.counting import count_failures
 from orders.providers.failures import Outcome, Refused
 from orders.providers.http import ask_all
 from orders.states import FAILED_STATES, OrderStatus

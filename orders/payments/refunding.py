@@ -18,11 +18,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders import sql
+from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.payments import keys
 from orders.payments.gateway import Intent, gateway, unknown
-from orders.providers.counting import count_failures
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused
 from orders.providers.http import CALL_TIMEOUT, ask_all
 from orders.states import END_STATES

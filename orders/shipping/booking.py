@@ -6,11 +6,11 @@ from typing import LiteralString
 from django.db import transaction
 
 from orders import sql
+from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.inventory import let_go_with_shipment
 from orders.locking import lock_orders
 from orders.models.order import number_of
-from orders.providers.counting import count_failures
 from orders.providers.failures import Outcome
 from orders.providers.http import ask_all
 from orders.shipping.carrier import Parcel, carrier
