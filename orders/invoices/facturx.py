@@ -213,8 +213,4 @@ def net_price(net_minor: int, quantity: int, places: int) -> str:
 
 def _amount(minor: int, places: int) -> str:
     """1250, 2 -> "12.50"."""
-    if not places:
-        return str(minor)
-    sign, digits = ("-", -minor) if minor < 0 else ("", minor)
-    whole, part = divmod(digits, 10**places)
-    return f"{sign}{whole}.{part:0{places}d}"
+    return f"{Decimal(minor).scaleb(-places):f}"

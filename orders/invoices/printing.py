@@ -9,14 +9,13 @@ after it last renewed.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
 
 import orjson
 import typst
+from django.db.models import QuerySet
 
 from orders import files, sql
 from orders.crashpoints import Point, reached
@@ -25,7 +24,7 @@ from orders.invoices.embedding import finish
 from orders.invoices.facturx import xml_of
 from orders.invoices.figures import Figures, credited, invoiced
 from orders.lease import ENDED, Table
-from orders.models import Document, OrderLine, RefundLine
+from orders.models import Document
 from orders.typesetting import lacks_a_letter, typeset
 
 log = logging.getLogger(__name__)
@@ -52,11 +51,10 @@ def print_documents(ids: Collection[int], alive: Callable[[], None] = lambda: No
 
     `alive` is called before each, and renews a lease. Raises what the database raises.
     """
-    documents = Document.objects.filter(pk__in=ids).select_related("order", "refund")
+    documents = with_rows(Document.objects.filter(pk__in=ids))
     if not documents:
         return {}
     owners = [document.order_id for document in documents]
-    rows = Rows.of(documents)
     reached(Point.DOCUMENTS_BEFORE_FILE, owners)
     made: dict[int, str] = {}
     errors: dict[int, Exception] = {}
@@ -64,7 +62,7 @@ def print_documents(ids: Collection[int], alive: Callable[[], None] = lambda: No
         alive()
         try:
             file = file_of(document)
-            files.put(file, render(document, rows.figures(document), rows.credited_by(document)))
+            files.put(file, render(document, *figures_of(document)))
             made[document.pk] = file
         except Exception as error:  # one bad document never fails the others
             log.exception("The PDF of %s could not be made", document.number)
@@ -98,38 +96,21 @@ def file_of(document: Document) -> str:
     return f"{folder}/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows that the documents of a batch are made from, by order."""
+def with_rows(documents: QuerySet[Document]) -> QuerySet[Document]:
+    """The documents, with all rows that they are made from in a statement for each table."""
+    found = documents.select_related("order", "refund")
+    return found.prefetch_related("order__lines", "order__documents", "order__refunds__lines")
 
-    lines: dict[int, list[OrderLine]]
-    invoices: dict[int, Document]  # of credit notes
-    refunded: dict[int, list[RefundLine]]  # the same
 
-    @classmethod
-    def of(cls, documents: Collection[Document]) -> "Rows":
-        found = cls(defaultdict(list), {}, defaultdict(list))
-        orders = {document.order_id for document in documents}
-        for line in OrderLine.objects.filter(order__in=orders).order_by("order_id", "position"):
-            found.lines[line.order_id].append(line)
-        credited = {one.order_id for one in documents if one.kind == Document.Kind.CREDIT_NOTE}
-        if credited:
-            for invoice in Document.objects.filter(order__in=credited, kind=Document.Kind.INVOICE):
-                found.invoices[invoice.order_id] = invoice
-            refunded = RefundLine.objects.filter(refund__order__in=credited).select_related("refund")
-            for one in refunded.order_by("id"):
-                found.refunded[one.refund.order_id].append(one)
-        return found
-
-    def figures(self, document: Document) -> Figures:
-        lines = self.lines[document.order_id]
-        if document.kind == Document.Kind.INVOICE:
-            return invoiced(document, lines)
-        return credited(document, lines, self.refunded[document.order_id])
-
-    def credited_by(self, document: Document) -> Document | None:
-        """The invoice that a credit note credits."""
-        return self.invoices[document.order_id] if document.kind == Document.Kind.CREDIT_NOTE else None
+def figures_of(document: Document) -> tuple[Figures, Document | None]:
+    """The figures of one of `with_rows`, and the invoice that a credit note credits."""
+    order = document.order
+    lines = order.lines.all()
+    if document.kind == Document.Kind.INVOICE:
+        return invoiced(document, lines), None
+    refunded = [line for refund in order.refunds.all() for line in refund.lines.all()]
+    [invoice] = [one for one in order.documents.all() if one.kind == Document.Kind.INVOICE]
+    return credited(document, lines, refunded), invoice
 
 
 def render(document: Document, figures: Figures, credits: Document | None = None) -> bytes:

@@ -17,7 +17,7 @@ from orders.links import invoice_url, order_url
 from orders.models import Notification
 from orders.models.order import number_of
 from orders.providers.failures import Outcome, ProviderError
-from orders.states import Channel, OrderStatus
+from orders.states import WITHOUT_GOODS, Channel, OrderStatus
 from orders.workflow import EMAIL, FULFILLABLE, SMS
 
 Kind = Notification.Kind
@@ -25,10 +25,7 @@ KIND_OF: dict[OrderStatus, Kind] = {
     OrderStatus.RESERVED: Kind.CONFIRMATION,  # cash on delivery
     OrderStatus.PAID: Kind.CONFIRMATION,
     OrderStatus.COMPLETED: Kind.CONFIRMATION,
-    OrderStatus.OUT_OF_STOCK: Kind.OUT_OF_STOCK,
-    OrderStatus.PAYMENT_DECLINED: Kind.PAYMENT_DECLINED,
-    OrderStatus.CANCELLED: Kind.CANCELLED,
-    OrderStatus.REFUNDED: Kind.REFUNDED,
+    **{status: Kind(status.value) for status in WITHOUT_GOODS},
 }
 
 # Write the rows of the messages that the orders' states call for.

@@ -23,9 +23,7 @@ class ShortHeaders(Compat32):
         return super().fold(name, value)
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        if type(value) is str and len(name) + len(value) < _LINE and value.isascii() and value.isprintable():
-            return f"{name}: {value}{self.linesep}".encode("ascii")
-        return super().fold_binary(name, value)
+        return self.fold(name, value).encode("ascii", "surrogateescape")
 
 
 class OutgoingEmail(EmailMultiAlternatives):

@@ -160,16 +160,16 @@ def _status(intent: Intent) -> str:
 
 async def _settle(payment: _Open) -> _Answer:
     made: list[int] = []
-    for promise in payment.promises:
-        try:
-            await _make(payment, promise)
-        except ProviderError as error:
-            return _Answer(made, promise.id if isinstance(error, Refused) else None, error=error)
-        made.append(promise.id)
+    asked = None
     try:
+        for promise in payment.promises:
+            asked = promise.id
+            await _make(payment, promise)
+            made.append(promise.id)
+        asked = None
         return _Answer(made, intent=await _release(payment) if payment.all_of_it else None)
     except ProviderError as error:
-        return _Answer(made, error=error)
+        return _Answer(made, asked if isinstance(error, Refused) else None, error=error)
 
 
 async def _make(payment: _Open, promise: _Promise) -> None:
