@@ -104,7 +104,6 @@ class Crash(Exception):
 class Reached(Protocol):
     def __call__(self, point: Point, orders: Collection[int] = ()) -> None:
         """The point is reached, with these orders in hand."""
-        ...
 
 
 def _off(point: Point, orders: Collection[int] = ()) -> None:

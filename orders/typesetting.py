@@ -63,6 +63,10 @@ def breakable(text: str) -> str:
     )
 
 
+def address(lines: Sequence[str], city: str, postcode: str, country: str) -> list[str]:
+    return [breakable(line) for line in (*lines, f"{city} {postcode}".strip(), country) if line]
+
+
 @cache
 def _compiler(template: Path, root: Path) -> typst.Compiler:
     """Made at the first page and not before: its threads would not survive a worker's fork."""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from orders.invoices.figures import Figures, Item, Sum
-from orders.models import Document, Order
+from orders.models import Document
 from orders.money import format, percent
 from orders.states import PaymentMethod
-from orders.typesetting import breakable
+from orders.typesetting import address, breakable
 
 _PAYMENT_WORDS = {PaymentMethod.CARD: "Paid by card", PaymentMethod.COD: "Cash on delivery"}
 _NOTES = {
@@ -68,7 +68,10 @@ def content_of(document: Document, figures: Figures, credits: Document | None = 
         ordered=f"{order.placed_at:%-d %B %Y}",
         credits=f"{credits.number} of {credits.issued_at:%-d %B %Y}" if credits else "",
         seller=document.seller.strip().splitlines() or [""],
-        buyer=_address(order),
+        buyer=[
+            *address((order.name, order.line1, order.line2), order.city, order.postcode, order.country),
+            breakable(order.email),
+        ],
         payment=(_CREDIT_WORDS if credits else _PAYMENT_WORDS)[method],
         note=note_of(document),
         currency=order.currency,
@@ -98,8 +101,3 @@ def _article(item: Item, currency: str) -> Row:
 
 def _row(one: Sum, currency: str) -> Row:
     return Row(percent(one.rate_bp), *(format(amount, currency) for amount in (one.net, one.tax, one.gross)))
-
-
-def _address(order: Order) -> list[str]:
-    lines = [order.name, order.line1, order.line2, f"{order.city} {order.postcode}".strip(), order.country]
-    return [breakable(line) for line in [*lines, order.email] if line]

@@ -21,10 +21,9 @@ class DoesNotAddUp(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
-    """Of all items at one tax rate, in minor units; `gross` includes the tax."""
+class Amounts:
+    """In minor units; `gross` includes the tax."""
 
-    rate_bp: int
     gross: int
     tax: int
 
@@ -34,8 +33,15 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum(Amounts):
+    """Of all items at one tax rate."""
+
+    rate_bp: int
+
+
+@dataclass(frozen=True, slots=True)
 class Item(Sum):
-    """Pieces of one article, in minor units; `gross` is what was charged for all of them."""
+    """Pieces of one article, and what was charged for all of them."""
 
     name: str
     sku: str
@@ -44,17 +50,11 @@ class Item(Sum):
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Amounts):
     """Items in the order's order, and their sums, the highest tax rate first."""
 
     items: list[Item]
     sums: list[Sum]
-    gross: int
-    tax: int
-
-    @property
-    def net(self) -> int:
-        return self.gross - self.tax
 
 
 def invoiced(document: Document, lines: Collection[OrderLine]) -> Figures:
@@ -94,7 +94,7 @@ def _item(line: OrderLine, quantity: int, before: int = 0) -> Item:
     """So many pieces of a line, of which `before` were credited earlier."""
     unit, rate = line.unit_price_minor, line.tax_rate_bp
     tax = tax_within((before + quantity) * unit, rate) - tax_within(before * unit, rate)
-    return Item(rate, quantity * unit, tax, line.name, line.sku, quantity, unit)
+    return Item(quantity * unit, tax, rate, line.name, line.sku, quantity, unit)
 
 
 def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
@@ -108,7 +108,7 @@ def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
     for rate in sorted(by_rate, key=lambda rate: -(amount * by_rate[rate] % total))[:left]:
         shares[rate] += 1
     return _summed(
-        Item(rate, gross, tax_within(gross, rate), PART_OF_THE_PRICE, "", 1, gross)
+        Item(gross, tax_within(gross, rate), rate, PART_OF_THE_PRICE, "", 1, gross)
         for rate, gross in sorted(shares.items(), reverse=True)
         if gross
     )
@@ -120,5 +120,5 @@ def _summed(items: Iterable[Item]) -> Figures:
     for item in listed:
         gross, tax = sums.get(item.rate_bp, (0, 0))
         sums[item.rate_bp] = (gross + item.gross, tax + item.tax)
-    found = [Sum(rate, *sums[rate]) for rate in sorted(sums, reverse=True)]
-    return Figures(listed, found, sum(one.gross for one in found), sum(one.tax for one in found))
+    found = [Sum(*sums[rate], rate) for rate in sorted(sums, reverse=True)]
+    return Figures(sum(one.gross for one in found), sum(one.tax for one in found), listed, found)

@@ -25,7 +25,6 @@ _TEXTS = {
 class SmsGateway(Protocol):
     async def send(self, to: str, text: str, *, order_number: str, key: str) -> str:
         """Send one text; returns the provider's id. Raises orders.providers.failures.Transient or Refused."""
-        ...
 
 
 class SandboxSms:

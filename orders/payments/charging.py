@@ -27,7 +27,7 @@ from orders.links import order_url
 from orders.locking import lock_orders
 from orders.models.order import number_of
 from orders.payments import inbox, keys
-from orders.payments.gateway import KEYS_LIVE, Charge, Intent, gateway, unknown
+from orders.payments.gateway import KEYS_LIVE, Charge, Intent, columns, gateway, unknown
 from orders.providers.failures import Outcome, Refused
 from orders.providers.http import ask_all
 from orders.states import FAILED_STATES, OrderStatus
@@ -136,20 +136,7 @@ def _write(intents: dict[int, Intent]) -> list[int]:
     if not intents:
         return []
     waiting = lock_orders(intents, CHARGEABLE)
-    holds = dict(
-        sql.rows(
-            _ANSWER,
-            {
-                "ids": list(intents),
-                "statuses": [intent.status for intent in intents.values()],
-                "references": [intent.reference for intent in intents.values()],
-                "urls": [intent.action_url for intent in intents.values()],
-                "captured": [intent.captured_minor for intent in intents.values()],
-                "reasons": [intent.reason[:300] for intent in intents.values()],
-                "hold": HOLD,
-            },
-        )
-    )
+    holds = dict(sql.rows(_ANSWER, {**columns(intents), "hold": HOLD}))
     # An order that was cancelled while we asked is due again: there may be money to give back.
     scheduling.make_due(set(intents) - set(waiting), only=FAILED_STATES)
     by_status: dict[str, dict[int, str]] = defaultdict(dict)

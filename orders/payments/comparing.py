@@ -85,12 +85,10 @@ def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | s
 
 def _unexpected(charge: Listed, kind: Finding.Kind, order_id: int | None, whom: str) -> Difference | None:
     left = charge.intent.left_minor
+    if not left:
+        return None
     detail = f"{format(left, charge.currency)} are captured for {whom}. Find out who charged this, and refund it there."
-    return (
-        Difference(kind, charge.intent.reference, order_id, charge.currency, 0, left, detail)
-        if left
-        else None
-    )
+    return Difference(kind, charge.intent.reference, order_id, charge.currency, 0, left, detail)
 
 
 def _holds(charge: Listed, ours: Books) -> Difference:

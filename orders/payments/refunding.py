@@ -22,7 +22,7 @@ from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.payments import keys
-from orders.payments.gateway import Intent, gateway, unknown
+from orders.payments.gateway import Intent, columns, gateway, unknown
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused
 from orders.providers.http import CALL_TIMEOUT, ask_all
 from orders.states import END_STATES
@@ -64,7 +64,8 @@ FROM sums WHERE sums.order_id = p.order_id
 # Write what the provider holds now of orders that ended without goods.
 _SETTLE: LiteralString = """
 UPDATE orders_payment p
-SET status = step.status, reference = step.reference, captured_minor = step.captured, refunded_minor = step.refunded,
+SET status = CASE WHEN step.captured > 0 AND step.refunded = step.captured THEN 'refunded' ELSE step.status END,
+    reference = step.reference, captured_minor = step.captured, refunded_minor = step.refunded,
     failures = 0, updated_at = now(), hold_until = NULL
 FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(references)s::text[], %(captured)s::bigint[],
             %(refunded)s::bigint[]) AS step (order_id, status, reference, captured, refunded)
@@ -118,6 +119,7 @@ def refund(ids: Collection[int]) -> Outcome:
     answers, errors = ask_all(payments, _settle)
     reached(Point.REFUND_AFTER_CALL, ids)
     errors |= {order_id: answer.error for order_id, answer in answers.items() if answer.error}
+    settled = {order_id: answer.intent for order_id, answer in answers.items() if answer.intent}
     made = [promise for answer in answers.values() for promise in answer.made]
     refused = [answer.refused for answer in answers.values() if answer.refused]
     with transaction.atomic():
@@ -126,7 +128,7 @@ def refund(ids: Collection[int]) -> Outcome:
             sql.count(_MADE, {"refunds": made})
         if refused:
             sql.count(_REFUSED, {"refunds": refused})
-        _write({order_id: answer.intent for order_id, answer in answers.items() if answer.intent})
+        sql.count(_SETTLE, columns(settled))
         failed = count_failures(PAYMENT, errors)
         reached(Point.REFUND_BEFORE_COMMIT, ids)
     reached(Point.REFUND_AFTER_COMMIT, ids)
@@ -139,23 +141,6 @@ def _open(held: Collection[int]) -> dict[int, _Open]:
         promises.setdefault(order_id, []).append(_Promise(*promise))
     found = sql.rows(_OPEN, {"ids": list(held), "promised": list(promises)})
     return {row[0]: _Open(*(*row, promises.get(row[0], []))) for row in found}
-
-
-def _write(settled: dict[int, Intent]) -> None:
-    sql.count(
-        _SETTLE,
-        {
-            "ids": list(settled),
-            "statuses": [_status(intent) for intent in settled.values()],
-            "references": [intent.reference for intent in settled.values()],
-            "captured": [intent.captured_minor for intent in settled.values()],
-            "refunded": [intent.refunded_minor for intent in settled.values()],
-        },
-    )
-
-
-def _status(intent: Intent) -> str:
-    return "refunded" if intent.captured_minor and not intent.left_minor else intent.status
 
 
 async def _settle(payment: _Open) -> _Answer:

@@ -1,11 +1,8 @@
 """Words that several kinds of printout print."""
 
-from collections.abc import Sequence
-
 from django.utils.formats import date_format
 
 from orders.models import Printout
-from orders.typesetting import breakable
 
 
 def days(printout: Printout) -> str:
@@ -14,7 +11,3 @@ def days(printout: Printout) -> str:
     if not dates:
         return f"{len(printout.order_ids):,} chosen orders" if printout.order_ids else ""
     return dates[0] if len(set(dates)) == 1 else " to ".join(dates)
-
-
-def address(lines: Sequence[str], city: str, postcode: str, country: str) -> list[str]:
-    return [breakable(line) for line in (*lines, f"{city} {postcode}".strip(), country) if line]

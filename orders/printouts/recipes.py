@@ -59,15 +59,11 @@ def parameters(printout: Printout) -> dict[str, Any]:
     return {"since": printout.since, "until": printout.until, "orders": printout.order_ids}
 
 
-def of_orders(
-    select: LiteralString,
-    *,
-    source: LiteralString = "orders_order o",
-    at: LiteralString = "o.placed_at",
-    wanted: LiteralString = "true",
-) -> LiteralString:
-    """A statement about the orders of a printout, which `select` reads from `chosen`."""
-    return sql.compose(_CHOSEN, select=select, source=source, at=at, wanted=wanted)
+def of_orders(select: LiteralString, **parts: LiteralString) -> LiteralString:
+    """A statement that reads from `chosen`, the orders of a printout: those placed on its days, if `parts` name nothing
+    else."""
+    usual: dict[str, LiteralString] = {"source": "orders_order o", "at": "o.placed_at", "wanted": "true"}
+    return sql.compose(_CHOSEN, select=select, **usual | parts)
 
 
 def cut(rows: Iterable[Row], size: int, *, least: int = 0) -> Iterator[list[Row]]:

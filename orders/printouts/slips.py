@@ -1,6 +1,7 @@
 """Packing slips: a page an order with what goes into the parcel, for the orders of some days or for chosen ones."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import LiteralString
@@ -9,22 +10,17 @@ from django.conf import settings
 
 from orders.models import Printout
 from orders.models.order import number_of
-from orders.printouts.labels import address
 from orders.printouts.recipes import Piece, Recipe, Row, of_orders
-from orders.typesetting import breakable
+from orders.typesetting import address, breakable
 
-
-def of_packed(select: LiteralString) -> LiteralString:
-    """A statement about the orders to pack: chosen ones, or those whose parcel was requested on the printout's days.
-    Orders that are cancelled or not paid are left out."""
-    return of_orders(
-        select,
-        source="orders_shipment s JOIN orders_order o ON o.id = s.order_id",
-        at="s.requested_at",
-        wanted="o.status IN ('reserved', 'paid', 'completed')",
-    )
-
-
+# Statements about the orders to pack: chosen ones, or those whose parcel was requested on the printout's days. Orders
+# that are cancelled or not paid are left out.
+of_packed = partial(
+    of_orders,
+    source="orders_shipment s JOIN orders_order o ON o.id = s.order_id",
+    at="s.requested_at",
+    wanted="o.status IN ('reserved', 'paid', 'completed')",
+)
 _COUNTS: LiteralString = of_packed("SELECT count(*) FROM chosen")
 # The lines of each parcel.
 _ROWS: LiteralString = of_packed("""

@@ -66,9 +66,18 @@ class Client:
         self, method: str, url: str, headers: Mapping[str, str], data: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send bytes and return (status, headers, body), under the same rules as `call`."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=60),
+                timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT),
+                auto_decompress=False,
+            )
         for last in (False, True):
+            body = None if data is None else aiohttp.BytesPayload(data)
             try:
-                return await self._send(method, url, headers, data)
+                async with self._session.request(method, url, headers=headers, data=body) as response:
+                    raw = await response.read()
+                break
             except (aiohttp.ServerDisconnectedError, ConnectionResetError, aiohttp.ClientOSError) as error:
                 if last or isinstance(error, aiohttp.ClientConnectorError):
                     raise Transient(f"{method} {url}: no connection ({error})") from error
@@ -76,27 +85,12 @@ class Client:
                 raise Transient(f"{method} {url}: no answer within {CALL_TIMEOUT:g} s") from error
             except aiohttp.ClientError as error:
                 raise Transient(f"{method} {url}: {error}") from error
-        raise AssertionError("unreachable")
-
-    async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=60),
-                timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT),
-                auto_decompress=False,
-            )
-        body = None if data is None else aiohttp.BytesPayload(data)
-        async with self._session.request(method, url, headers=headers, data=body) as response:
-            raw = await response.read()
-            if response.status >= 500 or response.status in (*_NOT_NOW, 429):
-                failure = NotNow if response.status in _NOT_NOW else Transient
-                raise failure(
-                    f"{method} {url}: {response.status} {_excerpt(raw)}",
-                    _seconds(response.headers.get("Retry-After")),
-                )
-            return response.status, response.headers, raw
+        status = response.status
+        if status >= 500 or status in (*_NOT_NOW, 429):
+            failure = NotNow if status in _NOT_NOW else Transient
+            retry_after = _seconds(response.headers.get("Retry-After"))
+            raise failure(f"{method} {url}: {status} {_excerpt(raw)}", retry_after)
+        return status, response.headers, raw
 
 
 class _Held(threading.local):
@@ -128,52 +122,45 @@ def ask_all(
     items: Mapping[Key, Item], call: Callable[[Item], Awaitable[Result]]
 ) -> tuple[dict[Key, Result], dict[Key, ProviderError]]:
     """Call the provider for every item at once, and wait; returns the answers and the errors, by the items' keys."""
-    answers: dict[Key, Result] = {}
-    errors: dict[Key, ProviderError] = {}
-    found = client().run(each(list(items.values()), call)) if items else []
-    for key, answer in zip(items, found, strict=True):
-        if isinstance(answer, ProviderError):
-            errors[key] = answer
-        else:
-            answers[key] = answer
-    return answers, errors
+    return client().run(each(items, call)) if items else ({}, {})
 
 
 async def each(
-    items: list[Item], call: Callable[[Item], Awaitable[Result]]
-) -> list[Result | Transient | Refused]:
-    """Call the provider for every item at once; returns results or errors, in the items' order.
+    items: Mapping[Key, Item], call: Callable[[Item], Awaitable[Result]]
+) -> tuple[dict[Key, Result], dict[Key, ProviderError]]:
+    """What `ask_all` does, for one batch.
 
     The session's connection limit bounds how many are in flight. One slow answer does not hold up a batch: when half of
     it is answered, the rest get four times as long as that took, and at least a second. A call still unanswered then is
     cancelled and fails, so that its order leaves the batch and is asked about alone: as NotNow when any other call had
     an answer, as Transient when none had.
     """
-    if len(items) == 1:
-        return [await _caught(call(items[0]))]
     loop = asyncio.get_running_loop()
     began = loop.time()
     half = asyncio.Semaphore(0)
-    tasks = [asyncio.ensure_future(_caught(call(item))) for item in items]
-    for task in tasks:
+    tasks = {key: asyncio.ensure_future(_caught(call(item))) for key, item in items.items()}
+    for task in tasks.values():
         task.add_done_callback(lambda _: half.release())
     for _ in range(len(tasks) // 2):
         await half.acquire()
-    _, waiting = await asyncio.wait(tasks, timeout=max(1.0, 4 * (loop.time() - began)))
+    patience = max(1.0, 4 * (loop.time() - began)) if len(tasks) > 1 else None
+    _, waiting = await asyncio.wait(tasks.values(), timeout=patience)
     for task in waiting:
         task.cancel()
     if waiting:
         await asyncio.wait(waiting)
-    answers = [None if task.cancelled() else task.result() for task in tasks]
-    is_well = any(answer is not None and type(answer) is not Transient for answer in answers)
+    found = {key: task.result() for key, task in tasks.items() if not task.cancelled()}
+    is_well = any(type(answer) is not Transient for answer in found.values())
     late = (NotNow if is_well else Transient)("no answer yet while the rest of the batch had theirs")
-    return [late if task.cancelled() else task.result() for task in tasks]
+    errors = {key: answer for key, answer in found.items() if isinstance(answer, ProviderError)}
+    answers = {key: answer for key, answer in found.items() if not isinstance(answer, ProviderError)}
+    return answers, errors | dict.fromkeys(tasks.keys() - found.keys(), late)
 
 
-async def _caught(work: Awaitable[Result]) -> Result | Transient | Refused:
+async def _caught(work: Awaitable[Result]) -> Result | ProviderError:
     try:
         return await work
-    except (Transient, Refused) as error:
+    except ProviderError as error:
         return error
 
 

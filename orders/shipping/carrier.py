@@ -38,7 +38,6 @@ class Booking:
 class Carrier(Protocol):
     async def book(self, parcel: Parcel) -> Booking:
         """Book one parcel under its key. Raises orders.providers.failures.Transient or Refused."""
-        ...
 
 
 class SandboxCarrier:
