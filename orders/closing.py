@@ -1,7 +1,6 @@
 """Ending an order: `complete` when all that was promised is done, `close` when a failed one has been cleared up.
 
-`remaining` decides it, by rows read under the order's lock in the transaction that ends it: no chord's counter and no
-message has a say.
+`remaining` decides it, by rows read under the order's lock in the transaction that ends it.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,7 @@
 """Named points at which a process can be made to die, so that a test can crash it between two lines.
 
 The kill matrix (`./dev chaos`) must hit the moment between a commit and the call that follows it. In production this is
-off: `reached` is a function that does nothing, chosen when the process starts. It is on when STAMPEDE_CRASHPOINTS names
-a folder:
+off: `reached` does nothing. It is on when STAMPEDE_CRASHPOINTS names a folder:
 
     folder/charge.after_call    a token: the first process that reaches the point takes it and does what it says
     folder/hits.jsonl           a line for each token that was taken, on the disk before anything is done
@@ -11,8 +10,7 @@ A token says `kill` (this process, SIGKILL), `kill-parent` (the main process of 
 one goes on), `stall SECONDS` or `raise`. Taking it is one rename, so of many processes exactly one is hit.
 
 In a step that calls a provider, `before_row` and `after_row` are the two sides of the commit that says "asked",
-`after_call` is between the answer and the transaction that writes it, `before_commit` and `after_commit` are the two
-sides of that commit.
+`after_call` is between the answer and the commit that writes it, `before_commit` and `after_commit` are its two sides.
 """
 
 import json

@@ -1,7 +1,6 @@
 """Where an order can be seen, for e-mails, texts, providers and API answers.
 
-They are not reversed from the shop's routes, so that workers need not load every view to write a link. A test compares
-them with the routes.
+Not reversed from the shop's routes, so that workers need not load every view to write a link. A test compares the two.
 """
 
 from django.conf import settings

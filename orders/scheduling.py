@@ -18,8 +18,7 @@ from orders.states import EventKind, OrderStatus
 
 # Longer than a batch waits in a queue plus the longest call to a provider; a worker that died is replaced after it.
 LEASE = timedelta(seconds=20)
-# Longer than dispatching a claim takes, the broker's time-outs included: after that, the relay that claimed it has
-# died.
+# Longer than dispatching a claim takes, the broker's time-outs included: after that, its relay has died.
 UNDISPATCHED = timedelta(seconds=5)
 
 # For statements that name their orders. `due_at IS NOT NULL` would do, but when a crowd comes to a shop whose
@@ -134,8 +133,7 @@ FROM held WHERE o.id = held.id
 """,
     not_ended=_NOT_ENDED,
 )
-# Some of those that are parked until this time. Any, not the eldest: an order with a trouble of its own must not be the
-# probe every time.
+# Some that are parked until this time. Any, not the eldest: one with a trouble of its own must not be every probe.
 _WAKE: LiteralString = """
 WITH drawn AS MATERIALIZED (
     SELECT id FROM orders_order WHERE due_at = %(parked_until)s ORDER BY random() LIMIT %(limit)s
@@ -170,8 +168,7 @@ _NO_WAIT = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed order. `attempts` counts this one, `alone` means that it failed in a batch before, and `claim` is the
-    note of all that were claimed with it."""
+    """A claimed order. `attempts` counts this one; `alone`: it failed in a batch before; `claim`: the note of it."""
 
     order_id: int
     status: str

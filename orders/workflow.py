@@ -1,8 +1,7 @@
 """What is done about an order: every step in one table, and `remaining`, which names what is left to do.
 
 Pure: no Celery and no database. A fresh order, one whose worker died, and one that a person replays all come through
-`remaining`. Losing a chain or a chord of tasks is harmless: the order falls due again, and `remaining` says what is
-still missing.
+`remaining`. Losing a chain of tasks is harmless: the order falls due again, and `remaining` says what is missing.
 """
 
 from collections.abc import Callable, Collection

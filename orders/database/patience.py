@@ -2,11 +2,9 @@
 
 A server that was killed closes its connections, so the next query fails at once. One that is frozen (a stopped process,
 a disk that hangs) does not: its sockets stay open, its own statement timeout never comes, and a query waits for ever.
-Workers and the relay may wait. A web process has a few threads and people who wait for them, so it sets a limit, and
-what takes longer fails as `Silent`.
+Workers and the relay may wait. A web process, whose threads people wait for, sets a limit: what is slower is `Silent`.
 
-From then on the process knows that the server is silent: one thread at a time tries to reach it, and the others fail at
-once.
+From then on the process knows that the server is silent: one thread at a time tries to reach it; others fail at once.
 """
 
 import threading
@@ -53,8 +51,7 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 def connect(params: dict[str, Any]) -> psycopg.Connection[Any]:
-    """A new connection, with the limit of this process. Raises Silent at once while another thread is trying to reach
-    a server that is silent."""
+    """A new connection, with the limit of this process. Raises Silent at once while another thread is trying."""
     if not _limit:
         return psycopg.connect(**params)
     if not _silent.is_set():

@@ -1,17 +1,15 @@
 """Finishes typst's PDF for the archive, in two places where typst cannot do it.
 
-*That it is a Factur-X invoice.* Typst attaches the XML (`pdf.attach`) and makes PDF/A-3. Factur-X also asks for four
-properties in the XMP metadata, and for the description of their schema there. Typst does not compress the metadata, so
-both can be put in.
+*That it is a Factur-X invoice.* Typst attaches the XML and makes PDF/A-3. Factur-X also asks for four properties in
+the XMP metadata, and for the description of their schema there. Typst does not compress it, so both can be added.
 
 *Where a stream ends.* Typst ends each with a line feed. When its last byte happens to be a carriage return, the two
 read as the end of a line, and the stream is a byte shorter than it says, which PDF/A forbids (6.1.7.1). Such a stream
 gets a carriage return of its own before the line feed. One invoice in about seventy has one.
 
 Both only add bytes, so it is enough to move the offsets behind them in the table at the end: 0.1 ms, where a library
-(pikepdf) takes half as long as typst took to make the PDF. Whatever does not look as typst writes it is refused, and
-the tests have each kind of document checked by a validator of PDF/A. Source: Factur-X 1.09, section 6.2.2; ISO 19005-3,
-6.1.7.1 and 6.6.2.3.
+(pikepdf) takes half as long as typst took. Whatever does not look as typst writes it is refused, and the tests have
+each kind of document checked by a validator. Source: Factur-X 1.09, section 6.2.2; ISO 19005-3, 6.1.7.1 and 6.6.2.3.
 """
 
 import re

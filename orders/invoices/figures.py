@@ -1,5 +1,4 @@
-"""The figures of an invoice or credit note: items, and sums by tax rate. The page and the XML are made from the same
-figures, so they cannot differ.
+"""The figures of an invoice or credit note: items, and sums by tax rate. Page and XML are both made from them.
 
 Prices include tax. The tax of an item is that within its gross amount, rounded by itself. All sums are sums of items,
 so that everything adds up to the cent, and to what was charged.

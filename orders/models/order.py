@@ -134,8 +134,7 @@ class OrderLine(models.Model):
 
 
 class OrderEvent(models.Model):
-    """What happened to an order, written in the transaction that did it. A trigger refuses any change but the mark
-    that it was published."""
+    """What happened to an order, written in the transaction that did it. A trigger keeps all but `published_at`."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events", db_index=False)
     kind = models.CharField(max_length=32, choices=EventKind.choices)

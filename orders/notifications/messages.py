@@ -1,7 +1,6 @@
 """What the channels share: which message an order's state calls for, its row, and what became of it.
 
-The row is committed before anything is sent, and its key goes with the message. So a step that is repeated finds the
-row, and the provider finds the key.
+The row is committed before anything is sent, and its key goes with the message: a repeated step finds both.
 """
 
 from collections.abc import Collection, Mapping

@@ -3,8 +3,7 @@
 1. In one transaction: lock the orders, mark their payments as asked. From here on nobody knows whether money moved.
 2. With no lock held: authorise and capture in one call. A payment with a provider's reference (the buyer had to
    confirm) is looked up. One that was asked without an answer (a worker died, a call timed out) is asked again with the
-   same key: for a day, a provider then answers what became of the first call. After that the charge is looked for
-   before anything is charged.
+   same key: for a day, a provider then answers as it did the first time. After that the charge is looked for first.
 3. In one transaction: write each answer, and move each order that still waits for it. An order that was cancelled
    meanwhile keeps its answer and is made due, so that the money goes back (orders.payments.refunding).
 4. Look into the inbox for reports that came while we asked (orders.payments.inbox).
@@ -34,8 +33,7 @@ from orders.states import FAILED_STATES, OrderStatus
 from orders.workflow import PAYMENT
 
 CHARGEABLE = (OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT)
-# How long a buyer may take to confirm with the bank, and how often the provider is asked meanwhile in case its webhook
-# is lost.
+# How long a buyer may take to confirm with the bank, and how often the provider is asked meanwhile.
 HOLD = timedelta(minutes=30)
 ASK_AGAIN = timedelta(seconds=60)
 

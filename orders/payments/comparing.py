@@ -1,7 +1,6 @@
 """Whether a charge at the provider and the order in our books agree, and where they differ. Pure.
 
-What is under way is no difference: an order that has work to do, and anything that changed within the last minutes, may
-have an answer on its way.
+An order that has work to do, and anything that changed within the last minutes, is under way: that is no difference.
 """
 
 from dataclasses import dataclass

@@ -97,8 +97,7 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What was done for one payment: the promises kept, the one that was refused, the charge if it was settled, and the
-    error if there was one."""
+    """What was done for one payment: promises kept, the one refused, the charge if it was settled, the error."""
 
     made: list[int]
     refused: int | None = None

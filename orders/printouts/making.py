@@ -75,9 +75,6 @@ class _Work:
     lease: Lease
     rows: int = 0
 
-    def params(self, **more: Any) -> dict[str, Any]:
-        return {"id": self.printout.pk, "holder": self.lease.holder, **more}
-
     def alive(self, rows: int = 0, *, now: bool = False) -> None:
         """So many more rows are done. Raises LeaseLost."""
         self.rows += rows
@@ -87,7 +84,7 @@ class _Work:
 
 def make(printout: Printout, recipe: Recipe, lease: Lease) -> None:
     """Make the printout, which is held under this lease. Raises LeaseLost when it was cancelled or taken over."""
-    work = _Work(printout, lease)
+    work, ours = _Work(printout, lease), {"id": printout.pk, "holder": lease.holder}
     scratch = files.path_of(f"{_SCRATCH}/{printout.pk}-{lease.holder}")
     for left in scratch.parent.glob(f"{printout.pk}-*"):  # by an attempt that died
         shutil.rmtree(left, ignore_errors=True)
@@ -95,7 +92,7 @@ def make(printout: Printout, recipe: Recipe, lease: Lease) -> None:
     try:
         with snapshot() as read:
             [(total,)] = read(recipe.counts, parameters(printout))
-            sql.count(_COUNTED, work.params(rows=total))
+            sql.count(_COUNTED, {**ours, "rows": total})
             pieces, content = _gather(work, recipe, read(recipe.rows, parameters(printout)), scratch)
         file = f"printouts/{content[:2]}/{content}.{printout.suffix}"
         if not (made := _made_before(content, file)):
@@ -106,7 +103,7 @@ def make(printout: Printout, recipe: Recipe, lease: Lease) -> None:
                     else _write_lines(work, pieces, whole)
                 )
             made = (pages, files.path_of(file).stat().st_size)
-        sql.count(_DONE, work.params(file=file, hash=content, pages=made[0], size=made[1]))
+        sql.count(_DONE, {**ours, "file": file, "hash": content, "pages": made[0], "size": made[1]})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

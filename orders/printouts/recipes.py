@@ -60,8 +60,7 @@ def parameters(printout: Printout) -> dict[str, Any]:
 
 
 def of_orders(select: LiteralString, **parts: LiteralString) -> LiteralString:
-    """A statement that reads from `chosen`, the orders of a printout: those placed on its days, if `parts` name nothing
-    else."""
+    """A statement that reads from `chosen`, the orders of a printout: by default those placed on its days."""
     usual: dict[str, LiteralString] = {"source": "orders_order o", "at": "o.placed_at", "wanted": "true"}
     return sql.compose(_CHOSEN, select=select, **usual | parts)
 

@@ -1,8 +1,7 @@
 """JSON over HTTP to the providers: one event loop and one session a thread, kept between tasks.
 
 A session for each task costs two to three times the CPU. The loop runs only while a step waits for its calls, so a
-connection that the provider closed meanwhile is noticed at its next use. Such a call is sent once more, which its
-idempotency key makes harmless.
+connection that the provider closed meanwhile is noticed at its next use. Such a call is sent once more, under its key.
 """
 
 import asyncio
