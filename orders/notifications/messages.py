@@ -115,9 +115,8 @@ def finish(
         if sent:
             sql.count(_SENT, {"ids": list(sent), "references": list(sent.values())})
         failed = count_failures(EMAIL if channel is Channel.EMAIL else SMS, errors)
-    untried = [
-        message.order_id for message in messages if message.id not in sent and message.id not in errors
-    ]
+    tried = sent.keys() | errors.keys()
+    untried = [message.order_id for message in messages if message.id not in tried]
     stopped = {*untried, *(failure.order_id for failure in failed)}
     return Outcome([order_id for order_id in ids if order_id not in stopped], failed, untried)
 

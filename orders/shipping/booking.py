@@ -57,10 +57,8 @@ def book(ids: Collection[int]) -> Outcome:
     with transaction.atomic():
         ready = lock_orders(ids, FULFILLABLE_STATES)
         sql.count(_BEGIN, {"ids": ready})
-        parcels = {
-            order_id: Parcel(key, number_of(order_id), *rest)
-            for order_id, key, *rest in sql.rows(_OPEN, {"ids": ready})
-        }
+        found = sql.rows(_OPEN, {"ids": ready})
+        parcels = {row[0]: Parcel(row[1], number_of(row[0]), *row[2:]) for row in found}
         reached(Point.SHIP_BEFORE_ROW, ids)
     reached(Point.SHIP_AFTER_ROW, ids)
     booked, errors = ask_all(parcels, carrier().book)
