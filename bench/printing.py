@@ -106,10 +106,10 @@ def _rate(watch: Stopwatch, name: str, invoices: int) -> dict[str, float]:
 
 def _inputs(orders: list[int]) -> Inputs:
     """What typst was told of each."""
-    documents = list(Document.objects.filter(order__in=orders).select_related("order", "refund"))
-    rows = printing.Rows.of(documents)
+    documents = printing.with_rows(Document.objects.filter(order__in=orders))
     return [
-        (*printing.inputs_of(document, rows.figures(document)), document.issued_at) for document in documents
+        (*printing.inputs_of(document, *printing.figures_of(document)), document.issued_at)
+        for document in documents
     ]
 
 

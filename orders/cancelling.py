@@ -1,4 +1,4 @@
-"""Cancelling: possible until a shipment is begun. The state changes here; giving stock and money back follows."""
+"""Cancelling, which is possible until a shipment is begun. The status changes here; stock and money follow."""
 
 from django.db import transaction
 
@@ -16,8 +16,8 @@ class NotCancellable(Exception):
 def cancel(token: str, *, detail: str = "Cancelled by the customer.") -> Order:
     """Cancel the order with this token; cancelling it again changes nothing and is no error.
 
-    Raises Order.DoesNotExist, or NotCancellable. The row lock orders this against the step that books the shipment:
-    one of the two comes first and the other sees it.
+    Raises Order.DoesNotExist, or NotCancellable. The row lock is the one that the step of the shipment takes: one of
+    the two comes first and the other sees it.
     """
     with transaction.atomic():
         order = Order.objects.get(token=token)

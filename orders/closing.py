@@ -1,7 +1,6 @@
 """Ending an order: `complete` when all that was promised is done, `close` when a failed one has been cleared up.
 
-Whether all is done is asked of `remaining`, of rows read under the order's lock in the transaction that ends it: no
-chord's counter and no message decides it.
+`remaining` decides it, by rows read under the order's lock in the transaction that ends it.
 """
 
 from collections.abc import Collection
@@ -12,28 +11,24 @@ from orders import scheduling
 from orders.crashpoints import Point, reached
 from orders.facts import facts_of
 from orders.locking import lock_orders
-from orders.states import FAILED_STATES, OrderStatus
+from orders.states import END_STATES, FULFILLABLE_STATES, OrderStatus
 from orders.workflow import Plan, Step, remaining
-
-_DELIVERABLE = (OrderStatus.RESERVED, OrderStatus.PAID)
-_CLOSABLE = (*FAILED_STATES, OrderStatus.REFUNDED, OrderStatus.COMPLETED)
 
 
 def complete(ids: Collection[int]) -> list[int]:
     """Complete those of the orders for which nothing else is left to do; the others stay as their steps left them."""
     with transaction.atomic():
-        ready = _with_nothing_left_but(((Step.COMPLETE,),), lock_orders(ids, _DELIVERABLE))
-        completed = scheduling.advance(ready, _DELIVERABLE, OrderStatus.COMPLETED, then="end")
+        ready = _with_nothing_left_but(((Step.COMPLETE,),), lock_orders(ids, FULFILLABLE_STATES))
+        completed = scheduling.advance(ready, FULFILLABLE_STATES, OrderStatus.COMPLETED, then="end")
         reached(Point.COMPLETE_BEFORE_COMMIT, ids)
     reached(Point.COMPLETE_AFTER_COMMIT, ids)
     return completed
 
 
 def close(ids: Collection[int]) -> list[int]:
-    """End those of the failed orders that hold neither stock nor money and whose customer was told, and completed
-    ones whose customer was told late."""
+    """End those of the orders that hold neither stock nor money and whose customer has had every message."""
     with transaction.atomic():
-        closed = scheduling.close(_with_nothing_left_but(((), (Step.CLOSE,)), lock_orders(ids, _CLOSABLE)))
+        closed = scheduling.close(_with_nothing_left_but(((), (Step.CLOSE,)), lock_orders(ids, END_STATES)))
         reached(Point.CLOSE_BEFORE_COMMIT, ids)
     reached(Point.CLOSE_AFTER_COMMIT, ids)
     return closed

@@ -1,7 +1,7 @@
 """Counts how often a step has failed in a row, on the row in which it writes what it asked (orders.workflow.Record).
 
-A failure is uncounted when it turns out that the provider was known to be away: nobody should have asked it. That is
-known to whoever keeps the provider's breaker, after the step has written its outcome.
+A failure is uncounted when the provider's breaker turns out to be open: the step should not have asked. That is known
+only after the step has written its outcome.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,7 +10,7 @@ from orders import sql
 from orders.providers.failures import Failure, ProviderError
 from orders.workflow import Record
 
-# A failed try of each row, with what the provider said. Nothing else is known, so nothing else changes.
+# A failed try of each row, with its reason. Nothing else is known, so nothing else changes.
 _COUNT = """
 UPDATE $table r SET failures = failures + 1, reason = failed.reason
 FROM unnest(%(keys)s::bigint[], %(reasons)s::text[]) AS failed (key, reason)
@@ -36,5 +36,5 @@ def count_failures(record: Record, errors: Mapping[int, ProviderError]) -> list[
 
 
 def uncount(record: Record, ids: Collection[int]) -> None:
-    """Take the last failure of these orders back."""
+    """Uncount the last failure of these orders."""
     sql.count(sql.compose(_UNCOUNT, table=record.table, open=record.open), {"ids": list(ids)})

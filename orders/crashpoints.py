@@ -1,19 +1,16 @@
-"""Named points at which a process can be made to die, so that a crash between two lines can be had at will.
+"""Named points at which a process can be made to die, so that a test can crash it between two lines.
 
-The kill matrix (`./dev chaos`) must hit the instant between a commit and the call that follows it, not hope for it. In
-production this is off: `reached` is a function that does nothing, bound when the process starts. It is on when
-STAMPEDE_CRASHPOINTS names a folder:
+The kill matrix (`./dev chaos`) must hit the moment between a commit and the call that follows it. In production this is
+off: `reached` does nothing. It is on when STAMPEDE_CRASHPOINTS names a folder:
 
-    folder/charge.after_call    a token: whoever reaches the point and takes it away first does what it says
+    folder/charge.after_call    a token: the first process that reaches the point takes it and does what it says
     folder/hits.jsonl           a line for each token that was taken, on the disk before anything is done
 
 A token says `kill` (this process, SIGKILL), `kill-parent` (the main process of a worker pool or of the web, while this
-one goes on), `stall SECONDS` or `raise`. Taking it away is one rename, so of many who reach a point at the same moment
-exactly one is hit.
+one goes on), `stall SECONDS` or `raise`. Taking it is one rename, so of many processes exactly one is hit.
 
-Of a step that calls a provider: `before_row` and `after_row` stand on the two sides of the commit that says "asked",
-`after_call` between the answer and the writing down of it, `before_commit` and `after_commit` on the two sides of that
-commit. What stands before the call is `after_row`; what stands after the publish of a relay is before the next one.
+In a step that calls a provider, `before_row` and `after_row` are the two sides of the commit that says "asked",
+`after_call` is between the answer and the commit that writes it, `before_commit` and `after_commit` are its two sides.
 """
 
 import json
@@ -99,17 +96,16 @@ class Point(StrEnum):
 
 
 class Crash(Exception):
-    """What a token that says `raise` raises: a bug at this point."""
+    """Raised for a token that says `raise`, as a bug would be."""
 
 
 class Reached(Protocol):
     def __call__(self, point: Point, orders: Collection[int] = ()) -> None:
-        """Say that the point is reached, and with which orders in hand."""
-        ...
+        """The point is reached, with these orders in hand."""
 
 
 def _off(point: Point, orders: Collection[int] = ()) -> None:
-    """In production a point is a call of this."""
+    """Every point in production."""
 
 
 class Armed:

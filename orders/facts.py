@@ -8,17 +8,17 @@ from orders.inventory import HELD
 from orders.states import OrderStatus, PaymentMethod
 from orders.workflow import Facts
 
-# The facts of these orders, a row each. `told` is of the message that an order's present state calls for.
+# The facts of these orders, a row each. `messages` are those that the orders' present states call for.
 _FACTS: LiteralString = sql.compose(
     """
-WITH told AS (
+WITH messages AS (
     SELECT n.order_id, n.channel FROM orders_notification n JOIN orders_order o ON o.id = n.order_id
     WHERE n.order_id = ANY(%(ids)s) AND n.status IN ('sent', 'failed')
       AND n.kind = CASE WHEN o.status IN ('reserved', 'paid', 'completed') THEN 'confirmation' ELSE o.status END
 ), held AS (SELECT DISTINCT order_id FROM ($held) AS pieces)
 SELECT o.id, o.status, o.payment_method,
-    EXISTS (SELECT FROM told WHERE told.order_id = o.id AND told.channel = 'email'),
-    EXISTS (SELECT FROM told WHERE told.order_id = o.id AND told.channel = 'sms'),
+    EXISTS (SELECT FROM messages m WHERE m.order_id = o.id AND m.channel = 'email'),
+    EXISTS (SELECT FROM messages m WHERE m.order_id = o.id AND m.channel = 'sms'),
     EXISTS (SELECT FROM orders_document d WHERE d.order_id = o.id AND d.kind = 'invoice'),
     EXISTS (SELECT FROM orders_shipment s WHERE s.order_id = o.id AND s.status = 'booked'),
     EXISTS (SELECT FROM held WHERE held.order_id = o.id),

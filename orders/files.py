@@ -1,7 +1,6 @@
-"""Files of ours that no web server hands out by itself: invoices, printouts. They lie under MEDIA_ROOT and are known by
-their names there.
+"""Files that no web server publishes: invoices and printouts. They lie under MEDIA_ROOT, known by their names there.
 
-A file gets its name when all of it is on the disk, never before, so a name means a whole file.
+A file gets its name when all of it is on the disk, so a name means a whole file.
 """
 
 import os
@@ -26,7 +25,7 @@ def put(name: str, content: bytes) -> None:
 
 @contextmanager
 def putting(name: str) -> Iterator[BinaryIO]:
-    """A file to write to, which is in place when the block ends and is not there when it fails."""
+    """A file to write to, which gets its name when the block ends, and is deleted when the block fails."""
     path = path_of(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")

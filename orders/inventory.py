@@ -1,8 +1,8 @@
-"""Stock: reserving it for orders, giving it back, letting it go with a shipment, and stocking up.
+"""Stock: reserving it for orders, putting it back, letting it go with a shipment, and stocking up.
 
-Orders are never sold more than there is: rows are locked in SKU order and changed by one statement for all lines of
-all orders of a batch; CHECK constraints stand behind that; and every movement is written to a ledger in the same
-transaction, each at most once for an order, which the audit adds up.
+Orders never get more than there is: rows are locked in SKU order and changed by one statement for all lines of all
+orders of a batch. CHECK constraints stand behind that. Every movement is written to a ledger in the same transaction,
+at most once for an order, and the audit adds the ledger up.
 """
 
 from collections import defaultdict
@@ -19,9 +19,11 @@ from orders.models import StockMovement
 from orders.providers.failures import Outcome
 from orders.states import FAILED_STATES, OrderStatus
 
+# The lines of these orders.
 _LINES: LiteralString = """
 SELECT order_id, sku, quantity FROM orders_orderline WHERE order_id = ANY(%(ids)s) ORDER BY order_id, position
 """
+# Hold the stock of these orders, and write the ledger.
 _RESERVE: LiteralString = """
 WITH moved AS (
     INSERT INTO orders_stockmovement (sku, order_id, kind, quantity)
@@ -38,11 +40,13 @@ WHERE order_id = ANY(%(ids)s) AND kind = 'reserved' AND NOT EXISTS (
     SELECT FROM orders_stockmovement later
     WHERE later.order_id = m.order_id AND later.sku = m.sku AND later.kind IN ('released', 'sold'))
 """
+# Release or sell what these orders hold, and write the ledger.
 _LET_GO: LiteralString = """
 WITH moved AS (
     INSERT INTO orders_stockmovement (sku, order_id, kind, quantity)
-    SELECT * FROM unnest(%(line_skus)s::text[], %(line_orders)s::bigint[], %(kinds)s::text[],
-                         %(line_quantities)s::bigint[])
+    SELECT sku, order_id, %(kind)s, quantity
+    FROM unnest(%(line_skus)s::text[], %(line_orders)s::bigint[], %(line_quantities)s::bigint[])
+         AS line (sku, order_id, quantity)
 )
 UPDATE orders_stockitem s
 SET reserved = reserved - gone.quantity,
@@ -51,6 +55,7 @@ SET reserved = reserved - gone.quantity,
 FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS gone (sku, quantity)
 WHERE s.sku = gone.sku
 """
+# Set how many pieces of each SKU ever came in.
 _STOCK_TO: LiteralString = """
 WITH wanted AS (
     SELECT level.sku, level.stocked, coalesce(s.stocked, 0) AS before
@@ -66,6 +71,7 @@ SELECT sku, stocked, stocked, 0, 0 FROM wanted
 ON CONFLICT (sku) DO UPDATE
 SET stocked = excluded.stocked, on_hand = orders_stockitem.on_hand + excluded.stocked - orders_stockitem.stocked
 """
+# More pieces came in.
 _TAKE_IN: LiteralString = """
 WITH came AS (
     SELECT * FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS one (sku, quantity)
@@ -75,7 +81,9 @@ WITH came AS (
 UPDATE orders_stockitem s SET stocked = stocked + came.quantity, on_hand = on_hand + came.quantity
 FROM came WHERE s.sku = came.sku
 """
+# Free to sell.
 _ON_HAND: LiteralString = "SELECT sku, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+# Promised to orders or gone with them.
 _GONE: LiteralString = "SELECT sku, reserved + sold FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
 
 
@@ -100,7 +108,7 @@ def reserve(ids: Collection[int]) -> Reservation:
     """Hold the stock of each order that is `placed`, whole or not at all, first come first served.
 
     1. Lock the orders, then the stock of all their lines.
-    2. Deal it out in the order in which they were placed; who gets too little gets nothing and ends `out_of_stock`.
+    2. Allocate in the order in which they were placed; an order short of anything gets nothing and ends `out_of_stock`.
     3. Write stock, ledger, states and events. A short order never fails its batch.
     """
     with transaction.atomic():
@@ -132,7 +140,7 @@ def reserve(ids: Collection[int]) -> Reservation:
 
 
 def release(ids: Collection[int]) -> list[int]:
-    """Put back what failed and cancelled orders still hold; returns the ids that are in such a state."""
+    """Put back what failed and cancelled orders still hold; returns the orders that are such."""
     with transaction.atomic():
         failed = lock_orders(ids, FAILED_STATES)
         _let_go(failed, StockMovement.Kind.RELEASED)
@@ -142,7 +150,7 @@ def release(ids: Collection[int]) -> list[int]:
 
 
 def let_go_with_shipment(ids: Collection[int]) -> None:
-    """What these orders hold is sold. Called within the transaction that books their shipment and holds their locks."""
+    """Sell what these orders hold. Call it in the transaction that books their shipment and holds their locks."""
     _let_go(ids, StockMovement.Kind.SOLD)
 
 
@@ -159,7 +167,6 @@ def _let_go(ids: Collection[int], kind: StockMovement.Kind) -> None:
         {
             "line_skus": [sku for _, sku, _ in held],
             "line_orders": [order_id for order_id, _, _ in held],
-            "kinds": [kind.value] * len(held),
             "line_quantities": [quantity for _, _, quantity in held],
             "kind": kind.value,
             "skus": list(totals),
@@ -182,8 +189,8 @@ def on_hand(skus: Iterable[str]) -> dict[str, int]:
 
 
 def take_in(pieces: Mapping[str, int]) -> None:
-    """So many more pieces came in, such as those that a buyer sent back: they were sold and stay so in the ledger, and
-    are stocked once more. Called within the transaction that says why."""
+    """So many more pieces came in, such as those that a buyer sent back. The ledger keeps them as sold, and stocks them
+    once more. Call it in the transaction that says why."""
     lock_stock(pieces)
     _all_changed(sql.count(_TAKE_IN, {"skus": list(pieces), "quantities": list(pieces.values())}), pieces)
 

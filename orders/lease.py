@@ -4,9 +4,9 @@
 2. A worker takes the row, under a name (`holder`) drawn for this one attempt: one conditional statement, which counts
    the attempt and moves `due_at` ahead by the lease. Of many messages for one row, one finds it free.
 3. While it works it renews the lease, and learns that the row is not wanted any more. Every write is conditional on the
-   name, so whoever was late, doubled or frozen for a while changes nothing.
-4. It finishes (ENDED), releases the row uncounted (our own database was down, the worker was told to stop), or reports
-   a failure, after which the retry policy says when the row is due again.
+   name, so a worker that was late, doubled or frozen for a while changes nothing.
+4. It finishes (ENDED), releases the row uncounted (our own database was down, the worker must stop), or reports a
+   failure, after which the retry policy says when the row is due again.
 5. When it dies, the lease runs out and the row is due. A row taken up MAX_ATTEMPTS times from which nobody came back
    with an answer is poison: it kills its workers, and goes to the dead letters.
 
@@ -118,9 +118,8 @@ class Lease:
 
     def __init__(self, kind: Table, ids: Collection[int]) -> None:
         self.kind, self.ids, self.holder = kind, list(ids), uuid4()
-        self.valid_until = (
-            0.0  # until when (time.monotonic) the rows are surely ours; counted from before we asked
-        )
+        # Until when (time.monotonic) the rows are surely ours, counted from before we asked.
+        self.valid_until = 0.0
 
     def take(self) -> list[int]:
         """Take those of the rows that are free and wanted; returns them. A message that comes late gets none."""
@@ -149,8 +148,8 @@ class Lease:
     def fail(
         self, errors: Mapping[int, E], policy: RetryPolicy, since: datetime | None = None
     ) -> dict[int, E]:
-        """The work on these rows failed. They are due again when the policy says; returns those that it gives up,
-        which are still ours: what becomes of them is for whoever calls."""
+        """The work on these rows failed. They are due again when the policy says; returns those that it gives up, which
+        stay ours and are for the caller to end."""
         if not errors:
             return {}
         found = sql.rows(self._composed(_FAILURES), {**self._mine, "ids": list(errors)})

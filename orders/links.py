@@ -1,7 +1,6 @@
 """Where an order can be seen, for e-mails, texts, providers and API answers.
 
-Written here and not reversed from the storefront's routes: the workers need not load every view to write a link. A
-test holds these against the routes.
+Not reversed from the shop's routes, so that workers need not load every view to write a link. A test compares the two.
 """
 
 from django.conf import settings

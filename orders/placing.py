@@ -1,6 +1,6 @@
 """Placing an order: one statement writes the order, its lines, its payment, its first event and the time it is due.
 
-One statement is one transaction and one round trip. Nothing is rung: the relay finds the order because it is due.
+One statement is one transaction and one round trip. Nothing is published: the relay finds the order because it is due.
 An order is placed once for each idempotency key, however often and however simultaneously it is asked for.
 """
 
@@ -62,12 +62,18 @@ class Placed:
     """The answer to the shopper; `created` is False when the key had placed this order before."""
 
     id: int
-    number: str
     token: str
     total_minor: int
     currency: str
-    url: str
     created: bool
+
+    @property
+    def number(self) -> str:
+        return number_of(self.id)
+
+    @property
+    def url(self) -> str:
+        return order_url(self.token)
 
 
 class KeyReused(Exception):
@@ -82,12 +88,13 @@ class StillBeingPlaced(Exception):
     """Another request with this key is being handled at this moment."""
 
 
+# Write the order with all that belongs to it, if the key is free and has placed no order.
 _WRITE: LiteralString = """
-, placed AS (
+WITH gate AS MATERIALIZED ($gate), placed AS (
     INSERT INTO orders_order (token, idempotency_key, fingerprint, email, phone, name, line1, line2, city, postcode,
                               country, payment_method, currency, total_minor, tax_minor)
     SELECT %(token)s, %(key)s, %(fingerprint)s, %(email)s, %(phone)s, %(name)s, %(line1)s, %(line2)s, %(city)s,
-           %(postcode)s, %(country)s, %(method)s, %(currency)s, %(total)s, %(tax)s
+           %(postcode)s, %(country)s, %(payment_method)s, %(currency)s, %(total)s, %(tax)s
     FROM gate WHERE gate.free
     ON CONFLICT (idempotency_key) DO NOTHING
     RETURNING id
@@ -99,21 +106,18 @@ _WRITE: LiteralString = """
          WITH ORDINALITY AS line (sku, name, quantity, price, tax, position)
 ), payment AS (
     INSERT INTO orders_payment (order_id, token, amount_minor, currency)
-    SELECT id, %(payment_token)s, %(total)s, %(currency)s FROM placed WHERE %(method)s = 'card'
+    SELECT id, %(payment_token)s, %(total)s, %(currency)s FROM placed WHERE %(payment_method)s = 'card'
 ), event AS (
     INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
 )
 SELECT gate.free, placed.id FROM gate LEFT JOIN placed ON true
 """
-# Whoever holds the lock is handling the key; it is let go with the transaction, so nothing has to be tidied up.
-_PLACE_OR_SAY_BUSY: LiteralString = (
-    "WITH gate AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%(lock)s) AS free)" + _WRITE
-)
-_PLACE_OR_WAIT: LiteralString = (
-    "WITH gate AS MATERIALIZED (SELECT true AS free FROM pg_advisory_xact_lock(%(lock)s))" + _WRITE  # noqa: S608
-)
+# The request that holds the lock handles the key; the lock ends with the transaction.
+_PLACE_OR_SAY_BUSY = sql.compose(_WRITE, gate="SELECT pg_try_advisory_xact_lock(%(lock)s) AS free")
+_PLACE_OR_WAIT = sql.compose(_WRITE, gate="SELECT true AS free FROM pg_advisory_xact_lock(%(lock)s)")
+# The order that the key placed before.
 _FIND_BY_KEY: LiteralString = """
-SELECT id, token, fingerprint, total_minor, currency FROM orders_order WHERE idempotency_key = %(key)s
+SELECT fingerprint, id, token, total_minor, currency FROM orders_order WHERE idempotency_key = %(key)s
 """
 
 
@@ -126,7 +130,7 @@ def place(draft: OrderDraft, *, wait: bool) -> Placed:
     try:
         return _place(draft, wait=wait)
     except (OperationalError, InterfaceError) as error:
-        # The kept connection had died with the server it led to. The key makes a second try harmless.
+        # The kept connection had died with its server. The key makes a second try harmless.
         if not died(error):
             raise
         return _place(draft, wait=wait)
@@ -136,28 +140,17 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     total = sum(line.quantity * line.unit_price_minor for line in draft.lines)
     tax = sum(tax_within(line.quantity * line.unit_price_minor, line.tax_rate_bp) for line in draft.lines)
     token = secrets.token_urlsafe(16)
-    address = draft.address
+    parts: tuple[OrderDraft | Address, ...] = (draft, draft.address)
     reached(Point.PLACE_BEFORE_COMMIT)
     [(free, order_id)] = sql.rows(
         _PLACE_OR_WAIT if wait else _PLACE_OR_SAY_BUSY,
         {
             "lock": int.from_bytes(blake2b(draft.key.encode(), digest_size=8).digest(), signed=True),
+            **{name: getattr(part, name) for part in parts for name in part.__slots__},
             "token": token,
-            "key": draft.key,
-            "fingerprint": draft.fingerprint,
-            "email": draft.email,
-            "phone": draft.phone,
-            "name": address.name,
-            "line1": address.line1,
-            "line2": address.line2,
-            "city": address.city,
-            "postcode": address.postcode,
-            "country": address.country,
-            "method": PaymentMethod(draft.payment_method).value,
-            "currency": draft.currency,
+            "payment_method": PaymentMethod(draft.payment_method).value,
             "total": total,
             "tax": tax,
-            "payment_token": draft.payment_token,
             "skus": [line.sku for line in draft.lines],
             "names": [line.name for line in draft.lines],
             "quantities": [line.quantity for line in draft.lines],
@@ -169,24 +162,12 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
         raise StillBeingPlaced("An order with this idempotency key is being placed right now.")
     if order_id is not None:
         reached(Point.PLACE_AFTER_COMMIT, [order_id])
-        return _answer(order_id, token, total, draft.currency, created=True)
+        return Placed(order_id, token, total, draft.currency, created=True)
     found = sql.rows(_FIND_BY_KEY, {"key": draft.key})
     if not found:
         raise DatabaseError("The order of this idempotency key vanished between two statements.")
-    order_id, token, fingerprint, total, currency = found[0]
-    placed = _answer(order_id, token, total, currency, created=False)
+    fingerprint, order_id, token, total, currency = found[0]
+    placed = Placed(order_id, token, total, currency, created=False)
     if fingerprint != draft.fingerprint:
         raise KeyReused(placed)
     return placed
-
-
-def _answer(order_id: int, token: str, total: int, currency: str, *, created: bool) -> Placed:
-    return Placed(
-        id=order_id,
-        number=number_of(order_id),
-        token=token,
-        total_minor=total,
-        currency=currency,
-        url=order_url(token),
-        created=created,
-    )

@@ -1,9 +1,8 @@
 """Refunding a completed order, whole or by line: what is left to give back, and the promise to do so.
 
 The promise is made here, under the order's lock: a row, the sum of all promises on the payment, the pieces back on the
-shelf if they came back, the credit note, and the order due. Giving the money back follows (orders.payments.refunding),
-retried and dead-lettered as every step is. What gives back all that is left ends the order as refunded; less leaves it
-completed.
+shelf if they came back, the credit note, and the order due. The money follows (orders.payments.refunding), retried and
+dead-lettered as every step is. Giving back all that is left ends the order as refunded; less leaves it completed.
 """
 
 from collections.abc import Mapping
@@ -20,14 +19,17 @@ from orders.models import Order, OrderEvent, Refund, RefundLine
 from orders.money import format
 from orders.states import EventKind, OrderStatus, PaymentMethod
 
+# The fields of Line.
 _LINES: LiteralString = """
 SELECT l.id, l.sku, l.name, l.quantity, l.unit_price_minor,
        l.quantity - coalesce((SELECT sum(quantity) FROM orders_refundline r WHERE r.line_id = l.id), 0)
 FROM orders_orderline l WHERE l.order_id = %(order_id)s ORDER BY l.position
 """
+# What is captured and not promised.
 _LEFT: LiteralString = """
 SELECT captured_minor - promised_minor FROM orders_payment WHERE order_id = %(order_id)s AND status = 'captured'
 """
+# Promise an amount, if so much is left.
 _PROMISE: LiteralString = """
 UPDATE orders_payment SET promised_minor = promised_minor + %(amount)s, updated_at = now()
 WHERE order_id = %(order_id)s AND status = 'captured' AND promised_minor + %(amount)s <= captured_minor
@@ -112,7 +114,7 @@ def refund(
         )
         if restock:
             take_in({line.sku: quantity for line, quantity in chosen})
-        _tell(made, order, chosen)
+        _move(made, order, chosen)
         issuing.credit([order_id])
     return made
 
@@ -135,7 +137,7 @@ def _chosen(left: Refundable, pieces: Mapping[int, int] | None) -> list[tuple[Li
     return chosen
 
 
-def _tell(made: Refund, order: Order, chosen: list[tuple[Line, int]]) -> None:
+def _move(made: Refund, order: Order, chosen: list[tuple[Line, int]]) -> None:
     what = ", ".join(f"{quantity} × {line.sku}" for line, quantity in chosen)
     detail = f"{format(made.amount_minor, order.currency)}: {what}"[:300]
     if made.whole:

@@ -1,7 +1,7 @@
 """When each order is looked at next: every statement that moves an order's `due_at` or counts its attempts.
 
-    attempts = 0    nobody is at it; it is due at `due_at`, or nothing is left to do when that is null
-    attempts > 0    under way for the so-manieth time since its last progress; its lease runs out at `due_at`
+    attempts = 0    not under way; it is due at `due_at`, or nothing is left to do when that is null
+    attempts > 0    under way, for the n-th time since its last progress; its lease runs out at `due_at`
 
 The relay claims what is due: the one query behind outbox, retry timer, crash recovery and replay. Progress sets the
 count to 1 and extends the lease; a retry sets it to 0 and `due_at` to the time of the next try; an end sets `due_at` to
@@ -18,7 +18,7 @@ from orders.states import EventKind, OrderStatus
 
 # Longer than a batch waits in a queue plus the longest call to a provider; a worker that died is replaced after it.
 LEASE = timedelta(seconds=20)
-# Longer than dispatching a claim takes, the broker's time-outs included: after that whoever claimed it has died.
+# Longer than dispatching a claim takes, the broker's time-outs included: after that, its relay has died.
 UNDISPATCHED = timedelta(seconds=5)
 
 # For statements that name their orders. `due_at IS NOT NULL` would do, but when a crowd comes to a shop whose
@@ -44,8 +44,8 @@ WITH due AS MATERIALIZED (
 SELECT claimed.*, noted.id FROM claimed CROSS JOIN noted
 """
 _DISPATCHED: LiteralString = "DELETE FROM orders_claim WHERE id = %(claim)s"
-# Orders of a relay that died between claim and dispatch. Whoever was dispatched after all has a lease of its own or has
-# ended: only those are taken that stand as the claim left them.
+# Orders of a relay that died between claim and dispatch. An order that was dispatched after all has a lease of its own
+# or has ended: only those are released that are as the claim left them.
 _RELEASE_UNDISPATCHED: LiteralString = """
 WITH undispatched AS (
     DELETE FROM orders_claim WHERE claimed_at < now() - %(patience)s RETURNING order_ids, lease_until
@@ -63,7 +63,7 @@ UPDATE orders_order
 SET due_at = now() + %(wait)s, attempts = greatest(attempts - 1, 0), attempts_total = attempts_total - 1
 WHERE id = ANY(%(ids)s) AND attempts > 0
 """
-# All that is under way was known to the broker alone, and the broker has forgotten it.
+# Only the broker knew all that is under way, and the broker has forgotten it.
 _RELEASE_ALL: LiteralString = """
 UPDATE orders_order SET due_at = now(), attempts = attempts - 1 WHERE attempts > 0 AND due_at IS NOT NULL
 """
@@ -133,8 +133,7 @@ FROM held WHERE o.id = held.id
 """,
     not_ended=_NOT_ENDED,
 )
-# Some of those that are parked until this time. Any, not the eldest: an order with a trouble of its own must not be the
-# probe every time.
+# Some that are parked until this time. Any, not the eldest: one with a trouble of its own must not be every probe.
 _WAKE: LiteralString = """
 WITH drawn AS MATERIALIZED (
     SELECT id FROM orders_order WHERE due_at = %(parked_until)s ORDER BY random() LIMIT %(limit)s
@@ -169,8 +168,7 @@ _NO_WAIT = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed order: `attempts` counts this one; `alone` says that it failed in a batch before; `claim` is the note
-    of all that were claimed with it."""
+    """A claimed order. `attempts` counts this one; `alone`: it failed in a batch before; `claim`: the note of it."""
 
     order_id: int
     status: str
@@ -199,7 +197,7 @@ def dispatched(claim: int) -> None:
 
 
 def release_undispatched() -> int:
-    """Have what a relay claimed and died over looked at again at once, uncounted. Returns how many orders."""
+    """Make due, uncounted, what a relay claimed before it died. Returns how many orders."""
     return sql.count(_RELEASE_UNDISPATCHED, {"patience": UNDISPATCHED})
 
 
@@ -251,7 +249,7 @@ def make_due(ids: Collection[int], *, only: Collection[OrderStatus] = tuple(Orde
 
 
 def reopen(ids: Collection[int], status: OrderStatus) -> int:
-    """There is something left to do for orders that had ended, in the state they are in. Returns how many."""
+    """There is something left to do for ended orders, in the state they are in. Returns how many."""
     return sql.count(_REOPEN, {"ids": list(ids), "status": status.value})
 
 

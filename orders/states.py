@@ -1,8 +1,9 @@
 """The states of an order, the steps between them that are legal, and the event that each step writes.
 
-Pure data: the audit replays an order's events against it, property tests walk it, the code that moves an order
-names its step here.
+Pure data: the audit replays an order's events against it, and property tests walk it.
 """
+
+from collections.abc import Set
 
 from django.db.models import TextChoices
 
@@ -41,7 +42,7 @@ class PaymentMethod(TextChoices):
 
 
 class Channel(TextChoices):
-    """How the customer is told something."""
+    """How a message reaches the customer."""
 
     EMAIL = "email", "E-mail"
     SMS = "sms", "SMS"
@@ -56,45 +57,33 @@ class Provider(TextChoices):
     SMS = "sms", "SMS gateway"
 
 
-# State an order may be left in -> states it may go to. Cash on delivery goes from reserved to completed.
-STEPS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.PLACED: frozenset({OrderStatus.RESERVED, OrderStatus.OUT_OF_STOCK, OrderStatus.CANCELLED}),
-    OrderStatus.RESERVED: frozenset(
-        {
-            OrderStatus.PAID,
-            OrderStatus.AWAITING_PAYMENT,
-            OrderStatus.PAYMENT_DECLINED,
-            OrderStatus.COMPLETED,
-            OrderStatus.CANCELLED,
-        }
-    ),
-    OrderStatus.AWAITING_PAYMENT: frozenset(
-        {OrderStatus.PAID, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED}
-    ),
-    OrderStatus.PAID: frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED}),
-    OrderStatus.COMPLETED: frozenset({OrderStatus.REFUNDED}),
-    OrderStatus.OUT_OF_STOCK: frozenset(),
-    OrderStatus.PAYMENT_DECLINED: frozenset(),
-    OrderStatus.CANCELLED: frozenset(),
-    OrderStatus.REFUNDED: frozenset(),
+# Ends that hold neither stock nor money and have no shipment.
+FAILED_STATES = frozenset({OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED})
+# Ends in which the shop keeps none of the buyer's money.
+WITHOUT_GOODS = FAILED_STATES | {OrderStatus.REFUNDED}
+END_STATES = WITHOUT_GOODS | {OrderStatus.COMPLETED}
+# Paid, or reserved and to be paid at the door (which orders.workflow.FULFILLABLE checks).
+FULFILLABLE_STATES = frozenset({OrderStatus.RESERVED, OrderStatus.PAID})
+
+# The states that an order may go to from each. Cash on delivery goes from reserved to completed.
+STEPS: dict[OrderStatus, Set[OrderStatus]] = {
+    **dict.fromkeys(END_STATES, frozenset()),
+    OrderStatus.PLACED: {OrderStatus.RESERVED, OrderStatus.OUT_OF_STOCK, OrderStatus.CANCELLED},
+    OrderStatus.RESERVED: {
+        OrderStatus.PAID,
+        OrderStatus.AWAITING_PAYMENT,
+        OrderStatus.PAYMENT_DECLINED,
+        OrderStatus.COMPLETED,
+        OrderStatus.CANCELLED,
+    },
+    OrderStatus.AWAITING_PAYMENT: {OrderStatus.PAID, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED},
+    OrderStatus.PAID: {OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED},
+    OrderStatus.COMPLETED: {OrderStatus.REFUNDED},
 }
+
+CANCELLABLE_STATES = frozenset(state for state, targets in STEPS.items() if OrderStatus.CANCELLED in targets)
 
 # The state that an event says the order is in from then on; events that are not here change no state.
 STATE_AFTER: dict[EventKind, OrderStatus] = {
     EventKind(f"order.{status.value}"): status for status in OrderStatus
 }
-
-END_STATES = frozenset(
-    {
-        OrderStatus.COMPLETED,
-        OrderStatus.OUT_OF_STOCK,
-        OrderStatus.PAYMENT_DECLINED,
-        OrderStatus.CANCELLED,
-        OrderStatus.REFUNDED,
-    }
-)
-# Ends that hold neither stock nor money and have no shipment.
-FAILED_STATES = frozenset({OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED})
-CANCELLABLE_STATES = frozenset(
-    {OrderStatus.PLACED, OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID}
-)

@@ -1,9 +1,9 @@
-"""Sets pages from typst templates. One compiler is kept a template in each process, because what it learns (fonts, the
+"""Sets pages from typst templates. Each process keeps a compiler for each template, because what it learns (fonts, the
 parsed template) makes the next page cheap.
 
-The fonts within the typst wheel have the letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Georgian and Armenian
-scripts; what they lack, Chinese, Japanese and Korean above all, comes from the machine's fonts. What a template is
-told are strings, which it sets as text and never evaluates, so nobody can write markup into an address.
+The fonts in the typst wheel have Latin, Greek, Cyrillic, Hebrew, Arabic, Georgian and Armenian letters. Others,
+Chinese, Japanese and Korean above all, come from the machine's fonts. A template gets strings, which it sets as text
+and never evaluates, so nobody can write markup into an address.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ import typst
 # Words longer than this may be broken, without a hyphen, after every so many letters.
 _LONG_WORD, _PIECE = 24, 12
 _BREAK_HERE = "\N{ZERO WIDTH SPACE}"
-# A compiler is not to be entered twice; where web threads meet, one waits a few milliseconds.
+# A compiler serves one thread at a time; another web thread waits a few milliseconds.
 _compiling = Lock()
 
 
@@ -32,7 +32,7 @@ def typeset(
 ) -> bytes:
     """The PDF, of these standards ("a-2b"): the same bytes for the same inputs and moment. Raises typst.TypstError.
 
-    `root` is the folder within which the template may read pictures; its own if none is named.
+    The template may read pictures in the folder `root`, by default its own.
     """
     with _compiling:
         made: Any = _compiler(template, root or template.parent).compile(
@@ -47,12 +47,12 @@ def typeset(
 
 
 def lacks_a_letter(error: typst.TypstError) -> bool:
-    """Whether it failed because no font has a letter, which an archival PDF may not leave out."""
+    """Whether it failed because no font has a letter; an archival PDF may leave none out."""
     return "could not be displayed with" in error.message
 
 
 def breakable(text: str) -> str:
-    """The text with places at which a word that is longer than its column may go on in the next line."""
+    """The text with places at which a word longer than its column may be broken."""
     if all(len(word) <= _LONG_WORD for word in text.split()):
         return text
     return " ".join(
@@ -61,6 +61,10 @@ def breakable(text: str) -> str:
         else word
         for word in text.split(" ")
     )
+
+
+def address(lines: Sequence[str], city: str, postcode: str, country: str) -> list[str]:
+    return [breakable(line) for line in (*lines, f"{city} {postcode}".strip(), country) if line]
 
 
 @cache

@@ -1,8 +1,7 @@
 """What is done about an order: every step in one table, and `remaining`, which names what is left to do.
 
 Pure: no Celery and no database. A fresh order, one whose worker died, and one that a person replays all come through
-`remaining`. Losing a chain or a chord of tasks is harmless: the order falls due again, and `remaining` says what is
-still missing.
+`remaining`. Losing a chain of tasks is harmless: the order falls due again, and `remaining` says what is missing.
 """
 
 from collections.abc import Callable, Collection
@@ -15,12 +14,12 @@ from django.utils.module_loading import import_string
 
 from orders.providers.failures import Outcome
 from orders.retry import RetryPolicy
-from orders.states import FAILED_STATES, Channel, OrderStatus, PaymentMethod, Provider
+from orders.states import WITHOUT_GOODS, Channel, OrderStatus, PaymentMethod, Provider
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How one order stands. `emailed` and `texted` speak of the message that its present state calls for."""
+    """What an order has and lacks. `emailed` and `texted` are about the message that its present state calls for."""
 
     order_id: int
     status: OrderStatus
@@ -54,7 +53,7 @@ class Step(StrEnum):
 
 
 class Record(NamedTuple):
-    """Where a step writes down what it asked a provider for, and how often that failed in a row.
+    """Where a step writes what it asked a provider for, and how often that failed in a row.
 
     `key` is the column by which failures are counted, `open` the condition for a row that still waits for its answer.
     """
@@ -80,7 +79,7 @@ class StepSpec:
     provider  whom it calls; its breaker parks the step's orders
     record    the row that counts its failures, and where they are uncounted when the provider was known to be away
     channel   of a message that the order can do without: given up, it leaves a dead letter and the order goes on
-    leads_on  the order stands elsewhere afterwards and has more to do
+    leads_on  the order's status changes with it, and there is more to do
     """
 
     work: str
@@ -92,8 +91,8 @@ class StepSpec:
     leads_on: bool = False
 
 
-# Money is asked after for a day, and so is the carrier. A message that tells the customer something soon goes stale.
-# Short database work waits for nobody outside: what fails there is our own database, or a bug.
+# Payments and parcels are tried for a day; a message to the customer is soon stale. Short database work waits for no
+# provider: when it fails, it is our own database, or a bug.
 _SHORT = RetryPolicy(base=1, ceiling=60, failures=10, deadline=timedelta(hours=1))
 _PROVIDER = RetryPolicy(base=1, ceiling=600, failures=300, deadline=timedelta(hours=24))
 _EMAIL = RetryPolicy(base=2, ceiling=900, failures=60, deadline=timedelta(hours=6))
@@ -130,6 +129,10 @@ def work_of(step: Step) -> Work:
     return cast(Work, import_string(STEPS[step].work))
 
 
+# Of `orders_order o`, whose status is none of `placed` and `awaiting_payment`: paid, or to be paid at the door. Before
+# that there is no message, no invoice and no parcel.
+FULFILLABLE: LiteralString = "(o.status <> 'reserved' OR o.payment_method = 'cod')"
+
 # Steps one after the other; a tuple within is a group whose steps go side by side.
 Plan = tuple[Step | tuple[Step, ...], ...]
 
@@ -138,11 +141,11 @@ SIDE_BY_SIDE = (Step.EMAIL, Step.SMS, Step.INVOICE, Step.SHIP)
 
 def remaining(facts: Facts) -> Plan:
     """What is left to do for an order, () if nothing."""
-    if facts.status in FAILED_STATES or facts.status == OrderStatus.REFUNDED:
+    if facts.status in WITHOUT_GOODS:
         return _clearing_up(facts)
     if facts.status == OrderStatus.COMPLETED:
-        # A part of it that was promised back, a message that was given up and is replayed
-        return (Step.REFUND, *(_untold(facts) or (Step.CLOSE,))) if facts.owes_refund else _untold(facts)
+        # A part was promised back, or a message was given up and is replayed.
+        return (Step.REFUND, *(_messages(facts) or (Step.CLOSE,))) if facts.owes_refund else _messages(facts)
     undone = _undone(facts)
     fulfil: Plan = (undone, Step.COMPLETE) if undone else (Step.COMPLETE,)
     if facts.status == OrderStatus.PAID:
@@ -164,13 +167,13 @@ def _clearing_up(facts: Facts) -> Plan:
         plan.append(Step.RELEASE)
     if facts.holds_money or facts.owes_refund:
         plan.append(Step.REFUND)
-    return (*plan, *(_untold(facts) or (Step.CLOSE,)))
+    return (*plan, *(_messages(facts) or (Step.CLOSE,)))
 
 
-def _untold(facts: Facts) -> Plan:
-    """Tell the customer what is not told yet and close; () when all is told."""
-    untold = tuple(step for step, told in ((Step.EMAIL, facts.emailed), (Step.SMS, facts.texted)) if not told)
-    return (untold, Step.CLOSE) if untold else ()
+def _messages(facts: Facts) -> Plan:
+    """Send what the customer has not got yet, and close; () when all is sent."""
+    unsent = tuple(step for step, sent in ((Step.EMAIL, facts.emailed), (Step.SMS, facts.texted)) if not sent)
+    return (unsent, Step.CLOSE) if unsent else ()
 
 
 def steps(plan: Plan) -> tuple[Step, ...]:

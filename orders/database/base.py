@@ -14,14 +14,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return patience.connect(conn_params)
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Django calls this around each request: a connection whose server hung up meanwhile serves no other one."""
+        """Django calls this around each request: a connection that its server closed serves no other request."""
         if self.connection is not None and not self.in_atomic_block and _hung_up(self.connection):
             self.close()
         super().close_if_unusable_or_obsolete()
 
 
 def _hung_up(connection: psycopg.Connection[Any]) -> bool:
-    """Whether something lies unread on an idle connection: its end, or a server's last words. Asks nobody."""
+    """Whether an idle connection has something unread: its end, or a server's last message. Asks nobody."""
     if connection.closed:
         return True
     look = select.poll()

@@ -1,12 +1,10 @@
-"""How long a process waits for a database that says nothing.
+"""How long a process waits for a database that does not answer.
 
-A server that was killed hangs up, and whoever asks it next learns of that. One that is frozen (a stopped process, a
-disk that hangs) says nothing at all: its sockets stay open, its own statement timeout never comes, and whoever asks
-waits for ever. Workers and the relay may: they go on where they were. A web process has a few threads and people who
-wait for them, so it sets a limit, and what takes longer fails as `Silent`.
+A server that was killed closes its connections, so the next query fails at once. One that is frozen (a stopped process,
+a disk that hangs) does not: its sockets stay open, its own statement timeout never comes, and a query waits for ever.
+Workers and the relay may wait. A web process, whose threads people wait for, sets a limit: what is slower is `Silent`.
 
-From then on the process knows that the server is silent: one thread at a time tries to reach it, and the others fail at
-once instead of queuing at a closed door.
+From then on the process knows that the server is silent: one thread at a time tries to reach it; others fail at once.
 """
 
 import threading
@@ -37,7 +35,7 @@ def limit(seconds: float) -> None:
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """Gives up on a server that does not answer, and closes itself then: what comes late answers nobody."""
+    """Gives up on a server that does not answer, and closes itself then, so that a late answer is read by nobody."""
 
     patience: float | None = None  # seconds
 
@@ -53,8 +51,7 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 def connect(params: dict[str, Any]) -> psycopg.Connection[Any]:
-    """A new connection, with the limit of this process. Raises Silent at once while another thread is trying to reach
-    a server that is silent."""
+    """A new connection, with the limit of this process. Raises Silent at once while another thread is trying."""
     if not _limit:
         return psycopg.connect(**params)
     if not _silent.is_set():
@@ -72,8 +69,8 @@ def patient(params: dict[str, Any], seconds: float, options: str = "") -> Patien
 
     The server ends slow statements itself; only when not even that comes, this side gives the connection up.
     """
-    told = f"{params.get('options', '')} {options} -c statement_timeout={int(seconds * 1000)}"
-    opened = PatientConnection.connect(**{**params, "options": told.strip()})
+    all_options = f"{params.get('options', '')} {options} -c statement_timeout={int(seconds * 1000)}"
+    opened = PatientConnection.connect(**{**params, "options": all_options.strip()})
     opened.patience = seconds + _GRACE
     return opened
 

@@ -1,4 +1,4 @@
-"""Reads many rows as of one moment, a few at a time, on a connection of its own: the caller's stays free to write."""
+"""Reads many rows of one snapshot, a few at a time, on a connection of its own: the caller's stays free to write."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager

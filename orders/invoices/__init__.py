@@ -1,4 +1,4 @@
-"""Invoices: issued with the order, printed when somebody has time or asks."""
+"""Invoices and credit notes: issued with the order; their PDFs are made later, or when somebody asks."""
 
 from orders.invoices.printing import file_of, pdf
 

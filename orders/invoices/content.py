@@ -1,12 +1,12 @@
-"""What an invoice or credit note says, in words as printed: all from rows that never change once it is issued."""
+"""What an invoice or credit note says, as printed: all from rows that never change once it is issued."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orders.invoices.figures import Figures, Item, Sum
-from orders.models import Document, Order
+from orders.models import Document
 from orders.money import format, percent
 from orders.states import PaymentMethod
-from orders.typesetting import breakable
+from orders.typesetting import address, breakable
 
 _PAYMENT_WORDS = {PaymentMethod.CARD: "Paid by card", PaymentMethod.COD: "Cash on delivery"}
 _NOTES = {
@@ -57,7 +57,7 @@ class Content:
 
 
 def content_of(document: Document, figures: Figures, credits: Document | None = None) -> Content:
-    """The document's order must be at hand; `credits` is the invoice, when it is a credit note."""
+    """The document's order must be loaded; `credits` is the invoice, when it is a credit note."""
     order = document.order
     method = PaymentMethod(order.payment_method)
     return Content(
@@ -68,13 +68,16 @@ def content_of(document: Document, figures: Figures, credits: Document | None = 
         ordered=f"{order.placed_at:%-d %B %Y}",
         credits=f"{credits.number} of {credits.issued_at:%-d %B %Y}" if credits else "",
         seller=document.seller.strip().splitlines() or [""],
-        buyer=_address(order),
+        buyer=[
+            *address((order.name, order.line1, order.line2), order.city, order.postcode, order.country),
+            breakable(order.email),
+        ],
         payment=(_CREDIT_WORDS if credits else _PAYMENT_WORDS)[method],
         note=note_of(document),
         currency=order.currency,
         lines=[_article(item, order.currency) for item in figures.items],
         rates=[_row(one, order.currency) for one in figures.sums],
-        net=format(figures.gross - figures.tax, order.currency),
+        net=format(figures.net, order.currency),
         tax=format(figures.tax, order.currency),
         total=format(figures.gross, order.currency),
     )
@@ -87,11 +90,8 @@ def note_of(document: Document) -> str:
 
 
 def _article(item: Item, currency: str) -> Row:
-    return Row(
-        rate=percent(item.rate_bp),
-        net=format(item.gross - item.tax, currency),
-        tax=format(item.tax, currency),
-        gross=format(item.gross, currency),
+    return replace(
+        _row(item, currency),
         name=breakable(item.name),
         sku=breakable(item.sku),
         quantity=f"{item.quantity:,}",
@@ -100,14 +100,4 @@ def _article(item: Item, currency: str) -> Row:
 
 
 def _row(one: Sum, currency: str) -> Row:
-    return Row(
-        rate=percent(one.rate_bp),
-        net=format(one.gross - one.tax, currency),
-        tax=format(one.tax, currency),
-        gross=format(one.gross, currency),
-    )
-
-
-def _address(order: Order) -> list[str]:
-    lines = [order.name, order.line1, order.line2, f"{order.city} {order.postcode}".strip(), order.country]
-    return [breakable(line) for line in [*lines, order.email] if line]
+    return Row(percent(one.rate_bp), *(format(amount, currency) for amount in (one.net, one.tax, one.gross)))

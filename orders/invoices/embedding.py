@@ -1,17 +1,15 @@
-"""Finishes typst's PDF for the archive, where typst cannot be told to.
+"""Finishes typst's PDF for the archive, in two places where typst cannot do it.
 
-*That it is a Factur-X invoice.* Typst attaches the XML (`pdf.attach`) and makes PDF/A-3; Factur-X also asks for four
-properties in the XMP metadata and for the description of their schema there. Typst leaves the metadata uncompressed, so
-the words can be put in.
+*That it is a Factur-X invoice.* Typst attaches the XML and makes PDF/A-3. Factur-X also asks for four properties in
+the XMP metadata, and for the description of their schema there. Typst does not compress it, so both can be added.
 
-*Where a stream ends.* Typst ends each with a line feed. Where its last byte happens to be a carriage return, the two
-together read as the end of the line, and the stream is a byte shorter than it says, which PDF/A forbids (6.1.7.1). Such
-a stream gets a carriage return of its own before the line feed. One invoice in seventy or so has one.
+*Where a stream ends.* Typst ends each with a line feed. When its last byte happens to be a carriage return, the two
+read as the end of a line, and the stream is a byte shorter than it says, which PDF/A forbids (6.1.7.1). Such a stream
+gets a carriage return of its own before the line feed. One invoice in about seventy has one.
 
-Both only put bytes in, so all that is left is to move the offsets that lie behind them in the table at the end: 0.1 ms,
-where reading and writing the PDF anew (pikepdf) takes half as long as typst took to make it. Whatever does not look as
-typst writes it is refused, and the tests have each kind of document judged by a validator of PDF/A.
-Source: Factur-X 1.09, section 6.2.2; ISO 19005-3, 6.1.7.1 and 6.6.2.3.
+Both only add bytes, so it is enough to move the offsets behind them in the table at the end: 0.1 ms, where a library
+(pikepdf) takes half as long as typst took. Whatever does not look as typst writes it is refused, and the tests have
+each kind of document checked by a validator. Source: Factur-X 1.09, section 6.2.2; ISO 19005-3, 6.1.7.1 and 6.6.2.3.
 """
 
 import re
@@ -19,6 +17,7 @@ from bisect import bisect_left
 from itertools import accumulate
 
 from orders.invoices.facturx import FILENAME, PROFILE
+from orders.layout import ENTRY, UnknownLayout, table_of
 
 _NAMESPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 _PROPERTIES = {
@@ -47,16 +46,10 @@ _SCHEMA = (
 _SCHEMAS_END = b"</rdf:Bag></pdfaExtension:schemas>"
 _VALUES_END = b"</rdf:RDF>"
 _METADATA = re.compile(rb"<</Length (\d+)/Type/Metadata/Subtype/XML>>\s*stream\r?\n")
-_TABLE = re.compile(rb"xref\n0 (\d+)\n")
 _AMBIGUOUS_END = re.compile(rb"\r\nendstream")
-_ENTRY = 20  # bytes, as the format of PDF has it
 
-# What is put in, by the place in the PDF before which it is put.
+# What is added, by the place in the PDF before which it is added.
 _Added = dict[int, bytes]
-
-
-class UnknownLayout(Exception):
-    """A PDF that is not laid out as typst does it."""
 
 
 def finish(pdf: bytes, *, facturx: bool) -> bytes:
@@ -88,22 +81,18 @@ def _declared(pdf: bytes, added: _Added) -> tuple[bytes, _Added]:
 
 def _with(pdf: bytes, added: _Added) -> bytes:
     """The PDF with more in it, and every offset of its table moved by what was put in before."""
-    start = int(pdf[pdf.rindex(b"startxref") + 9 : pdf.rindex(b"%%EOF")])
-    table = _TABLE.match(pdf, start)
-    if table is None:
-        raise UnknownLayout("The PDF has no table of offsets where typst puts it.")
+    start, entries = table_of(pdf)
     places = sorted(added)
     more = [0, *accumulate(len(added[place]) for place in places)]
-    entries, end = table.end(), table.end() + int(table[1]) * _ENTRY
     parts, before = [], 0
     for place in places:
         parts += [pdf[before:place], added[place]]
         before = place
-    parts.append(pdf[before:entries])
-    for place in range(entries, end, _ENTRY):
+    parts.append(pdf[before : entries.start])
+    for place in entries:
         offset = int(pdf[place : place + 10])
         parts.append(b"%010d" % (offset + more[bisect_left(places, offset)]))
-        parts.append(pdf[place + 10 : place + _ENTRY])
-    parts.append(pdf[end : pdf.rindex(b"startxref")])
+        parts.append(pdf[place + 10 : place + ENTRY])
+    parts.append(pdf[entries.stop : pdf.rindex(b"startxref")])
     parts.append(b"startxref\n%d\n%%%%EOF" % (start + more[-1]))
     return b"".join(parts)

@@ -1,7 +1,6 @@
-"""The figures of an invoice or credit note: items, and sums by tax rate. What is printed and what machines read come
-from these, so the two cannot differ.
+"""The figures of an invoice or credit note: items, and sums by tax rate. Page and XML are both made from them.
 
-Prices include tax. The tax of an item is that within its gross amount, rounded by itself; all sums are sums of these,
+Prices include tax. The tax of an item is that within its gross amount, rounded by itself. All sums are sums of items,
 so that everything adds up to the cent, and to what was charged.
 """
 
@@ -17,55 +16,49 @@ PART_OF_THE_PRICE = "Part of the price"
 
 
 class DoesNotAddUp(Exception):
-    """A document's rows contradict each other: it is not printed, a person must look."""
+    """A document's rows contradict each other: it is not printed, and a person must look."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """Pieces of one article, amounts in minor units: `gross` is what was charged for all of them, tax included."""
+class Amounts:
+    """In minor units; `gross` includes the tax."""
+
+    gross: int
+    tax: int
+
+    @property
+    def net(self) -> int:
+        return self.gross - self.tax
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(Amounts):
+    """Of all items at one tax rate."""
+
+    rate_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Sum):
+    """Pieces of one article, and what was charged for all of them."""
 
     name: str
     sku: str
     quantity: int
     unit_minor: int
-    rate_bp: int
-    gross: int
-    tax: int
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
-    """Of all items at one tax rate, in minor units."""
-
-    rate_bp: int
-    gross: int
-    tax: int
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Amounts):
     """Items in the order's order, and their sums, the highest tax rate first."""
 
     items: list[Item]
     sums: list[Sum]
-    gross: int
-    tax: int
 
 
 def invoiced(document: Document, lines: Collection[OrderLine]) -> Figures:
-    """The whole order. Raises DoesNotAddUp when its lines are not those that it was charged for."""
-    found = _summed(
-        Item(
-            line.name,
-            line.sku,
-            line.quantity,
-            line.unit_price_minor,
-            line.tax_rate_bp,
-            line.total_minor,
-            tax_within(line.total_minor, line.tax_rate_bp),
-        )
-        for line in lines
-    )
+    """The whole order. Raises DoesNotAddUp when its lines do not come to what was charged."""
+    found = _summed(_item(line, line.quantity) for line in lines)
     order = document.order
     if (found.gross, found.tax) != (order.total_minor, order.tax_minor):
         raise DoesNotAddUp(
@@ -76,33 +69,35 @@ def invoiced(document: Document, lines: Collection[OrderLine]) -> Figures:
 
 
 def credited(document: Document, lines: Collection[OrderLine], refunded: Collection[RefundLine]) -> Figures:
-    """What the document's refund gave back, or the whole order if it has none, which was cancelled.
+    """What the document's refund gave back. A document without a refund credits the whole order, which was cancelled.
 
-    `refunded` are the lines of all refunds of the order. The tax of pieces is what their line's tax grows by with them,
+    `refunded` are the lines of all refunds of the order. The tax of pieces is the growth of their line's tax with them,
     so that the credit notes of a line credit its tax to the cent, in however many parts.
     """
     if document.refund is None:
         return invoiced(document, lines)
-    items = []
+    this, items = document.refund.pk, []
     for line in lines:
-        before = sum(
-            one.quantity for one in refunded if one.line_id == line.pk and one.refund_id < document.refund.pk
-        )
-        now = sum(
-            one.quantity for one in refunded if one.line_id == line.pk and one.refund_id == document.refund.pk
-        )
+        mine = [one for one in refunded if one.line_id == line.pk]
+        before = sum(one.quantity for one in mine if one.refund_id < this)
+        now = sum(one.quantity for one in mine if one.refund_id == this)
         if now:
-            unit, rate = line.unit_price_minor, line.tax_rate_bp
-            tax = tax_within((before + now) * unit, rate) - tax_within(before * unit, rate)
-            items.append(Item(line.name, line.sku, now, unit, rate, now * unit, tax))
+            items.append(_item(line, now, before))
     found = _summed(items)
     return (
         found if found.gross == document.refund.amount_minor else _part(document.refund.amount_minor, lines)
     )
 
 
+def _item(line: OrderLine, quantity: int, before: int = 0) -> Item:
+    """So many pieces of a line, of which `before` were credited earlier."""
+    unit, rate = line.unit_price_minor, line.tax_rate_bp
+    tax = tax_within((before + quantity) * unit, rate) - tax_within(before * unit, rate)
+    return Item(quantity * unit, tax, rate, line.name, line.sku, quantity, unit)
+
+
 def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
-    """An amount that no pieces explain: of each tax rate as much as it has of the order."""
+    """An amount that no pieces explain, shared among the tax rates as the order is."""
     by_rate: dict[int, int] = defaultdict(int)
     for line in lines:
         by_rate[line.tax_rate_bp] += line.total_minor
@@ -112,7 +107,7 @@ def _part(amount: int, lines: Collection[OrderLine]) -> Figures:
     for rate in sorted(by_rate, key=lambda rate: -(amount * by_rate[rate] % total))[:left]:
         shares[rate] += 1
     return _summed(
-        Item(PART_OF_THE_PRICE, "", 1, gross, rate, gross, tax_within(gross, rate))
+        Item(gross, tax_within(gross, rate), rate, PART_OF_THE_PRICE, "", 1, gross)
         for rate, gross in sorted(shares.items(), reverse=True)
         if gross
     )
@@ -124,5 +119,5 @@ def _summed(items: Iterable[Item]) -> Figures:
     for item in listed:
         gross, tax = sums.get(item.rate_bp, (0, 0))
         sums[item.rate_bp] = (gross + item.gross, tax + item.tax)
-    found = [Sum(rate, *sums[rate]) for rate in sorted(sums, reverse=True)]
-    return Figures(listed, found, sum(one.gross for one in found), sum(one.tax for one in found))
+    found = [Sum(*sums[rate], rate) for rate in sorted(sums, reverse=True)]
+    return Figures(sum(one.gross for one in found), sum(one.tax for one in found), listed, found)

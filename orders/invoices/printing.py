@@ -1,23 +1,21 @@
 """Makes the PDFs of invoices and credit notes: pictures of what was fixed at their issue, to be made at any time.
 
 The files are archival: PDF/A-3b with the same document as XML inside (Factur-X), or PDF/A-2b where there can be no XML
-(orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server hands out by itself. An archival PDF must not
-have a hole in it: where no font has a letter, the document is made as an ordinary PDF with a box in its place, and the
-log says which letter it was.
+(orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server publishes. An archival PDF must show every
+character: where no font has one, the document is an ordinary PDF with a box in its place, and the log says which one.
 
-Whoever makes a batch holds it under a lease (orders.lease): a message may come twice, and what a dead renderer held is
-due again some seconds after it was last heard of.
+A batch is made under a lease (orders.lease): a message may come twice, and what a dead worker held is due again seconds
+after it last renewed.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
 
 import orjson
 import typst
+from django.db.models import QuerySet
 
 from orders import files, sql
 from orders.crashpoints import Point, reached
@@ -26,7 +24,7 @@ from orders.invoices.embedding import finish
 from orders.invoices.facturx import xml_of
 from orders.invoices.figures import Figures, credited, invoiced
 from orders.lease import ENDED, Table
-from orders.models import Document, OrderLine, RefundLine
+from orders.models import Document
 from orders.typesetting import lacks_a_letter, typeset
 
 log = logging.getLogger(__name__)
@@ -34,7 +32,7 @@ log = logging.getLogger(__name__)
 TEMPLATE = Path(__file__).with_name("invoice.typ")
 DOCUMENTS = Table("orders_document")
 
-# Whoever made it: the same document is the same file, so one that comes late does no harm.
+# Note the files. Without the holder: the same document is the same file, so a late worker does no harm.
 _PRINTED: LiteralString = sql.compose(
     """
 UPDATE orders_document d SET file = step.file, $ended
@@ -42,18 +40,38 @@ FROM unnest(%(ids)s::bigint[], %(files)s::text[]) AS step (id, file) WHERE d.id 
 """,
     ended=ENDED,
 )
-# Given up: nobody makes these before a person asks for one, or replays its dead letter.
+# Give up: nobody makes these before a person asks for one, or replays its dead letter.
 _LEAVE: LiteralString = """
 UPDATE orders_document SET due_at = NULL, holder = NULL WHERE order_id = ANY(%(orders)s) AND file = ''
 """
 
 
 def print_documents(ids: Collection[int], alive: Callable[[], None] = lambda: None) -> dict[int, Exception]:
-    """Make the PDFs of these documents; returns what hindered those that could not be made, by their ids.
+    """Make the PDFs of these documents; returns the errors of those that could not be made, by their ids.
 
-    `alive` is called before each, for whoever renews a lease. Raises what the database raises, when nothing is known.
+    `alive` is called before each, and renews a lease. Raises what the database raises.
     """
-    return _print(_documents(ids), alive)
+    documents = with_rows(Document.objects.filter(pk__in=ids))
+    if not documents:
+        return {}
+    owners = [document.order_id for document in documents]
+    reached(Point.DOCUMENTS_BEFORE_FILE, owners)
+    made: dict[int, str] = {}
+    errors: dict[int, Exception] = {}
+    for document in documents:
+        alive()
+        try:
+            file = file_of(document)
+            files.put(file, render(document, *figures_of(document)))
+            made[document.pk] = file
+        except Exception as error:  # one bad document never fails the others
+            log.exception("The PDF of %s could not be made", document.number)
+            errors[document.pk] = error
+    reached(Point.DOCUMENTS_AFTER_FILE, owners)
+    if made:
+        sql.count(_PRINTED, {"ids": list(made), "files": list(made.values())})
+    reached(Point.DOCUMENTS_AFTER_COMMIT, owners)
+    return errors
 
 
 def leave(orders: Collection[int]) -> None:
@@ -62,7 +80,7 @@ def leave(orders: Collection[int]) -> None:
 
 
 def pdf(document: Document) -> Path:
-    """The document's PDF, made now if there is none. Raises what hinders it (typst.TypstError, OSError)."""
+    """The document's PDF, made now if there is none. Raises the error that prevents it (typst.TypstError, OSError)."""
     path = files.path_of(document.file)
     if document.file and path.is_file():
         return path
@@ -78,66 +96,21 @@ def file_of(document: Document) -> str:
     return f"{folder}/{document.issued_at:%y}/{document.serial // 1000:04d}/{document.number}.pdf"
 
 
-def _documents(ids: Collection[int]) -> list[Document]:
-    return list(Document.objects.filter(pk__in=ids).select_related("order", "refund")) if ids else []
+def with_rows(documents: QuerySet[Document]) -> QuerySet[Document]:
+    """The documents, with all rows that they are made from in a statement for each table."""
+    found = documents.select_related("order", "refund")
+    return found.prefetch_related("order__lines", "order__documents", "order__refunds__lines")
 
 
-def _print(documents: Collection[Document], alive: Callable[[], None]) -> dict[int, Exception]:
-    if not documents:
-        return {}
-    owners = [document.order_id for document in documents]
-    rows = Rows.of(documents)
-    reached(Point.DOCUMENTS_BEFORE_FILE, owners)
-    made: dict[int, str] = {}
-    errors: dict[int, Exception] = {}
-    for document in documents:
-        alive()
-        try:
-            file = file_of(document)
-            files.put(file, render(document, rows.figures(document), rows.credited_by(document)))
-            made[document.pk] = file
-        except Exception as error:  # one bad document never fails the others
-            log.exception("The PDF of %s could not be made", document.number)
-            errors[document.pk] = error
-    reached(Point.DOCUMENTS_AFTER_FILE, owners)
-    if made:
-        sql.count(_PRINTED, {"ids": list(made), "files": list(made.values())})
-    reached(Point.DOCUMENTS_AFTER_COMMIT, owners)
-    return errors
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What the documents of a batch are made of, by order."""
-
-    lines: dict[int, list[OrderLine]]
-    invoices: dict[int, Document]  # of credit notes
-    refunded: dict[int, list[RefundLine]]  # the same
-
-    @classmethod
-    def of(cls, documents: Collection[Document]) -> "Rows":
-        found = cls(defaultdict(list), {}, defaultdict(list))
-        orders = {document.order_id for document in documents}
-        for line in OrderLine.objects.filter(order__in=orders).order_by("order_id", "position"):
-            found.lines[line.order_id].append(line)
-        credited = {one.order_id for one in documents if one.kind == Document.Kind.CREDIT_NOTE}
-        if credited:
-            for invoice in Document.objects.filter(order__in=credited, kind=Document.Kind.INVOICE):
-                found.invoices[invoice.order_id] = invoice
-            refunded = RefundLine.objects.filter(refund__order__in=credited).select_related("refund")
-            for one in refunded.order_by("id"):
-                found.refunded[one.refund.order_id].append(one)
-        return found
-
-    def figures(self, document: Document) -> Figures:
-        lines = self.lines[document.order_id]
-        if document.kind == Document.Kind.INVOICE:
-            return invoiced(document, lines)
-        return credited(document, lines, self.refunded[document.order_id])
-
-    def credited_by(self, document: Document) -> Document | None:
-        """The invoice that a credit note credits."""
-        return self.invoices[document.order_id] if document.kind == Document.Kind.CREDIT_NOTE else None
+def figures_of(document: Document) -> tuple[Figures, Document | None]:
+    """The figures of one of `with_rows`, and the invoice that a credit note credits."""
+    order = document.order
+    lines = order.lines.all()
+    if document.kind == Document.Kind.INVOICE:
+        return invoiced(document, lines), None
+    refunded = [line for refund in order.refunds.all() for line in refund.lines.all()]
+    [invoice] = [one for one in order.documents.all() if one.kind == Document.Kind.INVOICE]
+    return credited(document, lines, refunded), invoice
 
 
 def render(document: Document, figures: Figures, credits: Document | None = None) -> bytes:
@@ -156,7 +129,7 @@ def render(document: Document, figures: Figures, credits: Document | None = None
 def inputs_of(
     document: Document, figures: Figures, credits: Document | None = None
 ) -> tuple[dict[str, str], str]:
-    """What invoice.typ is told, and the kind of PDF/A that it is to become."""
+    """The input of invoice.typ, and the kind of PDF/A to make."""
     xml = xml_of(document, figures, credits)
     data = orjson.dumps(content_of(document, figures, credits)).decode()
     return {"document": data, "xml": xml}, "a-3b" if xml else "a-2b"

@@ -1,32 +1,18 @@
-"""The tables of an order: itself, its lines and log, and one row of its domain for each step that leaves the house."""
+"""The tables of an order: itself, its lines and log, and a row for each call of a step to a provider."""
 
-from orders.models.claim import Claim
-from orders.models.document import Document, InvoiceCounter
-from orders.models.finding import Finding
-from orders.models.notification import Notification
-from orders.models.order import Order, OrderEvent, OrderLine
-from orders.models.payment import Payment
-from orders.models.printout import Printout
-from orders.models.providerevent import ProviderEvent
-from orders.models.refund import Refund, RefundLine
-from orders.models.shipment import Shipment
-from orders.models.stock import StockItem, StockMovement
-
-__all__ = [
-    "Claim",
-    "Document",
-    "Finding",
-    "InvoiceCounter",
-    "Notification",
-    "Order",
-    "OrderEvent",
-    "OrderLine",
-    "Payment",
-    "Printout",
-    "ProviderEvent",
-    "Refund",
-    "RefundLine",
-    "Shipment",
-    "StockItem",
-    "StockMovement",
-]
+from orders.models.claim import Claim as Claim
+from orders.models.document import Document as Document
+from orders.models.document import InvoiceCounter as InvoiceCounter
+from orders.models.finding import Finding as Finding
+from orders.models.notification import Notification as Notification
+from orders.models.order import Order as Order
+from orders.models.order import OrderEvent as OrderEvent
+from orders.models.order import OrderLine as OrderLine
+from orders.models.payment import Payment as Payment
+from orders.models.printout import Printout as Printout
+from orders.models.providerevent import ProviderEvent as ProviderEvent
+from orders.models.refund import Refund as Refund
+from orders.models.refund import RefundLine as RefundLine
+from orders.models.shipment import Shipment as Shipment
+from orders.models.stock import StockItem as StockItem
+from orders.models.stock import StockMovement as StockMovement

@@ -1,8 +1,7 @@
-"""What a relay has claimed and not dispatched yet: a note written with the claim, and deleted when all of it is
-dispatched.
+"""Orders that a relay has claimed and not dispatched yet: a note written with the claim and deleted after the dispatch.
 
-A relay lives between the two for milliseconds. A note that stands for seconds is that of a relay that died there:
-nobody knows of its orders, and without the note they would wait until their lease runs out and be suspects besides.
+Between the two lie milliseconds. A note that is seconds old is that of a relay that died there. Without the note its
+orders would wait until their lease runs out, and the attempt would count against them.
 """
 
 from django.contrib.postgres.fields import ArrayField

@@ -1,6 +1,6 @@
-"""What the reconciler found that our books and the provider's do not agree on, and could not mend by itself.
+"""What the reconciler found to differ between our books and the provider's, and could not mend by itself.
 
-A finding is open until the two agree again, which the next look notices by itself.
+A finding is open until the two agree again, which the next run notices.
 """
 
 from django.db import models

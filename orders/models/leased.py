@@ -7,12 +7,12 @@ from django.db.models.functions import Now
 class Leased(models.Model):
     """A row with work to do.
 
-    due_at          when somebody is to look at it; null when nothing is left to do. While somebody works on the row,
-                    it is when the lease runs out
-    attempts        how often the row was taken up since anybody last came back with an answer
-    attempts_total  how often it was taken up in all
+    due_at          when a worker is to look at it; null when nothing is left to do. While one works on it, when the
+                    lease runs out
+    attempts        how often a worker took it since one last came back with an answer
+    attempts_total  how often a worker took it in all
     failures        how often the work has failed in a row
-    holder          the name that whoever works on it has drawn for this one attempt
+    holder          the name that the worker has drawn for this one attempt
     """
 
     due_at = models.DateTimeField(null=True, blank=True, db_default=Now())

@@ -1,4 +1,4 @@
-"""What the customer is told, a row for each kind and channel; the row's key is the message's idempotency key."""
+"""Messages to the customer, a row for each kind and channel; the row's key is the message's idempotency key."""
 
 from django.db import models
 from django.db.models.functions import Now

@@ -1,7 +1,7 @@
 """The order, its lines and its append-only log.
 
-What the shopper said and what the catalogue answered is written once, when the order is placed, and never changed;
-only the status and the columns that drive the work move.
+What the shopper entered and what the catalogue priced is written once, when the order is placed, and never changes.
+Only the status and the columns that schedule the work do.
 """
 
 from django.db import models
@@ -77,7 +77,7 @@ class Order(models.Model):
             models.Index(name="order_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
             models.Index(name="order_by_status", fields=["status", "id"]),
             models.Index(name="order_by_email", fields=["email"]),
-            # The few that nothing drives although they have not ended: they wait for a person.
+            # The few that are not due although they have not ended: they wait for a person.
             models.Index(
                 name="order_set_aside",
                 fields=["id"],
@@ -134,8 +134,7 @@ class OrderLine(models.Model):
 
 
 class OrderEvent(models.Model):
-    """What happened to an order, written in the transaction that did it. A trigger refuses any change but the mark
-    that it was published."""
+    """What happened to an order, written in the transaction that did it. A trigger keeps all but `published_at`."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events", db_index=False)
     kind = models.CharField(max_length=32, choices=EventKind.choices)

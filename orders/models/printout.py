@@ -1,8 +1,7 @@
 """Something to print or to save that staff asked for: packing slips, a pick list, the catalogue, a report of orders.
 
-As everywhere, `due_at` drives the work; whoever makes it holds the row by a name of its own (`holder`) under a short
-lease, so nothing is made twice at once, and every write of it is conditional on that name. What two printouts would
-say is compared by `content_hash`: the second gets the file of the first.
+A worker makes it under a lease (orders.lease), so nothing is made twice at once. Two printouts that say the same have
+the same `content_hash`: the second gets the file of the first.
 """
 
 import uuid

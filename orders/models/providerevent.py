@@ -1,7 +1,7 @@
-"""The inbox: every report of a payment provider that was signed, kept once, whatever it is about.
+"""The inbox: every signed report of a payment provider, kept once, whatever it is about.
 
-What a report claims is never believed. Being applied means that it has rung for its order, or that nothing was left
-to learn from it; one that nobody can place yet waits here, where people see it.
+What a report claims is never believed. A report is applied when it has made its order due, or when nothing is left to
+learn from it. One whose order is unknown waits here, where people see it.
 """
 
 from django.db import models

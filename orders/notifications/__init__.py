@@ -1,1 +1,1 @@
-"""Telling the customer what became of the order: one package a channel, one row a message."""
+"""Messages to the customer about the order: a module for each channel, a row for each message."""

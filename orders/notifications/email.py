@@ -1,6 +1,6 @@
 """E-mail, through Django's mail backend, over a few connections that are kept open for the whole batch.
 
-The Message-ID is made from the message's row: mail stores that suppress duplicates know a repeated message by it.
+The Message-ID is made from the message's row, so that mail stores which drop duplicates know a repeated message.
 """
 
 import smtplib
@@ -21,11 +21,10 @@ from orders.notifications.outgoing_email import OutgoingEmail
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused, Transient
 from orders.states import Channel
 
-# A batch is dealt to so many connections at once, each getting at least so many messages: opening one costs as much
-# as sending several.
+# So many connections share a batch, each with at least so many messages: to open one costs as much as to send several.
 _CONNECTIONS = 8
 _MESSAGES_A_CONNECTION = 25
-# With a slow server a batch ends here, well within its orders' lease; the rest are a batch of their own.
+# A slow server ends the batch here, well within its orders' lease; the rest is a batch of its own.
 _BATCH_SECONDS = 8.0
 
 _SUBJECTS = {
@@ -35,6 +34,7 @@ _SUBJECTS = {
     Kind.CANCELLED: "Your order {number} is cancelled",
     Kind.REFUNDED: "Your refund for order {number}",
 }
+# The lines of these orders, as the e-mail lists them.
 _LINES: LiteralString = """
 SELECT order_id, quantity, name, quantity * unit_price_minor FROM orders_orderline
 WHERE order_id = ANY(%(ids)s) ORDER BY order_id, position
@@ -46,27 +46,20 @@ def mail(ids: Collection[int]) -> Outcome:
     reached(Point.EMAIL_BEFORE_ROW, ids)
     messages = begin(ids, Channel.EMAIL)
     reached(Point.EMAIL_AFTER_ROW, ids)
-    lines: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
-    for order_id, quantity, name, amount in sql.rows(
-        _LINES, {"ids": [message.order_id for message in messages]}
-    ):
-        lines[order_id].append((quantity, name, amount))
-    emails = [(message.id, _compose(message, lines[message.order_id])) for message in messages]
-    sent: dict[int, str] = {}
-    errors: dict[int, ProviderError] = {}
-    for message_id, answer in _deliver(emails):
-        if isinstance(answer, ProviderError):
-            errors[message_id] = answer
-        else:
-            sent[message_id] = answer
+    sent, errors = _mail(messages)
     reached(Point.EMAIL_AFTER_CALL, ids)
-    failed = finish(Channel.EMAIL, sent, errors)
+    outcome = finish(ids, Channel.EMAIL, messages, sent, errors)
     reached(Point.EMAIL_AFTER_COMMIT, ids)
-    untried = [
-        message.order_id for message in messages if message.id not in sent and message.id not in errors
-    ]
-    stopped = {failure.order_id for failure in failed} | set(untried)
-    return Outcome([order_id for order_id in ids if order_id not in stopped], failed, untried)
+    return outcome
+
+
+def _mail(messages: list[Message]) -> tuple[dict[int, str], dict[int, ProviderError]]:
+    lines: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
+    for order_id, *line in sql.rows(_LINES, {"ids": [message.order_id for message in messages]}):
+        lines[order_id].append(tuple(line))
+    answers = _deliver([(message.id, _compose(message, lines[message.order_id])) for message in messages])
+    errors = {message_id: answer for message_id, answer in answers if isinstance(answer, ProviderError)}
+    return {message_id: answer for message_id, answer in answers if isinstance(answer, str)}, errors
 
 
 def _compose(message: Message, lines: list[tuple[int, str, int]]) -> OutgoingEmail:
@@ -96,12 +89,12 @@ Answers = list[tuple[int, str | ProviderError]]
 def _deliver(emails: Outgoing) -> Answers:
     if not emails:
         return []
-    hands = min(_CONNECTIONS, 1 + len(emails) // _MESSAGES_A_CONNECTION)
-    if hands == 1:
+    connections = min(_CONNECTIONS, 1 + len(emails) // _MESSAGES_A_CONNECTION)
+    if connections == 1:
         return _deliver_over_one_connection(emails)
-    with ThreadPoolExecutor(hands) as pool:
-        shares = pool.map(_deliver_over_one_connection, [emails[hand::hands] for hand in range(hands)])
-        return [answer for share in shares for answer in share]
+    shares = [emails[first::connections] for first in range(connections)]
+    with ThreadPoolExecutor(connections) as pool:
+        return [answer for share in pool.map(_deliver_over_one_connection, shares) for answer in share]
 
 
 def _deliver_over_one_connection(emails: Outgoing) -> Answers:
@@ -132,14 +125,14 @@ def _send(connection: Any, email: OutgoingEmail) -> str | ProviderError:
 
 
 def _meaning(error: OSError | smtplib.SMTPException) -> ProviderError:
-    """A 5xx answer is final, as RFC 5321 has it; everything else may pass. What is said of the recipient says nothing
-    about the server."""
+    """A 5xx answer is final (RFC 5321); everything else may pass. An answer about the recipient is not about the
+    server."""
     codes = []
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
     elif isinstance(error, smtplib.SMTPResponseException):
         codes = [error.smtp_code]
-    said = f"{settings.EMAIL_HOST}: {error}"
+    message = f"{settings.EMAIL_HOST}: {error}"
     if codes and min(codes) >= 500:
-        return Refused(said)
-    return NotNow(said) if isinstance(error, smtplib.SMTPRecipientsRefused) else Transient(said)
+        return Refused(message)
+    return NotNow(message) if isinstance(error, smtplib.SMTPRecipientsRefused) else Transient(message)

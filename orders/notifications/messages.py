@@ -1,10 +1,9 @@
-"""What each channel shares: which message an order's state calls for, its row, and the writing down of how it went.
+"""What the channels share: which message an order's state calls for, its row, and what became of it.
 
-The row is committed before anything is sent and its key goes with the message, so that a repeated step finds the row
-and the provider finds the key.
+The row is committed before anything is sent, and its key goes with the message: a repeated step finds both.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
@@ -16,40 +15,44 @@ from orders.counting import count_failures
 from orders.links import invoice_url, order_url
 from orders.models import Notification
 from orders.models.order import number_of
-from orders.providers.failures import Failure, ProviderError
-from orders.states import Channel, OrderStatus
-from orders.workflow import EMAIL, SMS
+from orders.providers.failures import Outcome, ProviderError
+from orders.states import WITHOUT_GOODS, Channel, OrderStatus
+from orders.workflow import EMAIL, FULFILLABLE, SMS
 
 Kind = Notification.Kind
 KIND_OF: dict[OrderStatus, Kind] = {
     OrderStatus.RESERVED: Kind.CONFIRMATION,  # cash on delivery
     OrderStatus.PAID: Kind.CONFIRMATION,
     OrderStatus.COMPLETED: Kind.CONFIRMATION,
-    OrderStatus.OUT_OF_STOCK: Kind.OUT_OF_STOCK,
-    OrderStatus.PAYMENT_DECLINED: Kind.PAYMENT_DECLINED,
-    OrderStatus.CANCELLED: Kind.CANCELLED,
-    OrderStatus.REFUNDED: Kind.REFUNDED,
+    **{status: Kind(status.value) for status in WITHOUT_GOODS},
 }
 
-_BEGIN: LiteralString = """
+# Write the rows of the messages that the orders' states call for.
+_BEGIN: LiteralString = sql.compose(
+    """
 WITH wanted AS (
     SELECT o.id, call.kind FROM orders_order o
     JOIN unnest(%(statuses)s::text[], %(kinds)s::text[]) AS call (status, kind) ON call.status = o.status
-    WHERE o.id = ANY(%(ids)s) AND (o.status <> 'reserved' OR o.payment_method = 'cod')
+    WHERE o.id = ANY(%(ids)s) AND $fulfillable
 )
 INSERT INTO orders_notification (order_id, channel, kind) SELECT id, %(channel)s, kind FROM wanted ORDER BY id
 ON CONFLICT (order_id, channel, kind) DO NOTHING
-"""
+""",
+    fulfillable=FULFILLABLE,
+)
+# Messages that are still to be sent, with the fields of Message.
 _OPEN: LiteralString = """
 SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.name, o.currency, o.total_minor
 FROM orders_notification n JOIN orders_order o ON o.id = n.order_id
 WHERE n.order_id = ANY(%(ids)s) AND n.channel = %(channel)s AND n.status = 'requested' ORDER BY n.id
 """
+# Write the provider's references.
 _SENT: LiteralString = """
 UPDATE orders_notification n SET status = 'sent', sent_at = clock_timestamp(), reference = step.reference, reason = ''
 FROM unnest(%(ids)s::bigint[], %(references)s::text[]) AS step (id, reference)
 WHERE n.id = step.id AND n.status = 'requested'
 """
+# Stop trying: the order goes on without the message.
 _GIVE_UP: LiteralString = """
 UPDATE orders_notification SET status = 'failed'
 WHERE order_id = %(order_id)s AND channel = %(channel)s AND status = 'requested'
@@ -100,12 +103,22 @@ def begin(ids: Collection[int], channel: Channel) -> list[Message]:
     return [Message(row[0], row[1], Kind(row[2]), *row[3:]) for row in found]
 
 
-def finish(channel: Channel, sent: dict[int, str], errors: dict[int, ProviderError]) -> list[Failure]:
-    """Write what became of the messages, by their ids: the provider's reference, or the error."""
+def finish(
+    ids: Collection[int],
+    channel: Channel,
+    messages: Collection[Message],
+    sent: Mapping[int, str],
+    errors: Mapping[int, ProviderError],
+) -> Outcome:
+    """Write the provider's reference or the error of each message, by its id; one in neither was not tried."""
     with transaction.atomic():
         if sent:
             sql.count(_SENT, {"ids": list(sent), "references": list(sent.values())})
-        return count_failures(EMAIL if channel is Channel.EMAIL else SMS, errors)
+        failed = count_failures(EMAIL if channel is Channel.EMAIL else SMS, errors)
+    tried = sent.keys() | errors.keys()
+    untried = [message.order_id for message in messages if message.id not in tried]
+    stopped = {*untried, *(failure.order_id for failure in failed)}
+    return Outcome([order_id for order_id in ids if order_id not in stopped], failed, untried)
 
 
 def give_up(order_id: int, channel: Channel) -> int:

@@ -1,7 +1,7 @@
-"""E-mails to customers: Django's, put on the wire for half of what the standard library charges by default.
+"""E-mails to customers: Django's, serialised for half of what the standard library takes.
 
-Nearly all headers are short and plain, and folding them is what an e-mail costs most after sending it; a boundary of
-our own need not be searched for in the body; and addresses that were checked need no parsing.
+Folding headers costs most, and nearly all headers are short and plain. A boundary of our own need not be searched for
+in the body, and addresses that were checked need no parsing.
 """
 
 from email._policybase import Compat32
@@ -15,7 +15,7 @@ _LINE = 76  # characters, name included; RFC 5322 asks for 78 at most
 
 
 class ShortHeaders(Compat32):
-    """Writes a header that needs no folding as it stands; leaves every other to the standard library."""
+    """Writes a short plain header without folding; leaves every other to the standard library."""
 
     def fold(self, name: str, value: str) -> str:
         if type(value) is str and len(name) + len(value) < _LINE and value.isascii() and value.isprintable():
@@ -23,17 +23,16 @@ class ShortHeaders(Compat32):
         return super().fold(name, value)
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        if type(value) is str and len(name) + len(value) < _LINE and value.isascii() and value.isprintable():
-            return f"{name}: {value}{self.linesep}".encode("ascii")
-        return super().fold_binary(name, value)
+        return self.fold(name, value).encode("ascii", "surrogateescape")
 
 
 class OutgoingEmail(EmailMultiAlternatives):
-    """An e-mail in text and HTML to one person; `boundary` is what no body contains: something drawn for this e-mail.
+    """An e-mail in text and HTML to one person. `boundary` must be drawn for this e-mail, so that no body contains it.
 
-    The addresses of the envelope are handed to Django taken apart, as they were checked when the order was placed: it
-    would parse each anew.
+    The addresses were checked when the order was placed, so Django gets them parsed.
     """
+
+    from_email: Any  # Django's own type is a str, and its SMTP backend takes a parsed address too
 
     def __init__(
         self, *, boundary: str, sender: str, to: tuple[str, str], headers: dict[str, str], **rest: Any
@@ -41,7 +40,7 @@ class OutgoingEmail(EmailMultiAlternatives):
         name, address = to
         people = {"From": sender, "To": formataddr((name, address))}
         super().__init__(from_email=sender, to=[address], headers={**people, **headers}, **rest)
-        self.from_email = ("", _address(sender))  # type: ignore[assignment]
+        self.from_email = ("", _address(sender))
         self._boundary = f"=={boundary}=="
 
     def recipients(self) -> list[Any]:

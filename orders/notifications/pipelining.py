@@ -1,8 +1,8 @@
-"""Django's SMTP backend, asking a mail server in one go what it would ask in three where the server allows it.
+"""Django's SMTP backend, asking a mail server several things in one go where the server allows it.
 
-A letter takes four questions and answers: whom from, whom to, may I, and the letter. A server that announces PIPELINING
-(RFC 2920, and nearly all do) takes the first three in one packet, which halves the round trips of every letter. What
-smtplib raises is raised here too.
+An e-mail takes four questions and answers: the sender, the recipient, whether it may be sent, and the e-mail itself. A
+server that announces PIPELINING (RFC 2920, as nearly all do) takes the first three in one packet, which halves the
+round trips of every e-mail. It raises what smtplib raises.
 """
 
 import re
@@ -27,7 +27,7 @@ class _Pipelining(smtplib.SMTP):
         mail_options: Sequence[str] = (),
         rcpt_options: Sequence[str] = (),
     ) -> Any:
-        """As smtplib's; in three parts instead of four times two, for a letter in bytes to one address."""
+        """As smtplib's; in fewer round trips for an e-mail in bytes to one address."""
         self.ehlo_or_helo_if_needed()
         recipients = [to_addrs] if isinstance(to_addrs, str) else to_addrs
         plain = len(recipients) == 1 and isinstance(msg, bytes) and not mail_options and not rcpt_options
@@ -53,7 +53,7 @@ class _Pipelining(smtplib.SMTP):
                 raise smtplib.SMTPDataError(*sent)
             return {}
         if go_ahead[0] == _GO_AHEAD:
-            # It waits for a letter, though it may know nobody who wants it (RFC 2920, 3.1).
+            # It waits for an e-mail although it refused the sender or the recipient (RFC 2920, 3.1).
             self.send(b".\r\n")
             self._reply()
         self._start_over()
@@ -64,14 +64,14 @@ class _Pipelining(smtplib.SMTP):
         raise smtplib.SMTPDataError(*go_ahead)
 
     def _reply(self) -> tuple[int, bytes]:
-        code, said = self.getreply()
-        if code == 421:  # it hangs up, and answers nothing that was asked besides
+        code, text = self.getreply()
+        if code == 421:  # it hangs up, and answers nothing else
             self.close()
-            raise smtplib.SMTPServerDisconnected(f"{code} {said.decode(errors='replace')}")
-        return code, said
+            raise smtplib.SMTPServerDisconnected(f"{code} {text.decode(errors='replace')}")
+        return code, text
 
     def _start_over(self) -> None:
-        with suppress(smtplib.SMTPServerDisconnected):  # the next letter finds that out
+        with suppress(smtplib.SMTPServerDisconnected):  # the next e-mail finds that out
             self.rset()
 
 
@@ -80,7 +80,7 @@ class _PipeliningOverTls(_Pipelining, smtplib.SMTP_SSL):
 
 
 class PipeliningBackend(EmailBackend):
-    """Django's, with a connection that knows how to ask several things at once."""
+    """Django's, with a connection that asks several things at once."""
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:

@@ -9,8 +9,8 @@ from django.utils.module_loading import import_string
 
 from orders.crashpoints import Point, reached
 from orders.notifications.messages import Kind, Message, begin, finish
-from orders.providers.failures import Outcome, ProviderError
-from orders.providers.http import client, each, expect
+from orders.providers.failures import Outcome
+from orders.providers.http import ask_all, client, expect
 from orders.states import Channel
 
 _TEXTS = {
@@ -24,8 +24,7 @@ _TEXTS = {
 
 class SmsGateway(Protocol):
     async def send(self, to: str, text: str, *, order_number: str, key: str) -> str:
-        """Send one text; returns the provider's id. Raises outside.failures.Transient or Refused."""
-        ...
+        """Send one text; returns the provider's id. Raises orders.providers.failures.Transient or Refused."""
 
 
 class SandboxSms:
@@ -53,19 +52,11 @@ def text(ids: Collection[int]) -> Outcome:
     reached(Point.SMS_BEFORE_ROW, ids)
     messages = begin(ids, Channel.SMS)
     reached(Point.SMS_AFTER_ROW, ids)
-    answers = client().run(each(messages, _send)) if messages else []
-    sent: dict[int, str] = {}
-    errors: dict[int, ProviderError] = {}
-    for message, answer in zip(messages, answers, strict=True):
-        if isinstance(answer, ProviderError):
-            errors[message.id] = answer
-        else:
-            sent[message.id] = answer
+    sent, errors = ask_all({message.id: message for message in messages}, _send)
     reached(Point.SMS_AFTER_CALL, ids)
-    failed = finish(Channel.SMS, sent, errors)
+    outcome = finish(ids, Channel.SMS, messages, sent, errors)
     reached(Point.SMS_AFTER_COMMIT, ids)
-    stopped = {failure.order_id for failure in failed}
-    return Outcome([order_id for order_id in ids if order_id not in stopped], failed)
+    return outcome
 
 
 async def _send(message: Message) -> str:

@@ -1,4 +1,4 @@
-"""The templates of e-mails: Jinja2, because Django's own take most of what an e-mail costs when a crowd orders."""
+"""The templates of e-mails: Jinja2, because Django's own take most of the time of an e-mail when a crowd orders."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from orders import money
 
 
 def environment(**options: Any) -> Environment:
-    """What Django's Jinja2 backend makes its templates with; only HTML is escaped."""
-    made = Environment(**{**options, "autoescape": select_autoescape(["html"])})  # noqa: S701 (it is, where it is HTML)
+    """The environment of Django's Jinja2 backend. Only HTML is escaped."""
+    del options["autoescape"]  # Django sets it, for every template
+    made = Environment(autoescape=select_autoescape(["html"]), **options)
     made.filters["amount"] = money.format
     return made

@@ -1,7 +1,6 @@
-"""Whether a charge at the provider and the order in our books agree, and in what not: a function of the two, pure.
+"""Whether a charge at the provider and the order in our books agree, and where they differ. Pure.
 
-What is under way is no difference: an order that is being driven, and anything that changed within the last minutes,
-has an answer on its way.
+An order that has work to do, and anything that changed within the last minutes, is under way: that is no difference.
 """
 
 from dataclasses import dataclass
@@ -11,33 +10,21 @@ from uuid import UUID
 from orders.models import Finding
 from orders.models.order import number_of
 from orders.money import format
-from orders.payments.charging import charge_key
-from orders.payments.gateway import Intent
-from orders.states import FAILED_STATES, OrderStatus
+from orders.payments import keys
+from orders.payments.gateway import Listed
+from orders.states import WITHOUT_GOODS, OrderStatus
 
-# Longer than any call lives, and than a lease takes to run out.
+# Longer than any call takes, and than a lease takes to run out.
 SETTLE = timedelta(minutes=2)
-# Ends that hold no money.
-WITHOUT_GOODS = (*FAILED_STATES, OrderStatus.REFUNDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A charge as the provider has it now. `key` is what we made it with, None where that is not known."""
-
-    intent: Intent
-    currency: str
-    created_at: datetime
-    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What our books say of an order and its payment. Amounts in minor units."""
+    """What our books say of an order and its payment; amounts in minor units. `scheduled`: it has work to do."""
 
     order_id: int
     status: OrderStatus
-    driven: bool
+    scheduled: bool
     ended: bool
     currency: str
     key: UUID | None
@@ -51,10 +38,13 @@ class Books:
     def number(self) -> str:
         return number_of(self.order_id)
 
+    def under_way(self, now: datetime) -> bool:
+        return self.scheduled or self.changed_at > now - SETTLE
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the two do not agree on, in words. `mends`: driving the order again puts it right."""
+    """What the two do not agree on, in words. `mends`: looking at the order again puts it right."""
 
     kind: Finding.Kind
     reference: str
@@ -69,51 +59,41 @@ class Difference:
 UNDER_WAY = "under way"
 
 
-def compare(charge: Charge, ours: Books | None, now: datetime) -> Difference | str | None:
-    """None when the two agree, UNDER_WAY when nobody can say yet, or how they differ."""
+def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | str | None:
+    """None when the two agree, UNDER_WAY when it is too early to say, or the difference."""
     intent = charge.intent
     if charge.created_at > now - SETTLE:
         return UNDER_WAY
-    left = intent.captured_minor - intent.refunded_minor
     if ours is None:
-        return _alone(charge, Finding.Kind.UNKNOWN_CHARGE, None, "no order of ours") if left else None
-    if ours.driven or ours.changed_at > now - SETTLE:
+        return _unexpected(charge, Finding.Kind.UNKNOWN_CHARGE, None, "no order of ours")
+    if ours.under_way(now):
         return UNDER_WAY
     is_the_orders_own = (
         ours.reference == intent.reference
         if ours.reference
-        else ours.key is not None and charge.key in (None, charge_key(ours.key))
+        else ours.key is not None and charge.key in (None, keys.key(ours.key, "charge"))
     )
     if not is_the_orders_own:
-        return (
-            _alone(charge, Finding.Kind.SECOND_CHARGE, ours.order_id, f"order {ours.number} once more")
-            if left
-            else None
+        return _unexpected(
+            charge, Finding.Kind.SECOND_CHARGE, ours.order_id, f"order {ours.number} once more"
         )
-    held = intent.status in ("authorised", "requires_action")
-    if ours.status in WITHOUT_GOODS and (left or held):
+    if ours.status in WITHOUT_GOODS and (intent.left_minor or intent.held):
         return _holds(charge, ours)
     return _amounts(charge, ours)
 
 
-def _alone(charge: Charge, kind: Finding.Kind, order_id: int | None, whom: str) -> Difference:
-    left = charge.intent.captured_minor - charge.intent.refunded_minor
-    return Difference(
-        kind,
-        charge.intent.reference,
-        order_id,
-        charge.currency,
-        0,
-        left,
-        f"{format(left, charge.currency)} are captured for {whom}. Find out who charged this, and refund it there.",
-    )
+def _unexpected(charge: Listed, kind: Finding.Kind, order_id: int | None, whom: str) -> Difference | None:
+    left = charge.intent.left_minor
+    if not left:
+        return None
+    detail = f"{format(left, charge.currency)} are captured for {whom}. Find out who charged this, and refund it there."
+    return Difference(kind, charge.intent.reference, order_id, charge.currency, 0, left, detail)
 
 
-def _holds(charge: Charge, ours: Books) -> Difference:
-    intent, currency = charge.intent, charge.currency
-    left = intent.captured_minor - intent.refunded_minor
+def _holds(charge: Listed, ours: Books) -> Difference:
+    intent, left = charge.intent, charge.intent.left_minor
     missing = ours.refunded_minor > intent.refunded_minor
-    said = (
+    books = (
         f"our books say that {format(ours.refunded_minor, ours.currency)} were given back"
         if missing
         else "our books know nothing of it"
@@ -122,51 +102,40 @@ def _holds(charge: Charge, ours: Books) -> Difference:
         Finding.Kind.REFUND_MISSING if missing else Finding.Kind.CHARGE_HELD,
         intent.reference,
         ours.order_id,
-        currency,
+        charge.currency,
         ours.captured_minor - ours.refunded_minor,
         left,
         f"Order {ours.number} is {ours.status.label.lower()}, but the provider holds "
-        f"{format(left, currency) if left else 'the card'}; {said}. Replay its dead letter, or refund it there.",
-        # One that waits for a person is left to that person.
-        mends=ours.ended and currency == ours.currency and ours.promised_minor <= intent.captured_minor,
+        f"{format(left, charge.currency) if left else 'the card'}; {books}. "
+        "Replay its dead letter, or refund it there.",
+        # An order with a dead letter waits for a person and is left to them.
+        mends=ours.ended
+        and charge.currency == ours.currency
+        and ours.promised_minor <= intent.captured_minor,
     )
 
 
-def _amounts(charge: Charge, ours: Books) -> Difference | None:
-    intent = charge.intent
-
-    def differs(kind: Finding.Kind, mine: int, theirs: int, verb: str, then: str) -> Difference:
-        detail = (
-            f"Of order {ours.number} {format(mine, ours.currency)} are {verb} in our books, and "
-            f"{format(theirs, charge.currency)} at the provider. {then}"
-        )
-        return Difference(kind, intent.reference, ours.order_id, charge.currency, mine, theirs, detail)
-
-    if ours.captured_minor > intent.captured_minor:
-        return differs(
-            Finding.Kind.CAPTURE_MISSING,
-            ours.captured_minor,
-            intent.captured_minor,
-            "captured",
-            "Find the charge in the provider's dashboard before the goods leave.",
-        )
-    if ours.captured_minor < intent.captured_minor or ours.currency != charge.currency:
-        return differs(
-            Finding.Kind.AMOUNT_DIFFERS,
-            ours.captured_minor,
-            intent.captured_minor,
-            "captured",
-            "Replay the order's dead letter if it has one; refund what is too much there.",
-        )
-    if ours.refunded_minor != intent.refunded_minor:
-        missing = ours.refunded_minor > intent.refunded_minor
-        return differs(
-            Finding.Kind.REFUND_MISSING if missing else Finding.Kind.REFUND_UNKNOWN,
-            ours.refunded_minor,
-            intent.refunded_minor,
-            "refunded",
-            "Make it there by hand; the buyer was told of it."
-            if missing
-            else "It was made there by hand; refund at this desk instead, so that the order knows of it.",
-        )
-    return None
+def _amounts(charge: Listed, ours: Books) -> Difference | None:
+    intent, kinds = charge.intent, Finding.Kind
+    mine, theirs, verb = ours.captured_minor, intent.captured_minor, "captured"
+    if mine > theirs:
+        kind = kinds.CAPTURE_MISSING
+        advice = "Find the charge in the provider's dashboard before the goods leave."
+    elif mine < theirs or ours.currency != charge.currency:
+        kind = kinds.AMOUNT_DIFFERS
+        advice = "Replay the order's dead letter if it has one; refund what is too much there."
+    elif ours.refunded_minor == intent.refunded_minor:
+        return None
+    else:
+        mine, theirs, verb = ours.refunded_minor, intent.refunded_minor, "refunded"
+        if mine > theirs:
+            kind = kinds.REFUND_MISSING
+            advice = "Make it there by hand: the buyer was promised it."
+        else:
+            kind = kinds.REFUND_UNKNOWN
+            advice = "It was made there by hand. Refund in the admin instead, so that the order knows of it."
+    detail = (
+        f"Of order {ours.number} {format(mine, ours.currency)} are {verb} in our books, and "
+        f"{format(theirs, charge.currency)} at the provider. {advice}"
+    )
+    return Difference(kind, intent.reference, ours.order_id, charge.currency, mine, theirs, detail)

@@ -1,18 +1,18 @@
 """What the shop asks of a payment provider, shaped as Stripe's PaymentIntents are.
 
-An adapter translates; it decides nothing. Each call that changes something carries an idempotency key: the same key
-again is the same call. `authorise` may come back needing the buyer (3-D Secure); the intent then moves on at the
-provider, and `find` tells how far it got.
+An adapter translates; it decides nothing. Each call that changes something carries an idempotency key
+(orders.payments.keys): the same key again is the same call. The answer to `authorise` may ask for the buyer (3-D
+Secure); the intent then moves on at the provider, and `find` reads its status.
 
-Keys are kept for a day at least (KEYS_LIVE). So within a day the same call with the same key is the best way of asking
-what became of it: it is answered as it was the first time, and done if it was never heard of.
+Providers keep keys for at least a day (KEYS_LIVE). Until then the best way to learn what became of a call is to make it
+again with its key: it is answered as it was the first time, or done now if it never arrived.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -21,6 +21,15 @@ from django.utils.module_loading import import_string
 KEYS_LIVE = timedelta(hours=20)
 
 IntentStatus = Literal["captured", "authorised", "requires_action", "declined", "voided"]
+# The names of Stripe's PaymentIntents, and ours.
+STATUSES: dict[str, IntentStatus] = {
+    "succeeded": "captured",
+    "requires_capture": "authorised",
+    "requires_action": "requires_action",
+    "requires_payment_method": "declined",
+    "canceled": "voided",
+}
+PAGE = 100  # the most charges or refunds that Stripe lists at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """How a charge stands at the provider. `reference` is the provider's id; "" when it made none."""
+    """The status of a charge at the provider. `reference` is the provider's id; "" when it made none."""
 
     reference: str
     status: IntentStatus
@@ -46,58 +55,62 @@ class Intent:
     action_url: str = ""
     reason: str = ""
 
+    @property
+    def left_minor(self) -> int:
+        """What is captured and not refunded."""
+        return self.captured_minor - self.refunded_minor
+
+    @property
+    def held(self) -> bool:
+        """Whether the card is held and nothing is captured yet."""
+        return self.status in ("authorised", "requires_action")
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A charge as it stands in the provider's own list. `key` and `order_number` are what we sent with it, "" if
-    whoever made it was not this shop."""
+    """A charge as the provider lists it. `key` and `order_number` are what we sent with it: "" when another shop made
+    it, and None for a key that nobody looked up."""
 
     intent: Intent
-    key: str
-    order_number: str
-    amount_minor: int
     currency: str
     created_at: datetime
+    key: str | None = None
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """A refund that the provider has taken on; `key` is the one that we asked with."""
+    """A refund that the provider has accepted; `key` is the one that we asked with."""
 
     key: str
     amount_minor: int
 
 
 class Gateway(Protocol):
-    """Every method may raise outside.failures.Transient (try again with the same key) or Refused (never)."""
+    """Every method may raise orders.providers.failures.Transient (try again with the same key) or Refused (never)."""
 
     async def authorise(self, charge: Charge, *, capture: bool) -> Intent:
         """Charge the card, capturing the money in the same call when `capture`."""
-        ...
 
     async def capture(self, reference: str, amount_minor: int, *, key: str) -> Intent: ...
 
     async def void(self, reference: str, *, key: str) -> Intent:
-        """Give up what is not captured yet; returns how the intent stands, which may be captured after all."""
-        ...
+        """Give up what is not captured yet; returns the intent, which may be captured after all."""
 
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None: ...
 
     async def refunds(self, reference: str) -> list[Refunded]:
-        """Every refund of this charge: what is asked before a refund is repeated whose answer never came."""
-        ...
+        """Every refund of this charge, read before a refund without an answer is repeated."""
 
     async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
-        """How the charge with this key stands; None if the provider never heard of it. Asks, and does nothing.
+        """The charge with this key, None if the provider does not know it. Changes nothing.
 
         With the provider's `reference` it is one call. Without it an adapter may have to read the provider's list
         back to `since`, before which the charge was not asked for.
         """
-        ...
 
     def list(self, since: datetime) -> AsyncIterator[Listed]:
-        """Every charge that was made at the provider since then, newest first."""
-        ...
+        """Every charge made at the provider since then, newest first."""
 
 
 _ADAPTERS = {
@@ -111,3 +124,25 @@ def gateway() -> Gateway:
     """The gateway that PAYMENT_GATEWAY names: "sandbox", "stripe" or the dotted path of a class."""
     found: Gateway = import_string(_ADAPTERS.get(settings.PAYMENT_GATEWAY, settings.PAYMENT_GATEWAY))()
     return found
+
+
+def columns(intents: Mapping[int, Intent]) -> dict[str, list[Any]]:
+    """The intents of these orders as parameters of one statement, an array for each field."""
+    found = intents.values()
+    return {
+        "ids": list(intents),
+        "statuses": [intent.status for intent in found],
+        "references": [intent.reference for intent in found],
+        "captured": [intent.captured_minor for intent in found],
+        "refunded": [intent.refunded_minor for intent in found],
+        "urls": [intent.action_url for intent in found],
+        "reasons": [intent.reason[:300] for intent in found],
+    }
+
+
+def unknown(reference: str) -> str:
+    """For people: the provider no longer knows a charge of ours, which must be neither repeated nor forgotten."""
+    return (
+        f"The payment provider does not know {reference}, which it made for us. Was it charged through another gateway "
+        "than PAYMENT_GATEWAY names now? Set that one again until such orders have ended."
+    )

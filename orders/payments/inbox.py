@@ -1,19 +1,18 @@
 """The inbox of the payment provider's reports: each is kept once, and applied once when its time has come.
 
-A report is a doorbell. Nothing that it claims is believed: the order that it is about is made due, and whoever drives
-the order asks the provider. So it does not matter whether a report is doubled, late or out of order. What matters is
-that none is lost, and that is the table's work:
+Nothing that a report claims is believed: its order is made due, and the step that charges it asks the provider. So it
+does not matter whether a report is doubled, late or out of order. It matters that none is lost:
 
-- kept before the provider hears "received", once by its own id, however often it is delivered;
-- **early** ones wait. One that comes while the charge is in the air, or before any row of ours knows the provider's
-  id, has nothing to ring for: the charge looks into the inbox after it has written its answer (`catch_up`). Each of the
-  two commits before it looks for the other, so at least one of them sees both;
-- what stays is looked at every minute (`sweep`), for a process may die between keeping and ringing;
-- one that is about no order of ours is kept all the same, and people see it.
+- it is kept before the provider hears "received", once by its own id, however often it is delivered;
+- an **early** one waits. While a charge has no answer yet, or no row of ours has the provider's id, nothing can be made
+  due: the charge looks into the inbox after it has written its answer (`catch_up`). Each of the two commits before it
+  looks for the other, so at least one of them sees both;
+- what stays is looked at every minute (`sweep`), for a process may die between keeping and applying;
+- one that is about no order of ours is kept too, and people see it.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
 
@@ -24,9 +23,10 @@ from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
 from orders.states import FAILED_STATES, OrderStatus
 
-# How long a report that nobody can place is tried again by itself; it stays after that, and a person looks.
+# How long a report whose order is unknown is tried again by itself. After that it waits for a person.
 PATIENCE = timedelta(days=1)
 
+# Keep a report, or count that it came again.
 _KEEP: LiteralString = """
 INSERT INTO orders_providerevent (gateway, event_id, kind, reference, order_id, body, happened_at)
 VALUES (%(gateway)s, %(event_id)s, %(kind)s, %(reference)s::text,
@@ -38,25 +38,28 @@ ON CONFLICT (gateway, event_id) DO UPDATE
 SET times = orders_providerevent.times + 1, last_received_at = now()
 RETURNING id
 """
+# Find the orders of reports that had none.
 _PLACE: LiteralString = """
 UPDATE orders_providerevent e SET order_id = p.order_id FROM orders_payment p
 WHERE e.applied_at IS NULL AND e.order_id IS NULL AND e.reference <> '' AND p.reference = e.reference AND (
     e.id = ANY(%(events)s) OR e.reference = ANY(%(references)s) OR e.received_at > now() - %(patience)s)
 """
+# Reports that are not applied, with their orders.
 _WAITING: LiteralString = """
 SELECT id, order_id FROM orders_providerevent
 WHERE applied_at IS NULL AND order_id IS NOT NULL AND (
     id = ANY(%(events)s) OR order_id = ANY(%(orders)s) OR received_at > now() - %(patience)s)
 ORDER BY id LIMIT 5000
 """
-# What a report can mean for its order. In the air: asked, and whoever asked has not written the answer yet.
-_STANDING: LiteralString = """
+# Of each order: whether its charge is being asked for at this moment, and whether a report can matter to it.
+_STATUS: LiteralString = """
 SELECT o.id,
        p.status = 'requested' AND o.attempts > 0 AND o.due_at > now(),
        p.status IN ('requested', 'requires_action', 'authorised')
            OR p.status = 'captured' AND o.status = ANY(%(failed)s)
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id WHERE o.id = ANY(%(ids)s)
 """
+# Nothing is left to learn from these.
 _APPLIED: LiteralString = """
 UPDATE orders_providerevent SET applied_at = now() WHERE id = ANY(%(ids)s) AND applied_at IS NULL
 """
@@ -80,24 +83,13 @@ def keep(report: Report) -> int:
     """Keep a report; returns its id in the inbox, which is the same however often it comes."""
     orders = [report.order_id] if report.order_id else []
     reached(Point.WEBHOOK_BEFORE_COMMIT, orders)
-    [(kept,)] = sql.rows(
-        _KEEP,
-        {
-            "gateway": report.gateway,
-            "event_id": report.event_id,
-            "kind": report.kind,
-            "reference": report.reference,
-            "order_id": report.order_id,
-            "body": report.body,
-            "happened_at": report.happened_at,
-        },
-    )
+    [(kept,)] = sql.rows(_KEEP, asdict(report))
     reached(Point.WEBHOOK_AFTER_COMMIT, orders)
     return int(kept)
 
 
-def ring(event: int) -> bool:
-    """Apply a report that was kept; False while nobody knows which order it is about."""
+def apply(event: int) -> bool:
+    """Apply a report that was kept; False while its order is unknown."""
     _apply(events=[event])
     return bool(
         sql.rows("SELECT FROM orders_providerevent WHERE id = %(id)s AND order_id IS NOT NULL", {"id": event})
@@ -105,12 +97,12 @@ def ring(event: int) -> bool:
 
 
 def catch_up(orders: Collection[int], references: Collection[str]) -> int:
-    """Apply what came while these orders' charges were in the air. To be called after their answers are committed."""
+    """Apply what came while these orders were being charged. Call it after their answers are committed."""
     return _apply(orders=orders, references=references)
 
 
 def sweep() -> int:
-    """Apply all that can be placed by now; returns how many were."""
+    """Apply all whose orders are known by now; returns how many."""
     return _apply(patience=PATIENCE)
 
 
@@ -121,8 +113,8 @@ def _apply(
     references: Collection[str] = (),
     patience: timedelta = _NO_TIME,
 ) -> int:
-    """1. Find the orders of reports that had none. 2. Lock the orders. 3. Ring for those to which a report can mean
-    something; leave those whose charge is in the air to whoever writes its answer; the rest is applied."""
+    """1. Find the orders of reports that had none. 2. Lock the orders. 3. Make due those to which a report can matter.
+    Reports of an order that is being charged are left to the charge; the rest is applied."""
     with transaction.atomic():
         chosen = {"events": list(events), "patience": patience}
         sql.count(_PLACE, {**chosen, "references": [reference for reference in references if reference]})
@@ -130,8 +122,8 @@ def _apply(
         if not waiting:
             return 0
         ids = lock_orders(set(waiting.values()), tuple(OrderStatus))
-        standing = sql.rows(_STANDING, {"ids": ids, "failed": [status.value for status in FAILED_STATES]})
-        in_the_air = {order_id for order_id, flying, _ in standing if flying}
-        scheduling.make_due([order_id for order_id, flying, open_ in standing if open_ and not flying])
-        applied = [event for event, order_id in waiting.items() if order_id not in in_the_air]
+        status = sql.rows(_STATUS, {"ids": ids, "failed": [status.value for status in FAILED_STATES]})
+        being_charged = {order_id for order_id, asked, _ in status if asked}
+        scheduling.make_due([order_id for order_id, asked, matters in status if matters and not asked])
+        applied = [event for event, order_id in waiting.items() if order_id not in being_charged]
         return sql.count(_APPLIED, {"ids": applied})

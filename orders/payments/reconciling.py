@@ -1,22 +1,21 @@
-"""Holds the provider's list of charges against our books, in both directions, for a window of time.
+"""Compares the provider's list of charges with our books, in both directions, for a window of time.
 
-The charge and give-back steps ask the provider about what they have asked for. This asks about everything else: what
-was charged behind our back, what our books claim and nobody knows, what was refunded by hand, what a refund that
-failed days later left with us.
+The steps `charge` and `refund` ask the provider about their own calls. This asks about all the rest: charges that we
+did not make, captures that the provider does not know, refunds made by hand, refunds that failed days later.
 
-1. Every charge in the provider's list is compared with the order that it names.
-2. Every capture of our books in the window that the list did not show is looked up.
-3. Every finding that is still open is looked up again; it resolves itself when both agree.
+1. Compare every charge in the provider's list with the order that it names.
+2. Look up every capture of our books in the window that the list did not show.
+3. Look up every finding that is still open; it resolves itself when both agree.
 
-Whatever differs (orders.payments.comparing) is read once more from both sides before anything is made of it, for the
-list is older than our books by the time that it took to read.
+Reading the list takes time, so our books are newer than it: whatever differs (orders.payments.comparing) is read once
+more from both sides before anything is done about it.
 
-**Mended** is only what driving the order mends: one that has ended without goods while the provider holds its money is
-driven again, and `refunding.refund` gives the money back. **Raised** as a finding is the rest: a person decides.
+**Mended** is an order that ended without goods while the provider holds its money: it is made due, and
+`refunding.refund` gives the money back. **Raised** as a finding is the rest: a person decides.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -31,37 +30,40 @@ from orders.models import Finding, OrderEvent
 from orders.models.order import id_of
 from orders.money import format
 from orders.payments import comparing
-from orders.payments.comparing import UNDER_WAY, WITHOUT_GOODS, Books, Charge, Difference, compare
+from orders.payments.comparing import UNDER_WAY, Books, Difference, compare
 from orders.payments.gateway import Intent, Listed, gateway
-from orders.providers.failures import ProviderError
-from orders.providers.http import client, each
-from orders.states import EventKind, OrderStatus
+from orders.providers.http import ask_all, client
+from orders.states import WITHOUT_GOODS, EventKind, OrderStatus
 
 _BATCH = 500
 
+# The fields of comparing.Books.
 _COLUMNS: LiteralString = """
 SELECT o.id, o.status, o.due_at IS NOT NULL, o.ended_at IS NOT NULL, o.currency, p.key, coalesce(p.reference, ''),
        coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0), coalesce(p.promised_minor, 0),
        coalesce(p.updated_at, o.placed_at)
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id
 """
-_BOOKS: LiteralString = (
-    _COLUMNS
-    + """WHERE o.id = ANY(%(orders)s)
+# Orders by their id, or by the provider's reference of their charge.
+_BOOKS: LiteralString = sql.compose(
+    """
+$columns WHERE o.id = ANY(%(orders)s)
 UNION
-"""
-    + _COLUMNS
-    + "WHERE p.reference = ANY(%(references)s) AND p.reference <> ''"
+$columns WHERE p.reference = ANY(%(references)s) AND p.reference <> ''
+""",
+    columns=_COLUMNS,
 )
 # Captured in the window, or called paid in the window without a capture.
-_CLAIMED: LiteralString = (
-    _COLUMNS
-    + """
+_CLAIMED: LiteralString = sql.compose(
+    """
+$columns
 WHERE o.payment_method = 'card' AND (p.captured_minor > 0 OR o.status IN ('paid', 'completed'))
   AND coalesce(p.updated_at, o.placed_at) BETWEEN %(since)s AND %(until)s
 ORDER BY o.id
-"""
+""",
+    columns=_COLUMNS,
 )
+# Write what the provider holds of an order that has ended, so that the refund step gives it back.
 _TAKE_UP: LiteralString = """
 UPDATE orders_payment p SET status = 'requested', reference = %(reference)s, captured_minor = %(captured)s,
                             refunded_minor = %(refunded)s, failures = 0, updated_at = now()
@@ -73,7 +75,7 @@ WHERE o.id = p.order_id AND o.id = %(order_id)s AND o.due_at IS NULL AND o.ended
 
 @dataclass
 class Report:
-    """What a look did; `raised` are the findings that are open after it."""
+    """What one run did; `raised` are the findings that are open after it."""
 
     since: datetime
     began_at: datetime
@@ -85,16 +87,16 @@ class Report:
 
 
 def reconcile(since: datetime) -> Report:
-    """Compare all that was charged since then. May run at any moment and under any load; two at once find the same.
+    """Compare all that was charged since then, at any moment and under any load; two runs at once find the same.
 
-    Raises ProviderError when the provider's list cannot be read: nothing is resolved by a list that was cut short.
+    Raises ProviderError when the provider's list cannot be read to its end: half a list resolves nothing.
     """
     report = Report(since, timezone.now())
     seen: set[str] = set()
     for batch in _batches(since):
         report.charges += len(batch)
         seen.update(listed.intent.reference for listed in batch)
-        _look(report, [_charge(listed) for listed in batch], [id_of(listed.order_number) for listed in batch])
+        _look(report, batch, [id_of(listed.order_number) for listed in batch])
     _look_at_claims(report, since, seen)
     _look_again(report)
     report.raised = list(Finding.objects.filter(gateway=_gateway(), resolved_at=None))
@@ -116,17 +118,13 @@ async def _some(charges: AsyncIterator[Listed]) -> list[Listed]:
     return batch
 
 
-def _charge(listed: Listed) -> Charge:
-    return Charge(listed.intent, listed.currency, listed.created_at, listed.key)
-
-
-def _look(report: Report, charges: Sequence[Charge], orders: Sequence[int | None]) -> None:
-    """Compare charges with the orders that they name, or that know them; make something of what differs."""
+def _look(report: Report, charges: Sequence[Listed], orders: Sequence[int | None]) -> None:
+    """Compare charges with the orders that they name or that know them, and act on what differs."""
     known = _books([order for order in orders if order], [charge.intent.reference for charge in charges])
     by_order = {ours.order_id: ours for ours in known}
     by_reference = {ours.reference: ours for ours in known if ours.reference}
     now = timezone.now()
-    suspects: list[tuple[Charge, int | None]] = []
+    suspects: list[tuple[Listed, int | None]] = []
     for charge, order in zip(charges, orders, strict=True):
         ours = by_reference.get(charge.intent.reference) or by_order.get(order or 0)
         if isinstance(compare(charge, ours, now), Difference):
@@ -135,81 +133,69 @@ def _look(report: Report, charges: Sequence[Charge], orders: Sequence[int | None
         _make_sure(report, charge, order)
 
 
-def _make_sure(report: Report, charge: Charge, order_id: int | None) -> None:
+def _make_sure(report: Report, charge: Listed, order_id: int | None) -> None:
     """Read both sides once more, and mend or raise what still differs."""
     intent = client().run(gateway().find(key=charge.key or "", reference=charge.intent.reference))
-    now = Charge(intent, charge.currency, charge.created_at, charge.key) if intent else charge
-    [ours] = _books([order_id], []) if order_id else [None]
-    difference = compare(now, ours, timezone.now())
+    now = replace(charge, intent=intent) if intent else charge
+    difference = compare(now, _order(order_id), timezone.now())
     if isinstance(difference, Difference):
         _act(report, difference, now.intent)
 
 
 def _look_at_claims(report: Report, since: datetime, seen: Collection[str]) -> None:
-    """What our books call captured, and the list did not show: charged before the window, or not at all."""
-    claims = [
-        _of(row) for row in sql.rows(_CLAIMED, {"since": since, "until": timezone.now() - comparing.SETTLE})
-    ]
-    report.payments += len(claims)
-    unseen = [ours for ours in claims if ours.reference not in seen and not ours.driven]
+    """What our books call captured and the list did not show: charged before the window, or not at all."""
+    found = sql.rows(_CLAIMED, {"since": since, "until": timezone.now() - comparing.SETTLE})
+    report.payments += len(found)
+    unseen = [ours for ours in map(_of, found) if ours.reference not in seen and not ours.scheduled]
     for start in range(0, len(unseen), _BATCH):
-        batch = unseen[start : start + _BATCH]
-        answers = client().run(each(batch, _find))
-        for ours, intent in zip(batch, answers, strict=True):
-            if isinstance(intent, ProviderError):
-                raise intent
+        claims = {ours.order_id: ours for ours in unseen[start : start + _BATCH]}
+        intents, errors = ask_all(claims, _find)
+        for error in errors.values():
+            raise error
+        for order_id, intent in intents.items():
             if intent is None:
-                _miss(ours.order_id)
+                _miss(order_id)
             else:
-                _look(
-                    report, [Charge(intent, ours.currency, since - comparing.SETTLE, None)], [ours.order_id]
-                )
+                _look(report, [_old(intent, claims[order_id].currency, since)], [order_id])
 
 
 async def _find(ours: Books) -> Intent | None:
     return await gateway().find(key="", reference=ours.reference) if ours.reference else None
 
 
+def _old(intent: Intent, currency: str, since: datetime) -> Listed:
+    """A charge that was looked up: it was made before that time."""
+    return Listed(intent, currency, since - comparing.SETTLE)
+
+
 def _miss(order_id: int) -> None:
     """The provider does not know a charge that our books have."""
-    [ours] = _books([order_id], [])
-    if ours.driven or ours.changed_at > timezone.now() - comparing.SETTLE:
+    ours = _order(order_id)
+    if ours is None or ours.under_way(timezone.now()):
         return
     detail = (
         f"Order {ours.number} is {ours.status.label.lower()} with {format(ours.captured_minor, ours.currency)} "
         "captured in our books, and the provider has no such charge. Find out before the goods leave."
     )
-    _raise(
-        Difference(
-            Finding.Kind.CAPTURE_MISSING,
-            ours.reference or ours.number,
-            ours.order_id,
-            ours.currency,
-            ours.captured_minor,
-            0,
-            detail,
-        )
-    )
+    reference, kind = ours.reference or ours.number, Finding.Kind.CAPTURE_MISSING
+    _raise(Difference(kind, reference, order_id, ours.currency, ours.captured_minor, 0, detail))
 
 
 def _look_again(report: Report) -> None:
-    """Findings that this look has not raised: most of them agree by now."""
+    """Findings that this run has not raised: most of them agree by now."""
     for finding in Finding.objects.filter(
         gateway=_gateway(), resolved_at=None, last_seen_at__lt=report.began_at
     ):
         reference = "" if finding.reference.startswith("S-") else finding.reference
         intent = client().run(gateway().find(key="", reference=reference)) if reference else None
-        books = _books([finding.order_id], []) if finding.order_id else []
-        ours = books[0] if books else None
-        if intent is None:
-            settled = ours is None or (ours.captured_minor == 0 and ours.status in WITHOUT_GOODS)
-            verdict: Difference | str | None = None if settled else UNDER_WAY
+        ours = _order(finding.order_id)
+        verdict: Difference | str | None
+        if intent:
+            charge = _old(intent, finding.currency, finding.first_seen_at)
+            verdict = compare(charge, ours, timezone.now())
         else:
-            verdict = compare(
-                Charge(intent, finding.currency, finding.first_seen_at - comparing.SETTLE, None),
-                ours,
-                timezone.now(),
-            )
+            settled = ours is None or (ours.captured_minor == 0 and ours.status in WITHOUT_GOODS)
+            verdict = None if settled else UNDER_WAY
         if isinstance(verdict, Difference):
             _act(report, verdict, intent)
         if verdict is None or (isinstance(verdict, Difference) and verdict.kind != finding.kind):
@@ -224,7 +210,7 @@ def _act(report: Report, difference: Difference, intent: Intent | None) -> None:
 
 
 def _take_up(order_id: int, intent: Intent) -> bool:
-    """Have an order that has ended without goods driven again, knowing what the provider holds of it."""
+    """Make an order due that has ended without goods, knowing what the provider holds of it."""
     with transaction.atomic():
         if not lock_orders([order_id], WITHOUT_GOODS):
             return False
@@ -250,25 +236,16 @@ def _take_up(order_id: int, intent: Intent) -> bool:
 
 def _raise(difference: Difference) -> None:
     """Open a finding, or note that it was seen again."""
-    about = {
-        "order_id": difference.order_id,
-        "currency": difference.currency,
-        "ours_minor": difference.ours_minor,
-        "theirs_minor": difference.theirs_minor,
-        "detail": difference.detail[:300],
-        "last_seen_at": timezone.now(),
-    }
-    _, opened = Finding.objects.get_or_create(
+    found = asdict(difference) | {"detail": difference.detail[:300], "last_seen_at": timezone.now()}
+    del found["mends"]
+    Finding.objects.update_or_create(
         gateway=_gateway(),
-        kind=difference.kind,
-        reference=difference.reference,
+        kind=found.pop("kind"),
+        reference=found.pop("reference"),
         resolved_at=None,
-        defaults=about,
+        defaults={**found, "times": F("times") + 1},
+        create_defaults=found,
     )
-    if not opened:
-        Finding.objects.filter(
-            gateway=_gateway(), kind=difference.kind, reference=difference.reference, resolved_at=None
-        ).update(times=F("times") + 1, **about)
 
 
 def _resolve(report: Report, finding: Finding) -> None:
@@ -281,6 +258,10 @@ def _resolve(report: Report, finding: Finding) -> None:
 
 def _books(orders: Collection[int], references: Collection[str]) -> list[Books]:
     return [_of(row) for row in sql.rows(_BOOKS, {"orders": list(orders), "references": list(references)})]
+
+
+def _order(order_id: int | None) -> Books | None:
+    return next(iter(_books([order_id], [])), None) if order_id else None
 
 
 def _of(row: tuple[Any, ...]) -> Books:

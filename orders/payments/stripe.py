@@ -1,12 +1,11 @@
-"""The adapter for Stripe: PaymentIntents through its own library, over the house's own connections.
+"""The adapter for Stripe: PaymentIntents through Stripe's own library, over the shop's own connections.
 
-The library is asked to do what it knows best, requests and errors as Stripe means them, and nothing that the house
-has its own way of: it retries nothing (a retry is a time in the database) and opens no connections of its own.
+The library makes the requests and reads the errors. It retries nothing (a retry is a time in the database) and opens no
+connections of its own.
 
-**Asking again.** The same call with the same key is Stripe's own way of asking what became of it: for at least 24
-hours it answers what it answered the first time (docs.stripe.com/api/idempotent_requests). Later the key is forgotten,
-so a charge without a known id is then looked for in Stripe's list, by the key that stands in its metadata. The list is
-used and not the search, which lags behind by up to a minute and more and so proves nothing about what is absent.
+**Asking again.** For at least 24 hours Stripe answers the same call with the same key as it did the first time
+(docs.stripe.com/api/idempotent_requests). After that a charge without a known id is looked for in Stripe's list, by the
+key in its metadata. Stripe's search is behind by a minute or more, so it cannot prove that a charge is absent.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Mapping
@@ -18,19 +17,11 @@ import stripe
 from django.conf import settings
 from stripe.params import PaymentIntentListParams, RefundListParams
 
-from orders.payments.gateway import Charge, Intent, IntentStatus, Listed, Refunded
+from orders.payments.gateway import PAGE, STATUSES, Charge, Intent, Listed, Refunded
 from orders.providers.failures import Refused, Transient
 from orders.providers.http import client
 
-_STATUS: dict[str, IntentStatus] = {
-    "succeeded": "captured",
-    "requires_capture": "authorised",
-    "requires_action": "requires_action",
-    "requires_payment_method": "declined",
-    "canceled": "voided",
-}
-_WITH_CHARGE = ["latest_charge"]  # what was refunded stands there alone
-_PAGE = 100  # the most that Stripe gives at once
+_WITH_CHARGE = ["latest_charge"]  # nothing else says what was refunded
 
 T = TypeVar("T")
 
@@ -44,13 +35,21 @@ class _Connections(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         body = post_data.encode() if isinstance(post_data, str) else post_data
-        # The session hands on what it gets as it comes: it must not come compressed.
+        # The session does not decompress.
         sent = {**headers, "Accept-Encoding": "identity"}
         status, answered, raw = await client().send(method.upper(), url, sent, body)
         return raw, status, answered
 
     async def close_async(self) -> None:
         """The session is not ours to close."""
+
+
+class _Rejected(Refused):
+    """Stripe refused this very card or request."""
+
+    def __init__(self, what: str, error: stripe.CardError | stripe.InvalidRequestError) -> None:
+        super().__init__(f"{what}: {error.user_message or error}")
+        self.error = error
 
 
 class StripeGateway:
@@ -64,63 +63,49 @@ class StripeGateway:
         )
 
     async def authorise(self, charge: Charge, *, capture: bool) -> Intent:
+        call = self._stripe.v1.payment_intents.create_async(
+            {
+                "amount": charge.amount_minor,
+                "currency": charge.currency.lower(),
+                "payment_method": charge.token,
+                "allowed_payment_method_types": ["card"],
+                "capture_method": "automatic" if capture else "manual",
+                "confirm": True,
+                "return_url": charge.return_url,
+                "metadata": {"order": charge.order_number, "key": charge.key},
+                "expand": _WITH_CHARGE,
+            },
+            {"idempotency_key": charge.key},
+        )
         try:
-            intent = await _asked(
-                self._stripe.v1.payment_intents.create_async(
-                    {
-                        "amount": charge.amount_minor,
-                        "currency": charge.currency.lower(),
-                        "payment_method": charge.token,
-                        "allowed_payment_method_types": ["card"],
-                        "capture_method": "automatic" if capture else "manual",
-                        "confirm": True,
-                        "return_url": charge.return_url,
-                        "metadata": {"order": charge.order_number, "key": charge.key},
-                        "expand": _WITH_CHARGE,
-                    },
-                    {"idempotency_key": charge.key},
-                ),
-                f"charge for {charge.order_number}",
-            )
-        except stripe.CardError as error:
-            return _declined(error)
-        except stripe.InvalidRequestError as error:
-            if error.param == "payment_method":  # a token that was never given out is the shopper's mistake
-                return _declined(error)
-            raise Refused(f"charge for {charge.order_number}: {error.user_message or error}") from error
-        return _intent(intent)
+            return _intent(await _asked(call, f"charge for {charge.order_number}"))
+        except _Rejected as rejected:
+            # A token that Stripe never gave out is the shopper's mistake.
+            if isinstance(rejected.error, stripe.CardError) or rejected.error.param == "payment_method":
+                return _declined(rejected.error)
+            raise
 
     async def capture(self, reference: str, amount_minor: int, *, key: str) -> Intent:
-        what = f"capture of {reference}"
-        return _intent(
-            await _done(
-                self._stripe.v1.payment_intents.capture_async(
-                    reference,
-                    {"amount_to_capture": amount_minor, "expand": _WITH_CHARGE},
-                    {"idempotency_key": key},
-                ),
-                what,
-            )
+        call = self._stripe.v1.payment_intents.capture_async(
+            reference,
+            {"amount_to_capture": amount_minor, "expand": _WITH_CHARGE},
+            {"idempotency_key": key},
         )
+        return _intent(await _asked(call, f"capture of {reference}"))
 
     async def void(self, reference: str, *, key: str) -> Intent:
+        call = self._stripe.v1.payment_intents.cancel_async(
+            reference, {"expand": _WITH_CHARGE}, {"idempotency_key": key}
+        )
         try:
-            return _intent(
-                await _asked(
-                    self._stripe.v1.payment_intents.cancel_async(
-                        reference, {"expand": _WITH_CHARGE}, {"idempotency_key": key}
-                    ),
-                    f"void of {reference}",
-                )
-            )
-        except stripe.InvalidRequestError as error:  # it cannot be voided in the state it is in: say which
-            found = await self.find(key="", reference=reference)
-            if found:
+            return _intent(await _asked(call, f"void of {reference}"))
+        except _Rejected:  # it cannot be voided in its present status: say which
+            if found := await self.find(key="", reference=reference):
                 return found
-            raise Refused(f"void of {reference}: {error.user_message or error}") from error
+            raise
 
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None:
-        refund = await _done(
+        refund = await _asked(
             self._stripe.v1.refunds.create_async(
                 {"payment_intent": reference, "amount": amount_minor, "metadata": {"key": key}},
                 {"idempotency_key": key},
@@ -132,11 +117,11 @@ class StripeGateway:
 
     async def refunds(self, reference: str) -> list[Refunded]:
         found: list[Refunded] = []
-        wanted: RefundListParams = {"payment_intent": reference, "limit": _PAGE}
+        wanted: RefundListParams = {"payment_intent": reference, "limit": PAGE}
         while True:
-            page = await _done(self._stripe.v1.refunds.list_async(wanted), f"refunds of {reference}")
+            page = await _asked(self._stripe.v1.refunds.list_async(wanted), f"refunds of {reference}")
             found += [
-                Refunded(key=_said(refund.metadata, "key"), amount_minor=refund.amount)
+                Refunded(key=_metadata(refund.metadata, "key"), amount_minor=refund.amount)
                 for refund in page.data
                 if refund.status not in ("failed", "canceled")
             ]
@@ -146,33 +131,29 @@ class StripeGateway:
 
     async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
         if reference:
+            call = self._stripe.v1.payment_intents.retrieve_async(
+                quote(reference, safe=""), {"expand": _WITH_CHARGE}
+            )
             try:
-                return _intent(
-                    await _asked(
-                        self._stripe.v1.payment_intents.retrieve_async(
-                            quote(reference, safe=""), {"expand": _WITH_CHARGE}
-                        ),
-                        f"look-up of {reference}",
-                    )
-                )
-            except stripe.InvalidRequestError as error:
-                if error.http_status == 404:
+                return _intent(await _asked(call, f"look-up of {reference}"))
+            except _Rejected as rejected:
+                if rejected.error.http_status == 404:
                     return None
-                raise Refused(f"look-up of {reference}: {error.user_message or error}") from error
+                raise
         async for listed in self.list(since or datetime.fromtimestamp(0, UTC)):
             if listed.key == key:
                 return listed.intent
         return None
 
     async def list(self, since: datetime) -> AsyncIterator[Listed]:
-        wanted: PaymentIntentListParams = {"limit": _PAGE, "expand": ["data.latest_charge"]}
+        wanted: PaymentIntentListParams = {"limit": PAGE, "expand": ["data.latest_charge"]}
         while True:
-            page = await _done(self._stripe.v1.payment_intents.list_async(wanted), "list of charges")
+            page = await _asked(self._stripe.v1.payment_intents.list_async(wanted), "list of charges")
             for one in page.data:
-                # Newest first; the parameter `created` would say the same and cost nothing less.
+                # Newest first, so the parameter `created` would save nothing.
                 if one.created < int(since.timestamp()):
                     return
-                if one.status in _STATUS:
+                if one.status in STATUSES:
                     yield _listed(one)
             if not page.has_more:
                 return
@@ -180,26 +161,18 @@ class StripeGateway:
 
 
 async def _asked(call: Awaitable[T], what: str) -> T:
-    """The answer; what Stripe says of this very card or request is left to the caller."""
+    """The answer. Raises _Rejected, Refused or Transient."""
     try:
         return await call
-    except (stripe.CardError, stripe.InvalidRequestError):
-        raise
+    except (stripe.CardError, stripe.InvalidRequestError) as error:
+        raise _Rejected(what, error) from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        # A key that was changed or narrowed is mended by a person, and the orders wait for it.
+        # A person must put the key right, and the orders wait for it.
         raise Transient(f"{what}: Stripe does not take STRIPE_API_KEY ({error})", 30) from error
     except stripe.IdempotencyError as error:
         raise Refused(f"{what}: {error}") from error
     except stripe.StripeError as error:
         raise Transient(f"{what}: {error}") from error
-
-
-async def _done(call: Awaitable[T], what: str) -> T:
-    """The answer, of a call that can only be refused for good."""
-    try:
-        return await _asked(call, what)
-    except (stripe.CardError, stripe.InvalidRequestError) as error:
-        raise Refused(f"{what}: {error.user_message or error}") from error
 
 
 def _declined(error: stripe.CardError | stripe.InvalidRequestError) -> Intent:
@@ -213,15 +186,15 @@ def _declined(error: stripe.CardError | stripe.InvalidRequestError) -> Intent:
 
 
 def _intent(answer: stripe.PaymentIntent) -> Intent:
-    status = _STATUS.get(answer.status)
+    status = STATUSES.get(answer.status)
     if status is None:
-        # "processing": the bank has not said yet. "requires_confirmation" cannot be, for we confirm as we create.
+        # "processing": the bank has not decided. "requires_confirmation" is impossible: we confirm as we create.
         raise Transient(f"{answer.id} is {answer.status} at Stripe", 2)
     action = answer.next_action
     redirect = action.redirect_to_url if action and action.type == "redirect_to_url" else None
     error = answer.last_payment_error
     charge = answer.latest_charge
-    # Of a hold that was given up Stripe says that it was refunded, though nothing was ever captured.
+    # Stripe reports a released hold as refunded, though nothing was ever captured.
     returned = charge.amount_refunded if isinstance(charge, stripe.Charge) else 0
     return Intent(
         reference=answer.id,
@@ -236,14 +209,13 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
 def _listed(answer: stripe.PaymentIntent) -> Listed:
     return Listed(
         intent=_intent(answer),
-        key=_said(answer.metadata, "key"),
-        order_number=_said(answer.metadata, "order"),
-        amount_minor=answer.amount,
         currency=answer.currency.upper(),
         created_at=datetime.fromtimestamp(answer.created, UTC),
+        key=_metadata(answer.metadata, "key"),
+        order_number=_metadata(answer.metadata, "order"),
     )
 
 
-def _said(metadata: Any, name: str) -> str:
-    """What we sent with it under this name, "" if nothing. The library's objects are no dicts."""
+def _metadata(metadata: Any, name: str) -> str:
+    """What we sent under this name, "" if nothing. The library's objects are no dicts."""
     return str(metadata.to_dict().get(name, "")) if metadata else ""

@@ -1,1 +1,1 @@
-"""Printouts: what staff print or save, made beside the shop's work however large it is."""
+"""Printouts: what staff print or save, made beside the shop's work however long it is."""

@@ -1,4 +1,4 @@
-"""Asking for a printout, calling it off, and having it tried again: what the desk does. Nothing is made here."""
+"""Asking for a printout, cancelling it, and having it tried again, as the admin does. Nothing is made here."""
 
 from collections.abc import Collection
 from datetime import date
@@ -8,14 +8,14 @@ from orders import sql
 from orders.lease import DUE_NOW
 from orders.models import Printout
 
-MOST_ORDERS = 10_000  # of one that names its orders; more are asked for by their days
+MOST_ORDERS = 10_000  # that a printout can name; more are asked for by their days
 
 # Nobody wants it any more.
 _CANCEL: LiteralString = """
 UPDATE orders_printout SET state = 'cancelled', ended_at = now(), due_at = NULL, holder = NULL
 WHERE id = %(id)s AND state IN ('waiting', 'making')
 """
-# Whatever hindered it is mended, or it is wanted after all.
+# Try again: the cause is mended, or it is wanted after all.
 _AGAIN: LiteralString = sql.compose(
     """
 UPDATE orders_printout
@@ -38,7 +38,7 @@ def ask(
     until: date | None = None,
     orders: Collection[int] = (),
 ) -> Printout:
-    """Have it made. Days count in UTC, `until` included; the catalogue has neither days nor orders.
+    """Ask for it. Days are of UTC, `until` included; the catalogue has neither days nor orders.
 
     Raises NotPrintable.
     """
@@ -52,7 +52,7 @@ def ask(
 
 
 def cancel(printout: Printout) -> bool:
-    """Call it off; whoever makes it stops at the next piece. False when it had ended already."""
+    """Cancel it; the worker that makes it stops at the next piece. False when it had ended already."""
     return sql.count(_CANCEL, {"id": printout.pk}) == 1
 
 

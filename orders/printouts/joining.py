@@ -1,13 +1,12 @@
-"""Puts the PDFs of typst's pieces together in memory that does not grow with the pages.
+"""Puts the PDFs of typst's pieces together, in memory that does not grow with the pages.
 
-Libraries build the whole document's objects: qpdf, through pikepdf, took 65 KB for each page of the catalogue, 350 MB
-for 5,000 of them. Here one piece is read at a time: its objects get new numbers and are written out, and what stays
-behind is where each lies and a hash of it. An object that was written already, a picture or a colour space that many
-pieces have, is written once. The pieces' own outlines of pages become branches of one; what no page refers to, above
-all the tags for screen readers, is left behind.
+Libraries build the objects of the whole document: qpdf, through pikepdf, took 65 KB for each page of the catalogue, 350
+MB for 5,000. Here one piece is read at a time: its objects get new numbers and are written, and only their places and a
+hash of each stay in memory. An object that many pieces have, a picture or a colour space, is written once. Each piece's
+list of pages becomes a branch of one list. What no page refers to, above all the tags for screen readers, is left out.
 
-It reads what typst writes, a table of offsets and objects that stand by themselves, and refuses anything else; the
-tests have the result read by two other libraries.
+It reads only what typst writes, a table of offsets and objects that stand alone, and refuses anything else. The tests
+have the result read by two other libraries.
 """
 
 import hashlib
@@ -16,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-_TABLE = re.compile(rb"xref\n0 (\d+)\n")
-_ENTRY = 20  # bytes, as the format of PDF has it
+from orders.layout import UnknownLayout, table_of
+
 _OBJECT = re.compile(rb"(\d+) 0 obj\n")
 _REFERENCE = re.compile(rb"\b(\d+) 0 R\b")
 _PAGES = re.compile(rb"/Type/Pages/Count (\d+)")
@@ -25,12 +24,8 @@ _TAGS = re.compile(rb"/StructParents? \d+")
 _STREAM = b"stream\n"
 
 
-class UnknownLayout(Exception):
-    """A PDF that is not laid out as typst does it."""
-
-
 class _Joined:
-    """The file that is written, and where its objects lie. Number 1 is the root of all pages, 2 the catalogue."""
+    """The file that is written, and where its objects are. Number 1 is the root of all pages, 2 the catalogue."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -90,12 +85,8 @@ def pages_of(pdf: bytes) -> int:
 
 def _objects(pdf: bytes) -> dict[int, bytes]:
     """Every object's body by its number."""
-    start = int(pdf[pdf.rindex(b"startxref") + 9 : pdf.rindex(b"%%EOF")])
-    table = _TABLE.match(pdf, start)
-    if table is None:
-        raise UnknownLayout("The PDF has no table of offsets where typst puts it.")
-    entries = range(table.end() + _ENTRY, table.end() + int(table[1]) * _ENTRY, _ENTRY)
-    places = sorted(int(pdf[entry : entry + 10]) for entry in entries)
+    start, entries = table_of(pdf)
+    places = sorted(int(pdf[entry : entry + 10]) for entry in entries[1:])
     found: dict[int, bytes] = {}
     for place, end in zip(places, [*places[1:], start], strict=True):
         head = _OBJECT.match(pdf, place)
@@ -125,7 +116,7 @@ def _add(joined: _Joined, objects: dict[int, bytes]) -> None:
         return _REFERENCE.sub(lambda one: b"%d 0 R" % moved(int(one[1])), head) + stream + content
 
     def moved(number: int) -> int:
-        """Its new number; what it refers to is written before it, and so is it unless it was before."""
+        """Its new number. It is written first unless it was before, and whatever it refers to before it."""
         if number not in numbers:
             numbers[number] = joined.once(renumbered(objects[number]))
         return numbers[number]

@@ -1,25 +1,13 @@
-"""Words that several kinds of printout share."""
-
-from collections.abc import Sequence
+"""Words that several kinds of printout print."""
 
 from django.utils.formats import date_format
 
 from orders.models import Printout
-from orders.states import OrderStatus
-from orders.typesetting import breakable
 
 
 def days(printout: Printout) -> str:
     """For headings: "21 November 2026", "1 November 2026 to 21 November 2026"; chosen orders have no days."""
-    said = [date_format(day, "j F Y") for day in (printout.since, printout.until) if day]
-    if not said:
+    dates = [date_format(day, "j F Y") for day in (printout.since, printout.until) if day]
+    if not dates:
         return f"{len(printout.order_ids):,} chosen orders" if printout.order_ids else ""
-    return said[0] if len(set(said)) == 1 else " to ".join(said)
-
-
-def address(lines: Sequence[str], city: str, postcode: str, country: str) -> list[str]:
-    return [breakable(line) for line in (*lines, f"{city} {postcode}".strip(), country) if line]
-
-
-def status(value: str) -> str:
-    return OrderStatus(value).label
+    return dates[0] if len(set(dates)) == 1 else " to ".join(dates)

@@ -1,13 +1,13 @@
-"""Makes a printout in bounded memory, and gives way at any moment.
+"""Makes a printout in bounded memory, and can be stopped at any moment.
 
 1. Read the rows as one snapshot, on a connection of its own (this one renews the lease meanwhile), and write them to
-   the scratch folder in pieces; what they say is hashed on the way.
-2. A printout that says the same was made already: take its file.
+   the scratch folder in pieces. Hash what they say on the way.
+2. When a printout with the same hash was made already, take its file.
 3. Else set piece by piece, and put the pieces together; the file gets its name when it is whole.
 4. Mark the row done, if it is still ours.
 
 Between pieces the lease is renewed, which finds out whether the printout was cancelled or taken over. A process that
-dies leaves a scratch folder, which whoever makes it next clears away, and no file.
+dies leaves no file, and a scratch folder that the next attempt deletes.
 """
 
 import csv
@@ -53,7 +53,7 @@ WHERE id = %(id)s AND holder = %(holder)s AND state = 'making'
 """,
     ended=ENDED,
 )
-# Nobody tries again before a person says so.
+# Give up: nobody tries again before a person says so.
 _FAILED: LiteralString = """
 UPDATE orders_printout
 SET state = 'failed', problem = %(problem)s, ended_at = now(), due_at = NULL, holder = NULL
@@ -61,45 +61,38 @@ WHERE id = %(id)s AND state IN ('waiting', 'making')
 """
 
 
-def make(printout: Printout, recipe: Recipe, lease: Lease) -> None:
-    """Make the printout, which is held under this lease. Raises LeaseLost when it was cancelled or taken over."""
-    _make(_Work(printout, lease), recipe)
-
-
 def give_up(printout: Printout, error: BaseException) -> bool:
-    """Leave the printout to a person; False if it has ended meanwhile."""
+    """Leave the printout to a person; False when it has ended meanwhile."""
     problem = f"{type(error).__name__}: {error}"[:1_000]
     return bool(sql.count(_FAILED, {"id": printout.pk, "problem": problem}))
 
 
 @dataclass(slots=True)
 class _Work:
-    """The lease of whoever makes it, which is renewed with how far the work is."""
+    """A printout being made, and its lease, which is renewed with the number of rows done."""
 
     printout: Printout
     lease: Lease
     rows: int = 0
 
-    def params(self, **more: Any) -> dict[str, Any]:
-        return {"id": self.printout.pk, "holder": self.lease.holder, **more}
-
     def alive(self, rows: int = 0, *, now: bool = False) -> None:
-        """So many rows more are done. Raises LeaseLost."""
+        """So many more rows are done. Raises LeaseLost."""
         self.rows += rows
         renew = self.lease.renew if now else self.lease.renew_in_time
         renew(rows=self.rows)
 
 
-def _make(work: _Work, recipe: Recipe) -> None:
-    printout = work.printout
-    scratch = files.path_of(f"{_SCRATCH}/{printout.pk}-{work.lease.holder}")
-    for left in scratch.parent.glob(f"{printout.pk}-*"):  # by whoever died over it
+def make(printout: Printout, recipe: Recipe, lease: Lease) -> None:
+    """Make the printout, which is held under this lease. Raises LeaseLost when it was cancelled or taken over."""
+    work, ours = _Work(printout, lease), {"id": printout.pk, "holder": lease.holder}
+    scratch = files.path_of(f"{_SCRATCH}/{printout.pk}-{lease.holder}")
+    for left in scratch.parent.glob(f"{printout.pk}-*"):  # by an attempt that died
         shutil.rmtree(left, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
         with snapshot() as read:
             [(total,)] = read(recipe.counts, parameters(printout))
-            sql.count(_COUNTED, work.params(rows=total))
+            sql.count(_COUNTED, {**ours, "rows": total})
             pieces, content = _gather(work, recipe, read(recipe.rows, parameters(printout)), scratch)
         file = f"printouts/{content[:2]}/{content}.{printout.suffix}"
         if not (made := _made_before(content, file)):
@@ -110,13 +103,13 @@ def _make(work: _Work, recipe: Recipe) -> None:
                     else _write_lines(work, pieces, whole)
                 )
             made = (pages, files.path_of(file).stat().st_size)
-        sql.count(_DONE, work.params(file=file, hash=content, pages=made[0], size=made[1]))
+        sql.count(_DONE, {**ours, "file": file, "hash": content, "pages": made[0], "size": made[1]})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _made_before(content: str, file: str) -> tuple[int, int] | None:
-    """Pages and size of a printout that said the same, if its file is there."""
+    """Pages and size of a printout with the same content, if its file is there."""
     found = Printout.objects.filter(state=Printout.State.DONE, content_hash=content).first()
     return (found.pages, found.size) if found and files.path_of(file).is_file() else None
 
@@ -124,16 +117,16 @@ def _made_before(content: str, file: str) -> tuple[int, int] | None:
 def _gather(
     work: _Work, recipe: Recipe, rows: Iterable[Row], scratch: Path
 ) -> tuple[list[tuple[Path, int]], str]:
-    """Write the pieces down; returns their files with their rows, and the hash of all that they say and look like."""
+    """Write the pieces to files; returns these with their rows, and the hash of all that is to be printed."""
     content = hashlib.sha256(f"{work.printout.kind} {recipe.version} ".encode())
     if recipe.template:
         content.update(recipe.template.read_bytes())
     pieces: list[tuple[Path, int]] = []
     for piece in recipe.pieces(work.printout, rows):
-        said = orjson.dumps(piece.data)
-        content.update(said)
+        text = orjson.dumps(piece.data)
+        content.update(text)
         path = scratch / f"{len(pieces):06d}.json"
-        path.write_bytes(said)
+        path.write_bytes(text)
         pieces.append((path, piece.rows))
         work.alive()
     return pieces, content.hexdigest()

@@ -1,32 +1,26 @@
-"""The pick list: what is to be taken from the shelves for the orders of some days, by SKU with its sum, and into which
-orders it goes."""
+"""The pick list: what to take from the shelves for the orders of some days, by SKU, with its sum and its orders."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import LiteralString
 
 from orders.models import Printout
 from orders.models.order import number_of
 from orders.printouts.labels import days
 from orders.printouts.recipes import Piece, Recipe, Row, cut
-from orders.printouts.slips import PACKED
+from orders.printouts.slips import of_packed
 from orders.typesetting import breakable
 
-_COUNTS = (
-    PACKED
-    + """
-SELECT count(DISTINCT l.sku) FROM packed JOIN orders_orderline l ON l.order_id = packed.id
-"""
+_COUNTS: LiteralString = of_packed(
+    "SELECT count(DISTINCT l.sku) FROM chosen JOIN orders_orderline l ON l.order_id = chosen.id"
 )
-# A SKU that half the country wants goes into thousands of orders: its sum stands in each of its rows.
-_ROWS = (
-    PACKED
-    + """
+# The pieces of each SKU for each order. A popular SKU goes into thousands of orders: its sum is in each of its rows.
+_ROWS: LiteralString = of_packed("""
 SELECT l.sku, l.name, l.order_id, l.quantity, sum(l.quantity) OVER (PARTITION BY l.sku)
-FROM packed JOIN orders_orderline l ON l.order_id = packed.id
+FROM chosen JOIN orders_orderline l ON l.order_id = chosen.id
 ORDER BY l.sku, l.order_id
-"""
-)
+""")
 _SKUS_A_PIECE = 300
 _ORDERS_A_ROW = 60  # of one SKU; then a new row begins, which a page can break before
 

@@ -1,117 +1,121 @@
-"""Reports of orders, placed on some days: as pages for people and as CSV for spreadsheets and programs."""
+"""Reports of orders: as pages for people, and as CSV for spreadsheets and programs."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from django.utils.formats import date_format
 
 from orders.models import Printout
 from orders.models.order import number_of
 from orders.money import decimals, format
-from orders.printouts.labels import days, status
-from orders.printouts.recipes import Piece, Recipe, Row, cut
+from orders.printouts.labels import days
+from orders.printouts.recipes import Piece, Recipe, Row, cut, of_orders
+from orders.states import OrderStatus
 from orders.typesetting import breakable
 
-_WANTED: LiteralString = """
-WITH wanted AS (
-    SELECT o.* FROM orders_order o WHERE o.id = ANY(%(orders)s)
-    UNION ALL
-    SELECT o.* FROM orders_order o
-    WHERE cardinality(%(orders)s::bigint[]) = 0
-      AND o.placed_at >= %(since)s::date::timestamp AT TIME ZONE 'UTC'
-      AND o.placed_at < (%(until)s::date + 1)::timestamp AT TIME ZONE 'UTC'
-)
-"""
-_COUNTS = _WANTED + "SELECT count(*) FROM wanted"  # noqa: S608 (constants)
-_ROWS = (
-    _WANTED  # noqa: S608 (constants)
-    + """
+_COUNTS: LiteralString = of_orders("SELECT count(*) FROM chosen")
+# The fields of _Order.
+_ROWS: LiteralString = of_orders("""
 SELECT o.id, o.placed_at, o.status, o.name, o.email, o.country, o.payment_method, o.currency,
        o.total_minor, o.tax_minor,
        coalesce((SELECT sum(r.amount_minor) FROM orders_refund r WHERE r.order_id = o.id), 0)::bigint,
        (SELECT sum(l.quantity) FROM orders_orderline l WHERE l.order_id = o.id)::bigint
-FROM wanted o ORDER BY o.id
-"""
-)
-_HEADINGS = (
-    "order", "placed_at", "status", "name", "email", "country", "payment_method", "currency", "total", "tax",
-    "refunded", "pieces",
-)  # fmt: skip
+FROM chosen o ORDER BY o.id
+""")
 _ORDERS_A_PIECE = 400
 _LINES_A_PIECE = 5_000
-# With these a spreadsheet begins a formula, and a buyer may be called anything.
+# A spreadsheet takes a text that begins with one of these for a formula, and a buyer's name may be anything.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Order(NamedTuple):
+    """The names are the headings of the CSV. Amounts in minor units."""
+
+    order: int
+    placed_at: datetime
+    status: str
+    name: str
+    email: str
+    country: str
+    payment_method: str
+    currency: str
+    total: int
+    tax: int
+    refunded: int
+    pieces: int
 
 
 def _pages(printout: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
     """The last piece has the sums, by currency and status."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    held: list[Row] | None = None
-    for some in cut(rows, _ORDERS_A_PIECE, least=1):
-        if held is not None:
-            yield _page(printout, held, [])
-        held = some
-        for _, _, state, _, _, _, _, currency, total, tax, refunded, _ in some:
-            one = sums.setdefault((currency, state), [0, 0, 0, 0])
-            for place, amount in enumerate((1, total, tax, refunded)):
-                one[place] += amount
-    if held is not None:
-        yield _page(printout, held, _summed(sums))
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    pieces = cut(rows, _ORDERS_A_PIECE, least=1)
+    some = next(pieces, None)
+    while some is not None:
+        orders = [_Order(*row) for row in some]
+        for one in orders:
+            for place, amount in enumerate((1, one.total, one.tax, one.refunded)):
+                sums[one.currency, one.status][place] += amount
+        some = next(pieces, None)
+        yield _page(printout, orders, [] if some else _summed(sums))
 
 
-def _page(printout: Printout, rows: list[Row], sums: list[list[str]]) -> Piece:
-    said = [
+def _page(printout: Printout, orders: list[_Order], sums: list[list[str]]) -> Piece:
+    rows = [
         [
-            number_of(row[0]),
-            date_format(row[1], "j M Y H:i"),
-            status(row[2]),
-            breakable(row[3]),
-            row[5],
-            f"{row[11]:,}",
-            format(row[9], row[7]),
-            format(row[8], row[7]),
-            format(row[10], row[7]) if row[10] else "",
+            number_of(one.order),
+            date_format(one.placed_at, "j M Y H:i"),
+            OrderStatus(one.status).label,
+            breakable(one.name),
+            one.country,
+            f"{one.pieces:,}",
+            format(one.tax, one.currency),
+            format(one.total, one.currency),
+            format(one.refunded, one.currency) if one.refunded else "",
         ]
-        for row in rows
+        for one in orders
     ]
-    return Piece({"days": days(printout), "rows": said, "sums": sums}, len(rows))
+    return Piece({"days": days(printout), "rows": rows, "sums": sums}, len(rows))
 
 
-def _summed(sums: dict[tuple[str, str], list[int]]) -> list[list[str]]:
-    said = [
-        [status(state), f"{one[0]:,}", *(format(amount, currency) for amount in one[1:])]
-        for (currency, state), one in sorted(sums.items())
+def _summed(sums: Mapping[tuple[str, str], list[int]]) -> list[list[str]]:
+    def row(name: str, currency: str, counted: Sequence[int]) -> list[str]:
+        return [name, f"{counted[0]:,}", *(format(amount, currency) for amount in counted[1:])]
+
+    rows = [
+        row(OrderStatus(state).label, currency, counted)
+        for (currency, state), counted in sorted(sums.items())
     ]
     for currency in sorted({currency for currency, _ in sums}):
-        of_it = [one for (other, _), one in sums.items() if other == currency]
-        whole = [sum(amounts) for amounts in zip(*of_it, strict=True)]
-        said.append(
-            [f"All in {currency}", f"{whole[0]:,}", *(format(amount, currency) for amount in whole[1:])]
+        counted = [one for (other, _), one in sums.items() if other == currency]
+        rows.append(
+            row(f"All in {currency}", currency, [sum(amounts) for amounts in zip(*counted, strict=True)])
         )
-    return said
+    return rows
 
 
 def _lines(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
-    yield Piece({"lines": [_HEADINGS]}, 0)
+    yield Piece({"lines": [_Order._fields]}, 0)
     for some in cut(rows, _LINES_A_PIECE):
-        yield Piece({"lines": [_line(row) for row in some]}, len(some))
+        yield Piece({"lines": [_line(_Order(*row)) for row in some]}, len(some))
 
 
-def _line(row: Row) -> list[str]:
-    order_id, placed_at, state, name, email, country, method, currency, total, tax, refunded, pieces = row
+def _line(one: _Order) -> list[str]:
+    amounts = (one.total, one.tax, one.refunded)
     return [
-        number_of(order_id),
-        placed_at.isoformat(timespec="seconds"),
-        state,
-        _harmless(name),
-        _harmless(email),
-        country,
-        method,
-        currency,
-        *(str(Decimal(minor).scaleb(-decimals(currency))) for minor in (total, tax, refunded)),
-        str(pieces),
+        number_of(one.order),
+        one.placed_at.isoformat(timespec="seconds"),
+        one.status,
+        _harmless(one.name),
+        _harmless(one.email),
+        one.country,
+        one.payment_method,
+        one.currency,
+        *(str(Decimal(minor).scaleb(-decimals(one.currency))) for minor in amounts),
+        str(one.pieces),
     ]
 
 

@@ -1,6 +1,7 @@
 """Packing slips: a page an order with what goes into the parcel, for the orders of some days or for chosen ones."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import LiteralString
@@ -9,44 +10,36 @@ from django.conf import settings
 
 from orders.models import Printout
 from orders.models.order import number_of
-from orders.printouts.labels import address
-from orders.printouts.recipes import Piece, Recipe, Row
-from orders.typesetting import breakable
+from orders.printouts.recipes import Piece, Recipe, Row, of_orders
+from orders.typesetting import address, breakable
 
-# The orders that leave the house: by day those whose parcel was asked for on it; chosen ones whatever their day. What
-# was cancelled or never paid is not packed.
-PACKED: LiteralString = """
-WITH packed AS (
-    SELECT o.id FROM orders_order o
-    WHERE o.id = ANY(%(orders)s) AND o.status IN ('reserved', 'paid', 'completed')
-    UNION ALL
-    SELECT o.id FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id
-    WHERE cardinality(%(orders)s::bigint[]) = 0 AND o.status IN ('reserved', 'paid', 'completed')
-      AND s.requested_at >= %(since)s::date::timestamp AT TIME ZONE 'UTC'
-      AND s.requested_at < (%(until)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+# Statements about the orders to pack: chosen ones, or those whose parcel was requested on the printout's days. Orders
+# that are cancelled or not paid are left out.
+of_packed = partial(
+    of_orders,
+    source="orders_shipment s JOIN orders_order o ON o.id = s.order_id",
+    at="s.requested_at",
+    wanted="o.status IN ('reserved', 'paid', 'completed')",
 )
-"""
-_COUNTS = PACKED + "SELECT count(*) FROM packed"  # noqa: S608 (constants)
-_ROWS = (
-    PACKED
-    + """
+_COUNTS: LiteralString = of_packed("SELECT count(*) FROM chosen")
+# The lines of each parcel.
+_ROWS: LiteralString = of_packed("""
 SELECT o.id, o.name, o.line1, o.line2, o.city, o.postcode, o.country, coalesce(s.carrier, ''),
        coalesce(s.tracking_number, ''), l.sku, l.name, l.quantity
-FROM packed JOIN orders_order o ON o.id = packed.id JOIN orders_orderline l ON l.order_id = o.id
-LEFT JOIN orders_shipment s ON s.order_id = o.id
+FROM chosen o JOIN orders_orderline l ON l.order_id = o.id LEFT JOIN orders_shipment s ON s.order_id = o.id
 ORDER BY o.id, l.position
-"""
-)
+""")
 _LINES_A_PIECE = 400
 
 
 def _pieces(_: Printout, rows: Iterable[Row]) -> Iterator[Piece]:
-    slips, lines, found = [], 0, False
+    slips: list[dict[str, object]] = []
+    lines, found = 0, False
     for order_id, group in groupby(rows, key=lambda row: row[0]):
-        slip = _slip(order_id, list(group))
-        slips.append(slip)
+        parcel = list(group)
+        slips.append(_slip(order_id, parcel))
         found = True
-        lines += len(slip["lines"])  # type: ignore[arg-type]
+        lines += len(parcel)
         if lines >= _LINES_A_PIECE:
             yield _piece(slips)
             slips, lines = [], 0

@@ -1,1 +1,1 @@
-"""How the house speaks to the world outside: one HTTP session per process, and what its failures mean."""
+"""How the shop calls its providers: one HTTP session for each process, and what a failed call means."""

@@ -1,4 +1,4 @@
-"""What a call to a provider can fail with, told apart by what may be done next."""
+"""The ways in which a call to a provider fails, one for each thing that may be done next."""
 
 from dataclasses import dataclass, field
 
@@ -8,9 +8,9 @@ class ProviderError(Exception):
 
 
 class Transient(ProviderError):
-    """It may well work later: overloaded, restarting, answered too late. `retry_after` seconds if it named a time.
+    """It may work later: overloaded, restarting, answered too late. `retry_after` seconds if it named a time.
 
-    The work may have been done although no answer came: whoever tries again uses the same key, or asks first.
+    The work may be done although no answer came: try again with the same key, or ask first.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -19,8 +19,8 @@ class Transient(ProviderError):
 
 
 class NotNow(Transient):
-    """The provider is well, and it is this order that must wait: its key is in use, its mailbox is full, or we would
-    be asking too early. It says nothing about anybody else's calls."""
+    """The provider works, and only this order must wait: its key is in use, its mailbox is full, or it is too early to
+    ask. It says nothing about other calls."""
 
 
 class Refused(ProviderError):
@@ -38,8 +38,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step made of its batch: orders that go on in the chain, those that failed and leave it, and those it did
-    not get to in time, which are looked at again at once and have lost nothing."""
+    """What a step did with its batch: orders that go on in the chain, orders that failed and leave it, and orders that
+    it had no time for, which are due again at once and have not failed."""
 
     done: list[int]
     failed: list[Failure]

@@ -1,4 +1,4 @@
-"""Booking shipments: rows first, then the carrier, then what it answered together with the stock that leaves."""
+"""Booking shipments: write the rows, ask the carrier, then write its answer together with the stock that leaves."""
 
 from collections.abc import Collection
 from typing import LiteralString
@@ -11,27 +11,29 @@ from orders.crashpoints import Point, reached
 from orders.inventory import let_go_with_shipment
 from orders.locking import lock_orders
 from orders.models.order import number_of
-from orders.providers.failures import Outcome, ProviderError
-from orders.providers.http import client, each
-from orders.shipping.carrier import Booking, Parcel, carrier
-from orders.states import OrderStatus
-from orders.workflow import SHIPMENT
+from orders.providers.failures import Outcome
+from orders.providers.http import ask_all
+from orders.shipping.carrier import Parcel, carrier
+from orders.states import FULFILLABLE_STATES
+from orders.workflow import FULFILLABLE, SHIPMENT
 
-# Paid, or reserved and paid for at the door (which the statement checks).
-SHIPPABLE = (OrderStatus.RESERVED, OrderStatus.PAID)
-
-_BEGIN: LiteralString = """
+# Write the rows of shipments that are to be booked.
+_BEGIN: LiteralString = sql.compose(
+    """
 INSERT INTO orders_shipment (order_id)
-SELECT id FROM orders_order
-WHERE id = ANY(%(ids)s) AND (status = 'paid' OR status = 'reserved' AND payment_method = 'cod') ORDER BY id
+SELECT id FROM orders_order o WHERE id = ANY(%(ids)s) AND $fulfillable ORDER BY id
 ON CONFLICT (order_id) DO NOTHING
-"""
+""",
+    fulfillable=FULFILLABLE,
+)
+# Parcels that the carrier has not booked yet. Returns each order with the fields of Parcel.
 _OPEN: LiteralString = """
-SELECT s.key || '-shipment', o.id, o.name, o.line1, o.line2, o.city, o.postcode, o.country,
+SELECT o.id, s.key || '-shipment', o.name, o.line1, o.line2, o.city, o.postcode, o.country,
        (SELECT sum(quantity) FROM orders_orderline WHERE order_id = o.id)
 FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id
 WHERE o.id = ANY(%(ids)s) AND s.status = 'requested' ORDER BY o.id
 """
+# Write what the carrier answered, and the event. Returns the orders that are shipped.
 _BOOKED: LiteralString = """
 WITH booked AS (
     UPDATE orders_shipment s
@@ -53,24 +55,16 @@ def book(ids: Collection[int]) -> Outcome:
     The row is written under the order's lock: an order is cancelled before it, or not at all.
     """
     with transaction.atomic():
-        ready = lock_orders(ids, SHIPPABLE)
+        ready = lock_orders(ids, FULFILLABLE_STATES)
         sql.count(_BEGIN, {"ids": ready})
-        parcels = {
-            row[1]: Parcel(row[0], number_of(row[1]), *row[2:]) for row in sql.rows(_OPEN, {"ids": ready})
-        }
+        found = sql.rows(_OPEN, {"ids": ready})
+        parcels = {row[0]: Parcel(row[1], number_of(row[0]), *row[2:]) for row in found}
         reached(Point.SHIP_BEFORE_ROW, ids)
     reached(Point.SHIP_AFTER_ROW, ids)
-    answers = client().run(each(list(parcels.values()), carrier().book)) if parcels else []
+    booked, errors = ask_all(parcels, carrier().book)
     reached(Point.SHIP_AFTER_CALL, ids)
-    booked: dict[int, Booking] = {}
-    errors: dict[int, ProviderError] = {}
-    for order_id, answer in zip(parcels, answers, strict=True):
-        if isinstance(answer, ProviderError):
-            errors[order_id] = answer
-        else:
-            booked[order_id] = answer
     with transaction.atomic():
-        lock_orders(booked, SHIPPABLE)
+        lock_orders(booked, FULFILLABLE_STATES)
         if booked:
             params = {
                 "ids": list(booked),

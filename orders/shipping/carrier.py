@@ -25,6 +25,9 @@ class Parcel:
     pieces: int
 
 
+_ADDRESS = ("name", "line1", "line2", "city", "postcode", "country")
+
+
 @dataclass(frozen=True, slots=True)
 class Booking:
     carrier: str
@@ -34,8 +37,7 @@ class Booking:
 
 class Carrier(Protocol):
     async def book(self, parcel: Parcel) -> Booking:
-        """Book one parcel under its key. Raises outside.failures.Transient or Refused."""
-        ...
+        """Book one parcel under its key. Raises orders.providers.failures.Transient or Refused."""
 
 
 class SandboxCarrier:
@@ -46,14 +48,7 @@ class SandboxCarrier:
             key=parcel.key,
             body={
                 "order": parcel.order_number,
-                "address": {
-                    "name": parcel.name,
-                    "line1": parcel.line1,
-                    "line2": parcel.line2,
-                    "city": parcel.city,
-                    "postcode": parcel.postcode,
-                    "country": parcel.country,
-                },
+                "address": {name: getattr(parcel, name) for name in _ADDRESS},
                 "lines": parcel.pieces,
             },
         )

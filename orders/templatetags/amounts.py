@@ -1,4 +1,4 @@
-"""Amounts of money in the templates of orders: its pages at the operator's desk."""
+"""Amounts of money in the templates of orders: its pages in the admin."""
 
 from django import template
 

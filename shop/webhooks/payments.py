@@ -45,7 +45,7 @@ def payments(request: HttpRequest) -> HttpResponse:
         return problems.of(request, problems.Problem(problems.MALFORMED, f"The body is not JSON: {error}."))
     report = _report(gateway, event, request.body)
     try:
-        known = inbox.ring(inbox.keep(report))
+        known = inbox.apply(inbox.keep(report))
     except DatabaseError as error:
         # No 200 for a report that was not kept: so the provider sends it again.
         connection.close()

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from orders import inventory
 from orders.cancelling import cancel
 from orders.models import Order, Payment
-from orders.payments import charging, refunding
+from orders.payments import charging, keys, refunding
 from orders.payments.gateway import KEYS_LIVE, Charge, Listed, gateway
 from orders.providers.http import client
 from orders.states import OrderStatus
@@ -37,7 +37,7 @@ def asked_without_an_answer(ago: timedelta) -> Order:
     stock(KETTLE=10)
     order = place_order()
     inventory.reserve([order.pk])
-    key = charging.charge_key(order.payment.key)
+    key = keys.key(order.payment.key, "charge")
     client().run(
         gateway().authorise(
             Charge(key, order.number, "pm_card_visa", order.total_minor, "GBP", order.url), capture=True

@@ -196,7 +196,7 @@ def test_it_lists_what_was_charged_newest_first(provider: Provider) -> None:
     ours = {charge.key for charge in charges}
     seen = [listed for listed in run(_listed(provider, began)) if listed.key in ours]
     assert {listed.key for listed in seen} == ours
-    assert [listed.amount_minor for listed in seen] == list(range(1_119, 999, -1))
+    assert [listed.intent.captured_minor for listed in seen] == list(range(1_119, 999, -1))
     newest = seen[0]
     assert (newest.order_number, newest.currency, newest.intent.captured_minor) == ("S-100001", "GBP", 1_119)
     assert newest.created_at >= began

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from orders.providers.failures import NotNow, Transient
+from orders.providers.failures import NotNow, ProviderError, Transient
 from orders.providers.http import each
 
 
@@ -16,8 +16,9 @@ async def ask(seconds: float) -> str:
     return "yes"
 
 
-def answers(*seconds: float) -> list[str | BaseException]:
-    return list(asyncio.run(each(list(seconds), ask)))
+def answers(*seconds: float) -> list[str | ProviderError]:
+    found, errors = asyncio.run(each(dict(enumerate(seconds)), ask))
+    return [found[nth] if nth in found else errors[nth] for nth in range(len(seconds))]
 
 
 def test_who_lags_behind_a_batch_that_was_answered_is_no_sign_of_trouble() -> None:

@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: hold the payment provider's list against our books. Exits 1 while anything differs."""
+"""`manage.py reconcile`: compare the payment provider's list with our books. Exits 1 while anything differs."""
 
 import json
 import re
@@ -32,8 +32,8 @@ def since(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    help = "Hold the payment provider's list against our books, mend what is safe, raise the rest. Exits 1 if any."
-    requires_system_checks: list[str] = []  # they load every view of the shop, and say nothing about payments
+    help = "Compare the payment provider's list with our books, mend what is safe, raise the rest. Exits 1 if any."
+    requires_system_checks: list[str] = []  # they load every view of the shop, and check no payment
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -59,13 +59,13 @@ class Command(BaseCommand):
             f"{report.charges:,} charges of the provider and {report.payments:,} payments of ours, "
             f"since {report.since:%Y-%m-%d %H:%M} UTC"
         ]
-        lines += [f"{self.style.SUCCESS('mended   ')} {told}" for told in report.mended]
-        lines += [f"{self.style.SUCCESS('resolved ')} {told}" for told in report.resolved]
+        lines += [f"{self.style.SUCCESS('mended   ')} {text}" for text in report.mended]
+        lines += [f"{self.style.SUCCESS('resolved ')} {text}" for text in report.resolved]
         lines += [
-            f"{self.style.ERROR('DIFFERS  ')} {told.detail} ({told.reference})" for told in report.raised
+            f"{self.style.ERROR('DIFFERS  ')} {found.detail} ({found.reference})" for found in report.raised
         ]
         end = (
-            self.style.ERROR(f"{len(report.raised)} findings are open; the desk shows them too.")
+            self.style.ERROR(f"{len(report.raised)} findings are open; the admin shows them too.")
             if report.raised
             else self.style.SUCCESS("The provider and our books agree.")
         )
@@ -86,14 +86,9 @@ def _as_dict(report: Report) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
+    names = ("kind", "reference", "currency", "ours_minor", "theirs_minor", "detail", "times")
     return {
-        "kind": finding.kind,
-        "reference": finding.reference,
+        **{name: getattr(finding, name) for name in names},
         "order": str(finding.order) if finding.order else None,
-        "currency": finding.currency,
-        "ours_minor": finding.ours_minor,
-        "theirs_minor": finding.theirs_minor,
-        "detail": finding.detail,
         "first_seen_at": finding.first_seen_at.isoformat(),
-        "times": finding.times,
     }

@@ -47,9 +47,7 @@ class Command(BaseCommand):
 
 
 def _stock(levels: dict[str, int]) -> int:
-    """Set what is free to sell, with the rows locked so that nothing is sold in between; returns how many are
-    new.
-    """
+    """Set what is free to sell, with the rows locked so that nothing is sold meanwhile; returns how many are new."""
     with transaction.atomic():
         lock_stock(levels)
         items = StockItem.objects.in_bulk(levels)

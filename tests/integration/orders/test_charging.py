@@ -11,7 +11,7 @@ from orders import inventory
 from orders.cancelling import cancel
 from orders.facts import facts_of
 from orders.models import Order, Payment
-from orders.payments import charging, refunding
+from orders.payments import charging, keys, refunding
 from orders.providers.failures import Refused, Transient
 from orders.states import OrderStatus
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock
@@ -32,7 +32,7 @@ def captures(order: Order) -> list[int]:
     return [
         entry["amount"]
         for entry in ledger("payments")
-        if entry["kind"] == "captured" and entry["key"] == charging.charge_key(order.payment.key)
+        if entry["kind"] == "captured" and entry["key"] == keys.key(order.payment.key, "charge")
     ]
 
 

@@ -13,7 +13,6 @@ from django.utils import timezone
 from orders import closing
 from orders.models import Finding, Order, Payment, Refund
 from orders.payments import comparing, reconciling, refunding
-from orders.payments.comparing import Charge
 from orders.payments.gateway import Listed
 from orders.payments.reconciling import Report, reconcile
 from orders.payments.sandbox import SandboxGateway
@@ -251,7 +250,7 @@ def test_without_the_second_reading_it_would_be_one(monkeypatch: pytest.MonkeyPa
     stale = Stale()
     monkeypatch.setattr(reconciling, "gateway", lambda: stale)
 
-    def believe(report: Report, charge: Charge, order_id: int | None) -> None:
+    def believe(report: Report, charge: Listed, order_id: int | None) -> None:
         [ours] = reconciling._books([order_id or 0], [])
         difference = comparing.compare(charge, ours, timezone.now())
         assert isinstance(difference, comparing.Difference)

@@ -8,10 +8,11 @@ import pikepdf
 import pytest
 from facturx import get_facturx_xml_from_pdf
 
-from orders.invoices.embedding import UnknownLayout, finish
+from orders.invoices.embedding import finish
 from orders.invoices.facturx import FILENAME, xml_of
 from orders.invoices.figures import credited, invoiced
 from orders.invoices.printing import TEMPLATE, inputs_of, render
+from orders.layout import UnknownLayout
 from orders.models import Document, Refund, RefundLine
 from orders.typesetting import typeset
 from tests.invoicing import MOMENT, document, flaws

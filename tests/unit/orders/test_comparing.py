@@ -1,4 +1,4 @@
-"""Comparing a charge with the books: whatever both say, what agrees is silent and what is under way is left alone."""
+"""Comparing a charge with the books: agreement finds nothing, and what is under way is left alone."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.models import Finding
-from orders.payments.charging import charge_key
-from orders.payments.comparing import SETTLE, UNDER_WAY, WITHOUT_GOODS, Books, Charge, Difference, compare
-from orders.payments.gateway import Intent
-from orders.states import END_STATES, OrderStatus
+from orders.payments import keys
+from orders.payments.comparing import SETTLE, UNDER_WAY, Books, Difference, compare
+from orders.payments.gateway import Intent, Listed
+from orders.states import END_STATES, WITHOUT_GOODS, OrderStatus
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -30,11 +30,11 @@ intents = st.builds(
     money,
 )
 charges = st.builds(
-    Charge, intents, st.just("GBP"), st.just(LONG_AGO), st.sampled_from([None, charge_key(KEY), "x"])
+    Listed, intents, st.just("GBP"), st.just(LONG_AGO), st.sampled_from([None, keys.key(KEY, "charge"), "x"])
 )
 books = st.builds(
-    lambda status, driven, ended, reference, captured, refunded: Books(
-        1, status, driven, ended, "GBP", KEY, reference, captured, min(refunded, captured), 0, LONG_AGO
+    lambda status, scheduled, ended, reference, captured, refunded: Books(
+        1, status, scheduled, ended, "GBP", KEY, reference, captured, min(refunded, captured), 0, LONG_AGO
     ),
     st.sampled_from(OrderStatus),
     st.booleans(),
@@ -50,8 +50,8 @@ def settled(status: OrderStatus, captured: int, refunded: int) -> Books:
 
 
 @given(charges, books)
-def test_what_is_driven_or_young_is_left_alone(charge: Charge, ours: Books) -> None:
-    assert compare(charge, replace(ours, driven=True), NOW) == UNDER_WAY
+def test_what_is_scheduled_or_young_is_left_alone(charge: Listed, ours: Books) -> None:
+    assert compare(charge, replace(ours, scheduled=True), NOW) == UNDER_WAY
     assert compare(charge, replace(ours, changed_at=NOW - SETTLE / 2), NOW) == UNDER_WAY
     assert compare(replace(charge, created_at=NOW - SETTLE / 2), ours, NOW) == UNDER_WAY
     assert compare(replace(charge, created_at=NOW - SETTLE / 2), None, NOW) == UNDER_WAY
@@ -59,7 +59,7 @@ def test_what_is_driven_or_young_is_left_alone(charge: Charge, ours: Books) -> N
 
 @given(intents, st.sampled_from(sorted(END_STATES)))
 def test_silence_means_that_both_say_the_same(intent: Intent, status: OrderStatus) -> None:
-    charge = Charge(intent, "GBP", LONG_AGO, None)
+    charge = Listed(intent, "GBP", LONG_AGO, None)
     if compare(charge, settled(status, intent.captured_minor, intent.refunded_minor), NOW) is None and (
         status in WITHOUT_GOODS
     ):
@@ -68,8 +68,8 @@ def test_silence_means_that_both_say_the_same(intent: Intent, status: OrderStatu
 
 
 @given(charges, books)
-def test_whatever_differs_by_a_penny_is_told(charge: Charge, ours: Books) -> None:
-    ours = replace(ours, driven=False, reference="pi_1")
+def test_a_difference_of_a_penny_is_found(charge: Listed, ours: Books) -> None:
+    ours = replace(ours, scheduled=False, reference="pi_1")
     same = (ours.captured_minor, ours.refunded_minor) == (
         charge.intent.captured_minor,
         charge.intent.refunded_minor,
@@ -82,7 +82,7 @@ def test_whatever_differs_by_a_penny_is_told(charge: Charge, ours: Books) -> Non
 
 
 @given(charges, books)
-def test_only_money_of_an_order_that_ended_without_goods_is_mended(charge: Charge, ours: Books) -> None:
+def test_only_money_of_an_order_that_ended_without_goods_is_mended(charge: Listed, ours: Books) -> None:
     found = compare(charge, ours, NOW)
     if isinstance(found, Difference) and found.mends:
         assert ours.status in WITHOUT_GOODS
@@ -91,6 +91,6 @@ def test_only_money_of_an_order_that_ended_without_goods_is_mended(charge: Charg
 
 
 @given(intents)
-def test_money_that_nobody_ordered_is_told_until_it_is_given_back(intent: Intent) -> None:
-    found = compare(Charge(intent, "GBP", LONG_AGO, None), None, NOW)
+def test_money_that_nobody_ordered_is_found_until_it_is_given_back(intent: Intent) -> None:
+    found = compare(Listed(intent, "GBP", LONG_AGO, None), None, NOW)
     assert isinstance(found, Difference) == (intent.captured_minor > intent.refunded_minor)

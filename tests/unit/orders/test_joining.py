@@ -11,8 +11,9 @@ import pikepdf
 import pypdfium2
 import pytest
 
+from orders.layout import UnknownLayout
 from orders.printouts import reports
-from orders.printouts.joining import UnknownLayout, join, pages_of
+from orders.printouts.joining import join, pages_of
 from orders.typesetting import typeset
 from stack.layout import ROOT
 

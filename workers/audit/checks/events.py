@@ -2,8 +2,7 @@
 
 from typing import LiteralString
 
-from orders.shipping.booking import SHIPPABLE
-from orders.states import STATE_AFTER, STEPS, EventKind
+from orders.states import FULFILLABLE_STATES, STATE_AFTER, STEPS, EventKind
 from workers.audit.rules import Check, Rule
 
 # Events that are no legal step. Each is seen with the state it leads to (null if it changes none) and the last event
@@ -66,6 +65,6 @@ CHECK = Check(
         "event_states": [status.value for status in STATE_AFTER.values()],
         "sources": [source.value for source, targets in STEPS.items() for _ in targets],
         "targets": [target.value for targets in STEPS.values() for target in targets],
-        "shippable": [status.value for status in SHIPPABLE],
+        "shippable": [status.value for status in FULFILLABLE_STATES],
     },
 )
