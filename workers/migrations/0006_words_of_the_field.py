@@ -1,10 +1,11 @@
-"""The field's words: a breaker's `turn` is its generation, and money is refunded.
+"""The field's words: a breaker's `turn` is its generation, its trials are probes, and money is refunded.
 
 The note of what a relay has claimed belongs to the orders that it leases: its table moves there (orders 0010). Names
 change in the catalogue alone. The two updates touch dead letters and failed attempts, which are few.
 """
 
 from django.db import migrations, models
+from django.db.models.functions import Now
 
 _RENAME_TASK = "UPDATE workers_{table} SET task = '{new}' WHERE task = '{old}'"
 
@@ -21,6 +22,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RenameField("breaker", "turn", "generation"),
+        migrations.RenameField("breaker", "failed_trials", "failed_probes"),
+        migrations.RenameField("breaker", "next_trial_at", "next_probe_at"),
+        migrations.AlterField(
+            "breaker",
+            "since",
+            models.DateTimeField(db_default=Now(), help_text="When it last opened or closed."),
+        ),
         migrations.AlterField(
             "breaker",
             "generation",
