@@ -9,7 +9,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,25 +27,25 @@ END_SECONDS = 60.0  # for one program to end
 
 @contextmanager
 def house(
-    told: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
     *,
-    without: frozenset[str] = frozenset(),
+    only: Collection[str] = (),
     pools: Sequence[Pool] = POOLS,
-    fronted: Mapping[str, Sequence[str]] | None = None,
+    prefixes: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[House]:
-    """A house that is ready, with the demo catalogue. `told` replaces variables, `without` leaves programs out,
-    `fronted` puts words in front of a program's command."""
+    """A house that is ready, with the demo catalogue. `overrides` replace variables, `only` these programs run if any
+    are named, `prefixes` stand in front of a program's command."""
     STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Beside the stack's own data, on the same disk; and `./dev down` finds it, should we be killed.
     with tempfile.TemporaryDirectory(prefix="bench-", dir=STACK.base, ignore_cleanup_errors=True) as folder:
         stack = Stack(Layout(Path(folder).resolve()), Ports.free(), Secrets.new())
         stack.layout.make()
         _share_static_files(stack.layout)
-        environment = {**stack.environment(), **(told or {}), MARKER: str(STACK.base)}
+        environment = {**stack.environment(), **(overrides or {}), MARKER: str(STACK.base)}
         chosen = [
-            replace(one, command=(*(fronted or {}).get(one.name, ()), *one.command))
+            replace(one, command=(*(prefixes or {}).get(one.name, ()), *one.command))
             for one in programs(stack, pools)
-            if one.name not in without
+            if not only or one.name in only
         ]
         children = Children(chosen, stack.layout.logs, environment)
         found = House(environment, children.pids)

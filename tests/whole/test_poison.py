@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 import bench.house
-from bench import shoppers
+from bench import buyers
 from bench.chaos import poison, poisonous
 from orders.scheduling import LEASE
 from tests.conftest import RunningStack
@@ -21,7 +21,7 @@ def running(stack: RunningStack) -> Iterator[RunningStack]:
     """The stack while its payment provider poisons the worker that charges one certain card."""
     with stack.told("payment", PAYMENT_GATEWAY=f"{poisonous.__name__}.PoisonousGateway"):
         yield stack
-    shoppers.stock(outside(stack), {"BF-1000": 1_000})  # as it was
+    buyers.stock(outside(stack), {"BF-1000": 1_000})  # as it was
 
 
 def outside(running: RunningStack) -> bench.house.House:

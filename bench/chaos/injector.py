@@ -1,0 +1,193 @@
+"""Injects one fault of the plan, and lifts it again.
+
+A fault at a crash point is over when a process has taken the token. One at a random moment is a signal, or a state that
+lasts for a few seconds and is then lifted; nobody else lifts it.
+"""
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from bench.chaos.house import POOL_NAMES, Hit, House
+from bench.chaos.plan import Fault, Kind
+from bench.chaos.proxy import NetworkFault
+from bench.house import PROVIDERS
+from bench.run import wipe
+from orders.crashpoints import Point
+
+HIT_SECONDS = 15.0  # for a token to be taken
+QUIET_HIT_SECONDS = 60.0  # the same where PDFs are made, which wait until no order is due
+LOOK_SECONDS = 0.02
+UP_SECONDS = 60.0  # for a killed program to run again
+HANG_MS = 12_000.0  # longer than the shop waits for an answer
+PROVIDER_SECONDS = 4.0  # that a provider misbehaves
+PAUSE_SECONDS = 6.0  # that the broker is stopped
+
+# How long it lasts, in seconds.
+_NETWORK = {
+    "delayed": (NetworkFault.DELAY, 4.0),
+    "cut": (NetworkFault.CUT, 4.0),
+    "half open": (NetworkFault.HALF_OPEN, 6.0),
+}
+_PROVIDER: dict[str, dict[str, Any]] = {
+    "slow": {"latency_ms": 300, "jitter_ms": 700},
+    "hanging": {"latency_ms": HANG_MS},
+    "answering 500": {"error_rate": 0.7},
+    "answering too late": {"late_answer_rate": 0.5, "late_answer_s": HANG_MS / 1000},
+    "losing answers": {"lose_answer_rate": 0.7},
+    "webhooks twice, early and late": {
+        "webhook_repeat_rate": 0.7,
+        "webhook_delay_s": 1.5,
+        "late_answer_rate": 0.3,
+        "late_answer_s": 1.0,
+    },
+}
+_NONE = {name: 0 for faults in _PROVIDER.values() for name in faults}
+# Points that a worker's main process passes.
+_OF_MAIN = (Point.TASK_BEFORE_ACK, Point.TASK_AFTER_ACK)
+
+
+@dataclass
+class Injected:
+    """What came of a fault. `orders` are those in hand when it happened; `at` by the clock; `back` seconds until
+    the killed process ran again, None where none was killed or none came back."""
+
+    fault: Fault
+    at: float
+    process: str = ""
+    orders: list[int] = field(default_factory=list)
+    back: float | None = None
+    hit: bool = True
+
+
+UnderWay = Callable[[], Awaitable[list[int]]]
+
+
+class Injector:
+    """Injects faults into one stack; `under_way` says which orders are in hand at a moment."""
+
+    def __init__(self, house: House, under_way: UnderWay, dice: random.Random) -> None:
+        self._house, self._under_way, self._dice = house, under_way, dice
+
+    async def inject(self, fault: Fault) -> Injected:
+        if fault.kind is Kind.POINT:
+            return await self._at_point(fault)
+        orders = await self._under_way()
+        if fault.kind in (Kind.KILL, Kind.KILL_CHILD):
+            return await self._kill(fault, orders)
+        injected = Injected(fault, time.time(), fault.target, orders)
+        if fault.kind is Kind.BROKER:
+            await self._broker(fault.action)
+        elif fault.kind is Kind.NETWORK:
+            proxy = self._house.broker if fault.target == "valkey" else self._house.payments
+            network_fault, seconds = _NETWORK[fault.action]
+            proxy.set(network_fault, delay=0.1)
+            await asyncio.sleep(seconds)
+            proxy.set(NetworkFault.NONE)
+        else:
+            await set_faults(self._house, fault.target, _PROVIDER[fault.action])
+            await asyncio.sleep(PROVIDER_SECONDS)
+            await set_faults(self._house, fault.target, _NONE)
+        return injected
+
+    async def _at_point(self, fault: Fault) -> Injected:
+        point = Point(fault.target)
+        self._house.arm(point, fault.action)
+        quiet = fault.target.startswith("documents.")
+        until = time.monotonic() + (QUIET_HIT_SECONDS if quiet else HIT_SECONDS)
+        hits: list[Hit] = []
+        try:
+            while not hits and time.monotonic() < until:
+                await asyncio.sleep(LOOK_SECONDS)
+                hits = self._house.new_hits()
+        finally:
+            self._house.disarm(point)
+        for hit in hits or self._house.new_hits():  # some are taken while we give up
+            child = hit.does != "kill-parent" and hit.point not in _OF_MAIN
+            return Injected(fault, hit.at, _process(hit.process, child), hit.orders)
+        return Injected(fault, time.time(), hit=False)
+
+    async def _kill(self, fault: Fault, orders: list[int]) -> Injected:
+        house, name = self._house, fault.target
+        main = await asyncio.to_thread(house.main, name)
+        child = fault.kind is Kind.KILL_CHILD
+        victims = await asyncio.to_thread(house.children, name) if child else [main]
+        if not victims or not main:
+            return Injected(fault, time.time(), hit=False)
+        victim = self._dice.choice(victims)
+        injected = Injected(fault, time.time(), _process(name, child), orders)
+        house.signal(victim, signal.SIGKILL)
+        injected.back = await self._runs_again(name, main, victims if child else [])
+        return injected
+
+    async def _runs_again(self, name: str, main: int, children: list[int]) -> float | None:
+        """Seconds until another process runs in the place of the one killed."""
+        began = time.monotonic()
+        while time.monotonic() - began < UP_SECONDS:
+            if children:
+                now = await asyncio.to_thread(self._house.children, name)
+                back = len(now) >= len(children) and bool(set(now) - set(children))
+            else:
+                back = await asyncio.to_thread(self._house.main, name) not in (0, main)
+            if back:
+                return time.monotonic() - began
+            await asyncio.sleep(0.05)
+        return None
+
+    async def _broker(self, action: str) -> None:
+        house = self._house
+        if action == "wiped":
+            await asyncio.to_thread(wipe, house.stack.valkey.url)
+        elif action == "paused":
+            pid = await asyncio.to_thread(house.main, "valkey")
+            house.signal(pid, signal.SIGSTOP)
+            await asyncio.sleep(PAUSE_SECONDS)
+            house.signal(pid, signal.SIGCONT)
+        else:
+            await asyncio.to_thread(_restart_empty, house)
+
+
+async def set_faults(house: House, provider: str, faults: dict[str, Any]) -> None:
+    """Set what shall go wrong at a provider; waits for one that was killed a moment ago."""
+    url = f"{house.stack.url(provider)}/faults"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        until = time.monotonic() + UP_SECONDS
+        while True:
+            try:
+                async with session.post(url, json=faults) as response:
+                    response.raise_for_status()
+                    return
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.1)
+
+
+async def lift_all(house: House) -> None:
+    """Lift every fault, whoever was interrupted while one lasted."""
+    house.broker.set(NetworkFault.NONE)
+    house.payments.set(NetworkFault.NONE)
+    for provider in PROVIDERS:
+        await set_faults(house, provider, _NONE)
+
+
+def _process(name: str, child: bool) -> str:
+    """Of the programs that have processes below them, which of the two."""
+    return f"{name} {'child' if child else 'main'}" if name in (*POOL_NAMES, "web") else name
+
+
+def _restart_empty(house: House) -> None:
+    """Kill it and remove its data, as when its disk was lost."""
+    house.stop("valkey")
+    for file in sorted(house.stack.layout.valkey.rglob("*"), reverse=True):
+        if file.is_dir():
+            file.rmdir()
+        elif file.name != "valkey.conf":
+            file.unlink()
+    house.start("valkey")
