@@ -20,7 +20,7 @@ from bench.cli import Json, command
 from bench.display import note
 from bench.figures import at_least, at_most
 from bench.house import House
-from bench.media import command as media
+from bench.media import measuring as media
 from bench.run import Run
 from stack.layout import STACK
 from stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS

@@ -16,17 +16,17 @@ _STATUSES: LiteralString = """
 SELECT status, ended_at IS NOT NULL, count(*) FROM orders_order WHERE idempotency_key LIKE %(keys)s GROUP BY 1, 2
 """
 # Milliseconds from placed to completed, of each completed order.
-_TO_COMPLETED: LiteralString = """
+TO_COMPLETED_MS: LiteralString = """
 SELECT 1000 * extract(epoch FROM ended_at - placed_at)::float8 FROM orders_order
 WHERE idempotency_key LIKE %(keys)s AND status = 'completed' AND ended_at IS NOT NULL
 """
-# Seconds from the first order placed to the last one completed.
-_COMPLETING: LiteralString = """
+# Seconds from the first order placed to the last one completed; null if none was.
+COMPLETING: LiteralString = """
 SELECT extract(epoch FROM max(ended_at) FILTER (WHERE status = 'completed') - min(placed_at))::float8
 FROM orders_order WHERE idempotency_key LIKE %(keys)s
 """
 # A few orders that have not ended, for people to look at.
-_UNENDED: LiteralString = """
+UNENDED: LiteralString = """
 SELECT id FROM orders_order WHERE idempotency_key LIKE %(keys)s AND ended_at IS NULL ORDER BY id LIMIT 5
 """
 # Which of these products the shop sells.
@@ -59,18 +59,6 @@ class Books:
         for status, has_ended, count in await self.rows(_STATUSES):
             (found.ended if has_ended else found.under_way)[status] += count
         return found
-
-    async def to_completed_ms(self) -> list[float]:
-        """From placed to completed, of each completed order."""
-        return await self.column(_TO_COMPLETED)
-
-    async def completing(self) -> float:
-        """Seconds from the first order placed to the last one completed; 0 if none was."""
-        return float(await self.value(_COMPLETING) or 0)
-
-    async def some_unended(self) -> list[int]:
-        """The ids of a few orders that have not ended, for people to look at."""
-        return await self.column(_UNENDED)
 
     async def on_sale(self, skus: Sequence[str]) -> list[str]:
         """Those of the SKUs that the shop sells, in the same order."""

@@ -10,9 +10,10 @@ A second replay on the same shop finds the catalogue there and stocks it up to w
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, LiteralString
 
 import typer
 import uvloop
@@ -28,7 +29,6 @@ from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.retail import Invoice, invoices
 from stack.program import StackError
 
-Work = Callable[[], Coroutine[Any, Any, None]]
 File = Annotated[Path, typer.Argument(help="A retailer's sales, such as online-retail-2011-11.csv.gz.")]
 
 SHORT_EVERY = 20
@@ -74,12 +74,11 @@ async def replay(
     flush_every: float = 0.0,
     limit: int | None = None,
     per_second: float = 0.0,
-    beside: Work | None = None,
-    relieve: Work | None = None,
+    during: AbstractAsyncContextManager[None] | None = None,
 ) -> None:
     """Replay the file, or the first `limit` of its orders: as fast as the customers can, or so many a second.
 
-    `beside` is done while they come, again and again until the last has its answer; then `relieve` once.
+    `during` is entered before the first order and left after the last answer.
     """
     note(f"Reading {file.name} and importing its catalogue …")
     try:
@@ -96,21 +95,11 @@ async def replay(
     note(f"{len(purchases):,} of {len(found):,} invoices are orders; placing them …")
 
     async def order(on_answer: OnAnswer) -> None:
-        doing = asyncio.create_task(_again_and_again(beside)) if beside else None
-        await load.place(run.house["SHOP_URL"], purchases, customers, on_answer, per_second=per_second)
-        if doing:
-            doing.cancel()
-            await asyncio.gather(doing, return_exceptions=True)
-        if relieve:
-            await relieve()
+        async with during or nullcontext():
+            await load.place(run.house["SHOP_URL"], purchases, customers, on_answer, per_second=per_second)
 
     await run.carry(len(purchases), order, flush_every=flush_every)
     await asyncio.to_thread(run.audit)
-
-
-async def _again_and_again(work: Work) -> None:
-    while True:
-        await work()
 
 
 async def _stock(run: Run, file: Path, skus: list[str]) -> None:

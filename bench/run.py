@@ -22,7 +22,7 @@ import redis
 from redis.exceptions import RedisError
 
 from bench import load
-from bench.books import Books, Statuses
+from bench.books import COMPLETING, TO_COMPLETED_MS, UNENDED, Books, Statuses
 from bench.cli import finish
 from bench.cpu import CpuMeter
 from bench.display import Progress, note, show
@@ -151,10 +151,10 @@ class Run:
     async def _compute(self, statuses: Statuses) -> None:
         figures = self.figures
         figures.accepted, figures.ended, figures.post_ms = len(self.accepted), statuses.ended, self._post_ms
-        figures.completing = await self.books.completing()
-        figures.to_completed_ms = await self.books.to_completed_ms()
+        figures.completing = float(await self.books.value(COMPLETING) or 0)
+        figures.to_completed_ms = await self.books.column(TO_COMPLETED_MS)
         if statuses.under_way:
-            some = ", ".join(map(str, await self.books.some_unended()))
+            some = ", ".join(map(str, await self.books.column(UNENDED)))
             states = ", ".join(f"{count} {status}" for status, count in statuses.under_way.most_common())
             self.problems.append(
                 f"{statuses.under_way.total()} accepted orders have not ended, and nothing moved for "

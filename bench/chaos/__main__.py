@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from bench.chaos import matrix, report
+from bench.chaos import report
 from bench.chaos.campaign import campaign
 from bench.chaos.house import opened
 from bench.chaos.plan import plan
@@ -45,15 +45,12 @@ def main(
     note("Opening a stack …")
     with opened(keep) as house:
         outcome = uvloop.run(campaign(house, drawn, orders, seed))
-    found = matrix.as_json(
-        outcome,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        orders=orders,
-        kills=kills,
-        seed=seed,
-    )
-    return report.show(found, outcome.problems, json)
+    about = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+    found = {**about, "orders": orders, "kills": kills, "seed": seed, **outcome}
+    return report.show(found, outcome["problems"], json)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
+from bench.chaos import matrix
 from bench.chaos.customers import Customers
 from bench.chaos.house import House
 from bench.chaos.injector import UP_SECONDS, Injected, Injector, lift_all
@@ -60,29 +60,8 @@ replay(DeadLetter.objects.filter(resolved_at=None), by="the campaign")
 """
 
 
-@dataclass
-class Outcome:
-    """All that a campaign found."""
-
-    injected: list[Injected]
-    missed: list[Fault]
-    verdict: Verdict
-    recovery: dict[int, float | None]  # seconds, by the fault's place in `injected`
-    asked: int
-    accepted: int
-    refused: Counter[str]
-    messages: Mapping[str, int]  # what was done to them
-    replayed: int  # orders that had been set apart, and were taken up again as an operator would
-    unprinted: (
-        int  # PDFs not made yet when all orders had ended: nobody waits for them, and their lease is long
-    )
-    seconds: float
-    problems: list[str] = field(default_factory=list)
-    audit: Any = None
-
-
-async def campaign(house: House, plan: Sequence[Fault], orders: int, seed: int) -> Outcome:
-    """Carry out the plan under load, and prove the books."""
+async def campaign(house: House, plan: Sequence[Fault], orders: int, seed: int) -> dict[str, Any]:
+    """Carry out the plan under load, and prove the books; returns all that was found, as it is written as JSON."""
     run = Run(house.measured, "chaos")
     began = time.monotonic()
     injected: list[Injected] = []
@@ -121,22 +100,22 @@ async def campaign(house: House, plan: Sequence[Fault], orders: int, seed: int) 
     unprinted = await run.books.value(_UNPRINTED)
     await run.books.close()
     answers = customers.answers.values()
-    outcome = Outcome(
-        injected=injected,
-        missed=missed,
-        verdict=verdict,
-        recovery=recoveries(injected, verdict),
-        asked=customers.asked,
-        accepted=sum(answer.accepted for answer in answers),
-        refused=Counter(answer.reason for answer in answers if not answer.accepted),
-        messages=dict(messages.done),
-        replayed=replayed,
-        unprinted=unprinted,
-        seconds=time.monotonic() - began,
-        audit=run.more.get("audit"),
-    )
-    outcome.problems = [*run.problems, *_problems(outcome)]
-    return outcome
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "asked": customers.asked,
+        "accepted": sum(answer.accepted for answer in answers),
+        "refused": dict(Counter(answer.reason for answer in answers if not answer.accepted)),
+        "strikes": len(injected),
+        "lost": len(verdict.lost),
+        "doubled": len(verdict.doubled),
+        "oversold": verdict.oversold,
+        "set_apart_and_replayed": replayed,  # as an operator would
+        "pdfs_to_make": unprinted,  # when all orders had ended: nobody waits for them, and their lease is long
+        "messages": dict(messages.done),
+        "books_clean": bool((run.more["audit"] or {}).get("clean")),
+        "matrix": matrix.rows(injected, verdict, recoveries(injected, verdict)),
+        "problems": [*run.problems, *_problems(injected, missed, verdict)],
+    }
 
 
 async def _once(injector: Injector, customers: Customers, fault: Fault, orders: int) -> Injected:
@@ -210,16 +189,15 @@ def _next(one: Injected, orders: Iterable[Ended]) -> float | None:
     return min(after) - one.at if after else None
 
 
-def _problems(outcome: Outcome) -> list[str]:
-    verdict = outcome.verdict
+def _problems(injected: Sequence[Injected], missed: Sequence[Fault], verdict: Verdict) -> list[str]:
     found = [f"Lost: {what}." for what in verdict.lost.values()]
     found += [f"Doubled: {what}." for what in verdict.doubled.values()]
     found += [
         f"{one.process} was killed and did not run again within {UP_SECONDS:.0f} s."
-        for one in outcome.injected
+        for one in injected
         if one.fault.kind in (Kind.KILL, Kind.KILL_CHILD) and one.back is None
     ]
     if verdict.oversold:
         found.append(f"{verdict.oversold} pieces were sold that were never there.")
-    missed = sorted({one.name for one in outcome.missed})
-    return found + [f"No process passed {name} in {2 * TRIES} tries." for name in missed]
+    names = sorted({fault.name for fault in missed})
+    return found + [f"No process passed {name} in {2 * TRIES} tries." for name in names]

@@ -161,7 +161,7 @@ def _free_base() -> int:
 def _open(stack: ProxiedStack, crashpoints: Path) -> None:
     # In a process that ends, so that the process manager is nobody's child and no zombie of ours.
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench.chaos.opening", str(stack.layout.base), str(stack.ports.shop)],
+        [sys.executable, "-P", "-m", __name__, str(stack.layout.base), str(stack.ports.shop)],
         # The payment provider tells of everything it does, so that some events come before the answer to the call.
         env={**stack.environment(), VARIABLE: str(crashpoints), "SANDBOX_WEBHOOK_ALL": "1"},
         capture_output=True,
@@ -173,3 +173,7 @@ def _open(stack: ProxiedStack, crashpoints: Path) -> None:
 
 def _roots(layout: Layout) -> dict[str, int]:
     return Supervisor.of(layout).pids() if Record.load(layout) else {}
+
+
+if __name__ == "__main__":
+    raise SystemExit(life.up(ProxiedStack.at(Layout(Path(sys.argv[1])), int(sys.argv[2])), detach=True))

@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from bench import buyers, lab, load
+from bench.books import TO_COMPLETED_MS
 from bench.chaos import poisonous, report
 from bench.cli import Json, command
 from bench.display import note
@@ -64,7 +65,7 @@ async def measure(house: House, number: int, orders: int, *, poisoned: bool) -> 
     await holds(all_done, PATIENCE_SECONDS, LOOK_SECONDS)
     [(completed, _, _)] = await run.books.rows(_STATUSES)
     dead_letters = await run.books.rows(_POISON, {"poison": run.key(middle)})
-    times = await run.books.to_completed_ms()
+    times = await run.books.column(TO_COMPLETED_MS)
     await run.books.close()
     attempts, error = dead_letters[0] if dead_letters else (0, "")
     return Round(poisoned, completed, spread(times), attempts, error)

@@ -28,7 +28,11 @@ _NAMES = (
 def show(found: Any, problems: list[str], file: Path | None) -> int:
     """Print the table and the problems, write `found` as JSON; returns the exit code."""
     _, text = _section(found)
-    out.print(Markdown(text.replace("<br>", ", ")), soft_wrap=False)
+    text = text.replace("<br>", ", ")
+    if out.is_terminal:
+        out.print(Markdown(text), soft_wrap=False)
+    else:
+        out.print(text, markup=False)
     return finish(found, problems, file)
 
 

@@ -5,7 +5,8 @@ Each trouble has an isolated stack of its own, and ends with the books proved.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,21 +78,23 @@ TROUBLES: dict[Trouble, tuple[str, Callable[[House], Awaitable[None]]]] = {
 async def suffer(house: House, trouble: Trouble, file: Path, orders: int) -> Run:
     """Replay so many orders of the file in this trouble, lift it, wait for the last, and prove the books."""
     run = Run(house.measured, "replay")
-    happened = 0
+    run.more["trouble"] = {"name": trouble.value, "times": 0}
 
-    async def once() -> None:
-        nonlocal happened
-        happened += 1
-        await TROUBLES[trouble][1](house)
+    async def again_and_again() -> None:
+        while True:
+            run.more["trouble"]["times"] += 1
+            await TROUBLES[trouble][1](house)
 
-    async def relieved() -> None:
+    @asynccontextmanager
+    async def troubled() -> AsyncIterator[None]:
+        troubling = asyncio.create_task(again_and_again())
+        yield
+        troubling.cancel()
+        await asyncio.gather(troubling, return_exceptions=True)
         await lift_all(house)
         await set_faults(house, "payments", {"down": False})
 
-    await replay(
-        run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, beside=once, relieve=relieved
-    )
-    run.more["trouble"] = {"name": trouble.value, "times": happened}
+    await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, during=troubled())
     return run
 
 

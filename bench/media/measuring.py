@@ -3,19 +3,23 @@
 import os
 import statistics
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench import buyers, lab
-from bench.display import note
+from bench import buyers, documents, lab
+from bench.cli import finish
+from bench.display import in_words, note, show_targets
 from bench.figures import at_least, at_most, percentile
 from bench.house import House
 from bench.media import bare, clips
 from bench.media.jobs import Jobs
 from bench.run import Run
+from stack.console import out
+from stack.layout import STACK
 from stack.processes import POOLS, Pool
 from stack.program import StackError
 
@@ -44,6 +48,28 @@ FULL = Size(clip=60, times=2, orders=5_000, buyers=200, videos=10, rounds=2, lon
 SHORT = Size(clip=6, times=1, orders=60, buyers=20, videos=10, rounds=1, long=8, height=360)
 # Where nobody buys and nothing is cleared, the relay and the media pool are enough.
 FOR_VIDEOS = frozenset({"postgres", "valkey", "relay"})
+
+
+def bench(size: Size, file: Path | None) -> int:
+    """Measure videos and then invoices, print, write; returns the exit code."""
+    STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # On the disk of the isolated stacks, so that a clip is in its place without being copied.
+    with tempfile.TemporaryDirectory(prefix="bench-clips-", dir=STACK.base) as folder:
+        videos, problems = measure(size, Path(folder))
+    invoices = documents.measure(documents.SHORT if size is SHORT else documents.FULL)
+    for name, measured in videos.items():
+        out.print(f"\n[bold]{name.replace('_', ' ')}[/bold]: {measured['what']}")
+        for label, value in measured.items():
+            if label != "what":
+                out.print(f"  {label.replace('_', ' '):<36}{in_words(value)}", markup=False)
+    out.print()
+    reached = targets(videos)
+    show_targets({"targets": reached})
+    documents.show(invoices)
+    reached += invoices.pop("targets")
+    problems += invoices.pop("problems")
+    found = {**videos, "targets": reached, "documents": invoices, "problems": problems}
+    return finish(found, problems, file)
 
 
 def measure(size: Size, folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
