@@ -20,7 +20,6 @@ class Progress:
 
     def __init__(self, total: int) -> None:
         self._total, self._last_line = total, time.monotonic()
-        self._answered = self._ended = 0
         self._bars = bars.Progress(
             *(bars.TextColumn("{task.description}"), bars.BarColumn()),
             *(bars.MofNCompleteColumn(), bars.TimeElapsedColumn()),
@@ -38,22 +37,12 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def placed(self, count: int) -> None:
-        self._answered = count
-        self._bars.update(self._placing, completed=count)
-        self._line()
-
-    def ended(self, count: int, of: int) -> None:
-        self._ended = count
-        self._bars.update(self._placing, completed=self._total)
-        self._bars.update(self._ending, completed=count, total=of)
-        self._line()
-
-    def _line(self) -> None:
-        if err.is_terminal or time.monotonic() - self._last_line < LINE_SECONDS:
-            return
-        self._last_line = time.monotonic()
-        err.print(f"{self._answered:,} of {self._total:,} orders answered, {self._ended:,} ended")
+    def update(self, answered: int, ended: int = 0, of: int | None = None) -> None:
+        self._bars.update(self._placing, completed=answered)
+        self._bars.update(self._ending, completed=ended, total=of)
+        if not err.is_terminal and time.monotonic() - self._last_line >= LINE_SECONDS:
+            self._last_line = time.monotonic()
+            err.print(f"{answered:,} of {self._total:,} orders answered, {ended:,} ended")
 
 
 def note(what: str) -> None:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from typing import Any, LiteralString
@@ -23,7 +23,7 @@ from bench.figures import rate, spread
 from bench.load import due_at
 from bench.run import Run
 
-MOST_CONNECTIONS = 64  # PostgreSQL takes 200, and the house has its own
+MOST_CONNECTIONS = 64  # PostgreSQL takes 200, and the stack needs some
 MOST_ORDERS = 20_000
 START_SECONDS = 60.0  # for all clients to be up
 SCHEMA: LiteralString = "bench_floor"
@@ -62,6 +62,7 @@ WITH placed AS (
 INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
 """
 
+Connection = psycopg.AsyncConnection[Any]
 Row = tuple[Any, ...]
 # Of one client: when it began and ended (system clock), and the milliseconds of each order.
 Share = tuple[float, float, list[float]]
@@ -106,7 +107,7 @@ async def scratch(
 
     `of_orders` begins with the table of orders, which the rest of it refer to.
     """
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await Connection.connect(url, autocommit=True) as connection:
         await connection.execute(_DROP)
         await connection.execute(f"CREATE SCHEMA {SCHEMA}")
         try:
@@ -124,11 +125,17 @@ async def scratch(
             await connection.execute(_DROP)
 
 
-async def connect(url: str) -> psycopg.AsyncConnection[Any]:
-    """A connection that finds the scratch tables first; statements are prepared at their first use."""
-    return await psycopg.AsyncConnection.connect(
-        url, autocommit=True, options=f"-c search_path={SCHEMA},public", prepare_threshold=0
-    )
+@asynccontextmanager
+async def connected(url: str, count: int) -> AsyncIterator[list[Connection]]:
+    """So many connections that find the scratch tables first; statements are prepared at their first use."""
+    found = f"-c search_path={SCHEMA},public"
+    async with AsyncExitStack() as opened:
+        yield [
+            await opened.enter_async_context(
+                await Connection.connect(url, autocommit=True, options=found, prepare_threshold=0)
+            )
+            for _ in range(count)
+        ]
 
 
 _ready: Barrier | None = None
@@ -147,12 +154,8 @@ def _client(url: str, rows: list[Row], connections: int, per_second: float) -> S
 async def _write(url: str, rows: list[Row], connections: int, per_second: float) -> Share:
     waiting = iter(enumerate(rows))
     times: list[float] = []
-    opened = [await connect(url) for _ in range(connections)]
-    if _ready is not None:
-        _ready.wait()
-    began = time.time()
 
-    async def hand(connection: psycopg.AsyncConnection[Any]) -> None:
+    async def hand(connection: Connection) -> None:
         for index, row in waiting:
             wanted_at = due_at(began, per_second, index) if per_second else time.time()
             if (wait := wanted_at - time.time()) > 0:
@@ -160,9 +163,9 @@ async def _write(url: str, rows: list[Row], connections: int, per_second: float)
             await connection.execute(_WRITE, row)
             times.append(1000 * (time.time() - wanted_at))
 
-    try:
-        await asyncio.gather(*(hand(connection) for connection in opened))
+    async with connected(url, connections) as opened:
+        if _ready is not None:
+            _ready.wait()
+        began = time.time()
+        await asyncio.gather(*map(hand, opened))
         return began, time.time(), times
-    finally:
-        for connection in opened:
-            await connection.close()

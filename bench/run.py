@@ -133,7 +133,8 @@ class Run:
             await asyncio.sleep(SAMPLE_SECONDS)
             with suppress(Exception):  # a look that fails costs one sample, not the run
                 await asyncio.to_thread(meter.sample)
-            progress.placed(len(self._post_ms))
+            if not self.figures.accepting:
+                progress.update(len(self._post_ms))
 
     async def _wait_ended(self, progress: Progress) -> Statuses:
         moved, last = time.monotonic(), None
@@ -141,7 +142,9 @@ class Run:
             began = time.monotonic()
             statuses = await self.books.statuses()
             looked = time.monotonic() - began
-            progress.ended(statuses.ended.total(), statuses.total)
+            progress.update(
+                max(len(self._post_ms), len(self.accepted)), statuses.ended.total(), statuses.total
+            )
             if statuses != last:
                 moved, last = time.monotonic(), statuses
             if not statuses.under_way or time.monotonic() - moved > STALL_SECONDS:

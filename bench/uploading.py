@@ -39,7 +39,6 @@ PIECE = 16 * 1024**2
 MOST_MEMORY = 200 * 1024**2  # bytes, of any process
 _MARK_EVERY = 64 * 1024**2  # bytes between two that are not zero
 _SENDER = "the sender"
-_TAKEN = "204"
 _TRIES = 10
 _PATIENCE = 60.0  # seconds until web answers again
 _SAMPLE = 0.1  # seconds between two looks at the memory
@@ -108,7 +107,6 @@ def carry(house: House, film: Path) -> Upload:
     with film.open("rb") as file, _watched(house, upload.memory):
         sender = _Sender(house, file)
         began = time.monotonic()
-        sender.announce()
         faults = _faults(house)
         for number, (name, fault) in enumerate(faults, start=1):
             sender.send(until=upload.size * number // (len(faults) + 1))
@@ -130,10 +128,7 @@ class _Sender:
         self._metadata = {"sku": sku, "filename": "film.mp4"}
         self._film = film
         self._media = Path(house.environment["MEDIA_ROOT"])
-        self.url = ""
-
-    def announce(self) -> None:
-        self.url = self._uploader().create_url()
+        self.url: str = self._uploader().create_url()
 
     def send(self, until: int) -> None:
         """From where the server says to there, or a little over."""
@@ -224,7 +219,7 @@ def _interrupt(sender: _Sender, name: str, fault: Callable[[], None] | None) -> 
     for _ in range(_TRIES):
         before = sender.offset() or 0
         answer = sender.piece_with_fault(before, fault) if fault else sender.half_a_piece(before)
-        if answer != _TAKEN:
+        if answer != "204":
             break
     beyond = max(0, sender.on_disk() - before)
     after = wait_for(sender.offset, _PATIENCE, f"an answer after this fault: {name}")
@@ -260,11 +255,12 @@ def _watched(house: House, most: dict[str, int]) -> Iterator[None]:
         while not stop.wait(_SAMPLE):
             most[_SENDER] = max(most.get(_SENDER, 0), _own(psutil.Process()))
             for program, pid in house.roots().items():
-                with suppress(psutil.NoSuchProcess):
+                with suppress(
+                    psutil.NoSuchProcess
+                ):  # of one that ends meanwhile, the next sample has the rest
                     root = psutil.Process(pid)
                     for one in (root, *root.children(recursive=True)):
-                        with suppress(psutil.NoSuchProcess):
-                            most[program] = max(most.get(program, 0), _own(one))
+                        most[program] = max(most.get(program, 0), _own(one))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
