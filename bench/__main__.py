@@ -1,4 +1,4 @@
-"""`./dev bench`: how many orders a second, and what each costs, in an isolated stack (bench.lab).
+"""`./dev bench`: how many orders a second, and what each costs, in an isolated stack (bench.isolated_stack).
 
 1. A backlog with the sandbox's providers over sockets: how fast the pipeline carries what has piled up.
 2. The crowd: so many POSTs a second for so long, open loop, while the pipeline works beside. Then the books are proved.
@@ -15,13 +15,14 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from bench import backlog, buyers, documents, floor, inprocess, lab, uploading
+from bench import backlog, buyers, documents, floor, inprocess, uploading
 from bench.cli import Json, command
 from bench.display import note
 from bench.figures import at_least, at_most
-from bench.house import House
+from bench.isolated_stack import isolated_stack
 from bench.media import measuring as media
 from bench.run import Run
+from bench.running_stack import RunningStack
 from stack.layout import STACK
 from stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS
 from stack.supervisor import Record
@@ -58,20 +59,20 @@ def bench(size: Size) -> Run:
     if Record.load(STACK):
         note("The stack is up and takes its share of the machine. For better figures: ./dev down first.")
     note("Opening a stack with the sandbox's providers …")
-    with lab.house() as house:
-        run = Run(house, "bench")
+    with isolated_stack() as stack:
+        run = Run(stack, "bench")
         uvloop.run(_over_sockets(run, size))
         run.audit()
     note("Opening a stack with providers inside the workers …")
-    with lab.house(inprocess.SETTINGS, only=FOR_A_BACKLOG) as house:
-        uvloop.run(_in_process(run, house, size))
+    with isolated_stack(inprocess.SETTINGS, only=FOR_A_BACKLOG) as stack:
+        uvloop.run(_in_process(run, stack, size))
     run.more["targets"] = _targets(run, size)
     return run
 
 
 async def _over_sockets(run: Run, size: Size) -> None:
     skus = await buyers.demo_catalogue(run, 2 * buyers.MOST_PIECES * (size.backlog + size.posts))
-    run.more["backlog"] = {"over_sockets": await _backlog(run, run.house, size.backlog, "over sockets")}
+    run.more["backlog"] = {"over_sockets": await _backlog(run, run.stack, size.backlog, "over sockets")}
     note(f"{size.per_second:,.0f} POSTs a second for {size.seconds:,.0f} s …")
     purchases = buyers.crowd(run, size.posts, skus)
     await run.place(size.posts, purchases, CONNECTIONS_OF_BUYERS, per_second=size.per_second)
@@ -84,17 +85,17 @@ async def _over_sockets(run: Run, size: Size) -> None:
     )
 
 
-async def _in_process(run: Run, house: House, size: Size) -> None:
-    stocking = Run(house, "stocking")
+async def _in_process(run: Run, stack: RunningStack, size: Size) -> None:
+    stocking = Run(stack, "stocking")
     await buyers.demo_catalogue(stocking, 2 * buyers.MOST_PIECES * (size.backlog + backlog.WARM_UP))
     await stocking.books.close()
-    run.more["backlog"]["in_process"] = await _backlog(run, house, size.backlog, "inside the workers")
+    run.more["backlog"]["in_process"] = await _backlog(run, stack, size.backlog, "inside the workers")
 
 
-async def _backlog(run: Run, house: House, orders: int, where: str) -> dict[str, Any]:
-    await backlog.warm_up(house)
+async def _backlog(run: Run, stack: RunningStack, orders: int, where: str) -> dict[str, Any]:
+    await backlog.warm_up(stack)
     note(f"A backlog of {orders:,} orders, providers {where} …")
-    found, problems = await backlog.measure(house, orders, CONNECTIONS)
+    found, problems = await backlog.measure(stack, orders, CONNECTIONS)
     run.problems += problems
     return found
 

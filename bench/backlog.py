@@ -9,9 +9,9 @@ from typing import Any, LiteralString
 import psycopg
 
 from bench import floor_pipeline
-from bench.house import House
 from bench.load import OnAnswer
 from bench.run import Run
+from bench.running_stack import RunningStack
 
 LINES = 3  # an order
 WARM_UP = 200  # orders, so that every worker is up, has its connections and its plans
@@ -54,14 +54,14 @@ UPDATE orders_order SET due_at = now(), placed_at = now() WHERE idempotency_key 
 """
 
 
-async def warm_up(house: House) -> None:
+async def warm_up(stack: RunningStack) -> None:
     """Carry a few orders through, and return when all have ended."""
-    await _carry(Run(house, "warmup"), WARM_UP)
+    await _carry(Run(stack, "warmup"), WARM_UP)
 
 
-async def measure(house: House, orders: int, connections: int) -> tuple[dict[str, Any], list[str]]:
+async def measure(stack: RunningStack, orders: int, connections: int) -> tuple[dict[str, Any], list[str]]:
     """Carry a backlog through; returns its figures beside the floor's, and the problems."""
-    run = Run(house, "backlog")
+    run = Run(stack, "backlog")
     await _carry(run, orders)
     ended = run.figures.ended
     found: dict[str, Any] = {
@@ -76,7 +76,7 @@ async def measure(house: House, orders: int, connections: int) -> tuple[dict[str
 
 
 async def _carry(run: Run, orders: int) -> None:
-    url = run.house["DATABASE_URL"]
+    url = run.stack["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(PLACE, {"orders": orders, "lines": LINES, "prefix": run.prefix})
         # Everything was small a moment ago; a plan made from that would be measured instead of the shop.

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 from babel import Locale
 
-from bench.house import House
 from bench.load import Purchase
 from bench.run import Run
+from bench.running_stack import RunningStack
 from stack.layout import ROOT
 from stack.program import StackError
 
@@ -114,12 +114,12 @@ async def demo_catalogue(run: Run, pieces: int) -> list[str]:
         raise StackError(
             "nothing of the demo catalogue is on sale here.\nGive --sku, or begin afresh: ./dev reset"
         )
-    stock(run.house, dict.fromkeys(skus, pieces))
+    stock(run.stack, dict.fromkeys(skus, pieces))
     return skus
 
 
-def stock(house: House, levels: Mapping[str, int]) -> None:
+def stock(stack: RunningStack, levels: Mapping[str, int]) -> None:
     """Have so many pieces of each product free to sell."""
     text = io.StringIO()
     csv.writer(text).writerows([("sku", "on_hand"), *levels.items()])
-    house.manage("stock", "--file", "-", text=text.getvalue())
+    stack.manage("stock", "--file", "-", text=text.getvalue())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
-from bench.house import kind_of
+from bench.running_stack import kind_of
 
 
 class CpuMeter:

@@ -15,13 +15,13 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from bench import lab
 from bench.backlog import LINES, PLACE
 from bench.cli import finish
 from bench.cpu import CpuMeter
 from bench.display import note, show_targets
 from bench.figures import at_least, at_most
-from bench.house import House
+from bench.isolated_stack import isolated_stack
+from bench.running_stack import RunningStack
 from stack.console import out
 
 WARM_UP = 50  # invoices that are printed first and not measured
@@ -63,21 +63,21 @@ def measure(size: Size) -> dict[str, Any]:
     """All figures, with what was wrong ("problems") and how far they reach what is wanted ("targets")."""
     note(f"Opening a stack with {size.invoices:,} paid orders of {LINES} lines …")
     with (
-        lab.house(only=frozenset({"postgres", "valkey"})) as house,
-        psycopg.connect(house["DATABASE_URL"], autocommit=True) as connection,
+        isolated_stack(only=frozenset({"postgres", "valkey"})) as stack,
+        psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection,
     ):
         orders = {"orders": size.invoices + WARM_UP, "lines": LINES, "prefix": "documents-"}
         connection.execute(PLACE, orders)
         connection.execute(_PAID)
         connection.execute("ANALYZE")
-        meter = CpuMeter(house.roots)
+        meter = CpuMeter(stack.roots)
         note("Issuing and printing them, in turns with bare typst …")
-        found = _with_django(house, f"from bench.printing import measure; measure({size.turns}, {WARM_UP})")
+        found = _with_django(stack, f"from bench.printing import measure; measure({size.turns}, {WARM_UP})")
         meter.sample()
         found["cpu_ms_postgres"] = round(1000 * meter.seconds().get("postgres", 0.0) / size.invoices, 3)
         note(f"Making a catalogue of {size.products:,} products …")
         connection.execute(_PRODUCTS, {"products": size.products})
-        found["catalogue"] = _with_django(house, "from bench.binding import measure; measure()")
+        found["catalogue"] = _with_django(stack, "from bench.binding import measure; measure()")
     found["problems"] = _problems(found, size)
     memory = found["catalogue"]["most_memory_mb"]
     found["targets"] = [
@@ -87,9 +87,9 @@ def measure(size: Size) -> dict[str, Any]:
     return found
 
 
-def _with_django(house: House, script: str) -> dict[str, Any]:
+def _with_django(stack: RunningStack, script: str) -> dict[str, Any]:
     """Run this in a process of its own that has loaded the shop; returns the JSON that it prints."""
-    found: dict[str, Any] = json.loads(house.manage("shell", "--no-imports", "--command", script))
+    found: dict[str, Any] = json.loads(stack.manage("shell", "--no-imports", "--command", script))
     return found
 
 

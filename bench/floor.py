@@ -72,7 +72,7 @@ async def of_placing(
     run: Run, *, connections: int, per_second: float = 0.0, limit: int = MOST_ORDERS
 ) -> dict[str, Any]:
     """Write up to `limit` of the run's orders again, as fast as it goes or at `per_second` in an open loop."""
-    url = run.house["DATABASE_URL"]
+    url = run.stack["DATABASE_URL"]
     rows = list(await run.books.rows(_ROWS, {"limit": limit}))
     await run.books.close()
     clients = min(os.cpu_count() or 1, connections)

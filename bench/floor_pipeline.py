@@ -135,7 +135,7 @@ _WAY: tuple[tuple[tuple[LiteralString, dict[str, str]], ...], ...] = (
 
 async def measure(run: Run, *, connections: int) -> dict[str, Any]:
     """Carry copies of the run's orders by bare SQL; returns how many a second."""
-    url = run.house["DATABASE_URL"]
+    url = run.stack["DATABASE_URL"]
     keys = {"keys": f"{run.prefix}%"}
     async with scratch(url, _OF_ORDERS, _OTHERS), connected(url, connections) as opened:
         for statement in _SEED:

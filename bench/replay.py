@@ -21,9 +21,9 @@ import uvloop
 from bench import buyers, load
 from bench.cli import Json, command
 from bench.display import note
-from bench.house import House
 from bench.load import OnAnswer, Purchase
 from bench.run import Run
+from bench.running_stack import RunningStack
 from shop.catalogue.importing import sales, table
 from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.retail import Invoice, invoices
@@ -96,7 +96,7 @@ async def replay(
 
     async def order(on_answer: OnAnswer) -> None:
         async with during or nullcontext():
-            await load.place(run.house["SHOP_URL"], purchases, customers, on_answer, per_second=per_second)
+            await load.place(run.stack["SHOP_URL"], purchases, customers, on_answer, per_second=per_second)
 
     await run.carry(len(purchases), order, flush_every=flush_every)
     await asyncio.to_thread(run.audit)
@@ -106,11 +106,11 @@ async def _stock(run: Run, file: Path, skus: list[str]) -> None:
     """Import the catalogue. Where products were sold before, the import would count those too: then stock by level."""
     command = ["import_catalogue", str(file.resolve())]
     if await run.books.value(_SOLD_BEFORE, {"skus": skus}):
-        await asyncio.to_thread(run.house.manage, *command)
-        await asyncio.to_thread(buyers.stock, run.house, _levels(file))
+        await asyncio.to_thread(run.stack.manage, *command)
+        await asyncio.to_thread(buyers.stock, run.stack, _levels(file))
     else:
         command += ["--stock-from-sales", "--short-every", str(SHORT_EVERY)]
-        await asyncio.to_thread(run.house.manage, *command)
+        await asyncio.to_thread(run.stack.manage, *command)
 
 
 def _levels(file: Path) -> dict[str, int]:
@@ -131,7 +131,7 @@ def main(
     ] = 0.0,
 ) -> int:
     """A real retailer's month of orders, through the shop's API; ends with the books proved."""
-    run = Run(House.running(), "replay")
+    run = Run(RunningStack.of_environment(), "replay")
     uvloop.run(replay(run, file, customers=customers, flush_every=flush_every))
     return run.finish(json)
 

@@ -1,6 +1,6 @@
 """The course of every run: let the buyers order, wait until the last order has ended, compute the figures.
 
-    run = Run(house, "replay")
+    run = Run(stack, "replay")
     await run.place(total, purchases, connections)
     run.audit()
     code = run.finish(json_file)
@@ -27,8 +27,8 @@ from bench.cli import finish
 from bench.cpu import CpuMeter
 from bench.display import Progress, note, show
 from bench.figures import Figures
-from bench.house import House
 from bench.load import NO_ANSWER, Answer, OnAnswer, Purchase
+from bench.running_stack import RunningStack
 
 LOOK_SECONDS = 0.5  # between looks at how many have ended; more when a look takes long
 LOOK_SHARE = 0.025  # of the time may be spent looking, or we measure ourselves
@@ -40,10 +40,10 @@ STALL_SECONDS = 120.0
 class Run:
     """One run against one stack; its orders' idempotency keys begin with `prefix`."""
 
-    def __init__(self, house: House, name: str) -> None:
-        self.house, self.name = house, name
+    def __init__(self, stack: RunningStack, name: str) -> None:
+        self.stack, self.name = stack, name
         self.prefix = f"{name}-{secrets.token_hex(4)}-"
-        self.books = Books(house["DATABASE_URL"], self.prefix)
+        self.books = Books(stack["DATABASE_URL"], self.prefix)
         self.figures = Figures()
         self.problems: list[str] = []
         self.more: dict[str, Any] = {}  # what this kind of run says beyond the figures
@@ -61,7 +61,7 @@ class Run:
         """Place these orders and carry them to their end."""
 
         async def order(on_answer: OnAnswer) -> None:
-            await load.place(self.house["SHOP_URL"], purchases, connections, on_answer, per_second=per_second)
+            await load.place(self.stack["SHOP_URL"], purchases, connections, on_answer, per_second=per_second)
 
         await self.carry(total, order)
 
@@ -72,7 +72,7 @@ class Run:
 
         Every `flush_every` seconds the broker is made to forget everything, as long as the run lasts; 0: never.
         """
-        meter, own = CpuMeter(self.house.roots), _own_cpu()
+        meter, own = CpuMeter(self.stack.roots), _own_cpu()
         with Progress(total) as progress:
             tasks = [asyncio.create_task(self._watch(meter, progress))]
             if flush_every:
@@ -95,7 +95,7 @@ class Run:
     def audit(self) -> None:
         """Prove the books, and keep the audit's own answer; whatever is wrong there is wrong with the run."""
         note("Proving the books …")
-        done = self.house.try_manage("audit", "--json")
+        done = self.stack.try_manage("audit", "--json")
         self.more["audit"] = None
         try:
             found = json.loads(done.stdout)
@@ -173,7 +173,7 @@ class Run:
         self.more["flushed"] = 0
         while True:
             await asyncio.sleep(seconds)
-            self.more["flushed"] += await asyncio.to_thread(wipe, self.house["BROKER_URL"])
+            self.more["flushed"] += await asyncio.to_thread(wipe, self.stack["BROKER_URL"])
 
 
 def wipe(broker_url: str) -> bool:

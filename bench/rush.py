@@ -14,8 +14,8 @@ import uvloop
 from bench import buyers, floor, ledgers
 from bench.cli import Json, command
 from bench.display import note
-from bench.house import House
 from bench.run import Run
+from bench.running_stack import RunningStack
 
 ORDERS, BUYERS, STOCK = 5_000, 200, 1_000
 
@@ -35,14 +35,14 @@ WHERE o.status = 'out_of_stock' AND o.idempotency_key LIKE %(keys)s
 async def rush(run: Run, orders: int, at_once: int, sku: str | None, stock: int | None) -> None:
     if sku:
         left = STOCK if stock is None else stock
-        buyers.stock(run.house, {sku: left})
+        buyers.stock(run.stack, {sku: left})
         purchases = buyers.queue_for(run, orders, sku)
     else:
         plenty = orders * buyers.MOST_PIECES
         purchases = buyers.crowd(
             run, orders, await buyers.demo_catalogue(run, plenty if stock is None else stock)
         )
-    before = [await ledgers.end(run.house, provider) for provider in ("mailbox", "payments")]
+    before = [await ledgers.end(run.stack, provider) for provider in ("mailbox", "payments")]
     note(f"{at_once:,} buyers place {orders:,} orders …")
     await run.place(orders, purchases, at_once)
     if sku:
@@ -57,7 +57,7 @@ async def _check_sold_out(run: Run, sku: str, stock: int, mailbox_after: int, pa
     sold = await run.books.value(_SOLD, {"sku": sku})
     rows = await run.books.rows(_UNLUCKY)
     unlucky = [(run.accepted[key], email_key) for key, email_key in rows if key in run.accepted]
-    found = await ledgers.of_unlucky(run.house, unlucky, mailbox_after, payments_after)
+    found = await ledgers.of_unlucky(run.stack, unlucky, mailbox_after, payments_after)
     run.more["sold_out"] = {"sku": sku, "stocked": stock, "sold": sold, **found}
     if sold != (wanted := min(stock, run.figures.accepted)):
         run.problems.append(f"{sold:,} of {sku} were sold, and {wanted:,} had to be.")
@@ -81,7 +81,7 @@ def main(
     json: Json = None,
 ) -> int:
     """Everybody buys at once; ends with the books proved, and beside what bare SQL can do."""
-    run = Run(House.running(), "rush")
+    run = Run(RunningStack.of_environment(), "rush")
     uvloop.run(rush(run, orders, at_once, sku.strip().upper() if sku else None, stock))
     return run.finish(json)
 

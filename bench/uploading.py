@@ -10,7 +10,6 @@ import hashlib
 import signal
 import socket
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +25,12 @@ import requests
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
-from bench import lab
 from bench.cli import finish
 from bench.display import line, note
-from bench.house import House
+from bench.isolated_stack import isolated_stack, scratch_folder
+from bench.running_stack import RunningStack
 from bench.waiting import wait_for
 from stack.console import out
-from stack.layout import STACK
 
 FULL, SHORT = 10 * 1024**3, 192 * 1024**2  # bytes
 PIECE = 16 * 1024**2
@@ -74,11 +72,8 @@ class Upload:
 def bench(size: int, file: Path | None) -> int:
     """Measure in an isolated stack, print, write the figures into `file`; 1 when something is not as it should be."""
     note(f"Opening a stack; sending {size / 1024**3:,.1f} GiB in pieces of 16 MiB …")
-    with (
-        lab.house(only=PROGRAMS) as house,
-        tempfile.TemporaryDirectory(prefix="bench-", dir=STACK.base) as folder,
-    ):
-        upload = carry(house, make(Path(folder) / "film.mp4", size))
+    with isolated_stack(only=PROGRAMS) as stack, scratch_folder("bench-") as folder:
+        upload = carry(stack, make(folder / "film.mp4", size))
     found = upload.as_json()
     rate = f"{found['mebibytes_per_s']:,} MiB/s"
     out.print(f"\n[bold]upload[/bold]: {size:,} bytes in {upload.seconds:,.0f} s, {rate}")
@@ -101,33 +96,33 @@ def make(path: Path, size: int) -> Path:
     return path
 
 
-def carry(house: House, film: Path) -> Upload:
+def carry(stack: RunningStack, film: Path) -> Upload:
     """Send this file to the stack, with interruptions."""
     upload = Upload(film.stat().st_size)
-    with film.open("rb") as file, _watched(house, upload.memory):
-        sender = _Sender(house, file)
+    with film.open("rb") as file, _watched(stack, upload.memory):
+        sender = _Sender(stack, file)
         began = time.monotonic()
-        faults = _faults(house)
+        faults = _faults(stack)
         for number, (name, fault) in enumerate(faults, start=1):
             sender.send(until=upload.size * number // (len(faults) + 1))
             upload.interrupted.append(_interrupt(sender, name, fault))
         sender.send(until=upload.size)
         upload.seconds = time.monotonic() - began
-    upload.problems += _problems(house, film, upload)
+    upload.problems += _problems(stack, film, upload)
     return upload
 
 
 class _Sender:
     """A program with a token: the official client, and what it cannot do, sending half of a piece."""
 
-    def __init__(self, house: House, film: BinaryIO) -> None:
-        token = house.manage("drf_create_token", "admin").split()[2]
+    def __init__(self, stack: RunningStack, film: BinaryIO) -> None:
+        token = stack.manage("drf_create_token", "admin").split()[2]
         self.headers = {"Authorization": f"Token {token}"}
-        [(sku,)] = _rows(house, _PRODUCT)
-        self._client = TusClient(f"{house['SHOP_URL']}/api/uploads/", headers=self.headers)
+        [(sku,)] = _rows(stack, _PRODUCT)
+        self._client = TusClient(f"{stack['SHOP_URL']}/api/uploads/", headers=self.headers)
         self._metadata = {"sku": sku, "filename": "film.mp4"}
         self._film = film
-        self._media = Path(house.environment["MEDIA_ROOT"])
+        self._media = Path(stack.environment["MEDIA_ROOT"])
         self.url: str = self._uploader().create_url()
 
     def send(self, until: int) -> None:
@@ -193,15 +188,15 @@ class _Sender:
         )
 
 
-def _faults(house: House) -> list[tuple[str, Callable[[], None] | None]]:
+def _faults(stack: RunningStack) -> list[tuple[str, Callable[[], None] | None]]:
     """What breaks in the middle of a piece, in this order; None: the sender's own connection."""
 
     def kill_children(program: str) -> None:
-        for child in psutil.Process(house.roots()[program]).children(recursive=True):
+        for child in psutil.Process(stack.roots()[program]).children(recursive=True):
             child.send_signal(signal.SIGKILL)
 
     def hang_up() -> None:
-        _rows(house, _HANG_UP)
+        _rows(stack, _HANG_UP)
 
     return [
         ("the sender's line", None),
@@ -227,14 +222,14 @@ def _interrupt(sender: _Sender, name: str, fault: Callable[[], None] | None) -> 
     return {"what": name, "at": before, "written_beyond": beyond, "answer": answer, "goes_on_at": after}
 
 
-def _problems(house: House, film: Path, upload: Upload) -> list[str]:
+def _problems(stack: RunningStack, film: Path, upload: Upload) -> list[str]:
     """What is not as it should be."""
-    videos = _rows(house, _VIDEOS)
+    videos = _rows(stack, _VIDEOS)
     if len(videos) != 1:
         return [f"there are {len(videos)} videos, and should be one"]
     found = []
     [(source, size)] = videos
-    arrived = Path(house.environment["MEDIA_ROOT"]) / source
+    arrived = Path(stack.environment["MEDIA_ROOT"]) / source
     with film.open("rb") as sent, arrived.open("rb") as kept:
         if hashlib.file_digest(sent, "sha256").digest() != hashlib.file_digest(kept, "sha256").digest():
             found.append(f"{arrived} is not what was sent")
@@ -247,14 +242,14 @@ def _problems(house: House, film: Path, upload: Upload) -> list[str]:
 
 
 @contextmanager
-def _watched(house: House, most: dict[str, int]) -> Iterator[None]:
+def _watched(stack: RunningStack, most: dict[str, int]) -> Iterator[None]:
     """Note the most memory that a process of each program had while this lasts, the sender's own too."""
     stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(_SAMPLE):
             most[_SENDER] = max(most.get(_SENDER, 0), _own(psutil.Process()))
-            for program, pid in house.roots().items():
+            for program, pid in stack.roots().items():
                 with suppress(
                     psutil.NoSuchProcess
                 ):  # of one that ends meanwhile, the next sample has the rest
@@ -278,6 +273,6 @@ def _own(process: psutil.Process) -> int:
     return int(memory.rss - shared)
 
 
-def _rows(house: House, statement: LiteralString) -> list[tuple[Any, ...]]:
-    with psycopg.connect(house["DATABASE_URL"], autocommit=True) as connection:
+def _rows(stack: RunningStack, statement: LiteralString) -> list[tuple[Any, ...]]:
+    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
         return connection.execute(statement).fetchall()

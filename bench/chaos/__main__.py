@@ -11,7 +11,7 @@ import uvloop
 
 from bench.chaos import report
 from bench.chaos.campaign import campaign
-from bench.chaos.house import opened
+from bench.chaos.faulty_stack import faulty_stack
 from bench.chaos.plan import plan
 from bench.cli import Json, command
 from bench.display import note
@@ -43,8 +43,8 @@ def main(
     """Kill, cut, wipe and lie to a whole stack under load; then prove that nothing was lost, doubled or oversold."""
     drawn = plan(kills, seed, _points(only or []))
     note("Opening a stack …")
-    with opened(keep) as house:
-        outcome = uvloop.run(campaign(house, drawn, orders, seed))
+    with faulty_stack(keep) as stack:
+        outcome = uvloop.run(campaign(stack, drawn, orders, seed))
     about = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -21,7 +21,7 @@ from typing import Any, LiteralString
 
 from bench.chaos import matrix
 from bench.chaos.customers import Customers
-from bench.chaos.house import House
+from bench.chaos.faulty_stack import FaultyStack
 from bench.chaos.injector import UP_SECONDS, Injected, Injector, lift_all
 from bench.chaos.message_faults import MessageFaults
 from bench.chaos.plan import Fault, Kind
@@ -60,9 +60,9 @@ replay(DeadLetter.objects.filter(resolved_at=None), by="the campaign")
 """
 
 
-async def campaign(house: House, plan: Sequence[Fault], orders: int, seed: int) -> dict[str, Any]:
+async def campaign(stack: FaultyStack, plan: Sequence[Fault], orders: int, seed: int) -> dict[str, Any]:
     """Carry out the plan under load, and prove the books; returns all that was found, as it is written as JSON."""
-    run = Run(house.measured, "chaos")
+    run = Run(stack, "chaos")
     began = time.monotonic()
     injected: list[Injected] = []
     missed: list[Fault] = []
@@ -70,11 +70,11 @@ async def campaign(house: House, plan: Sequence[Fault], orders: int, seed: int) 
     async def under_way() -> list[int]:
         return await run.books.column(_UNDER_WAY)
 
-    injector = Injector(house, under_way, random.Random(seed))
+    injector = Injector(stack, under_way, random.Random(seed))
     each = max(FEWEST, orders // max(1, len(plan)))
     async with (
         Customers(run, seed) as customers,
-        MessageFaults(house.stack.valkey.url, seed) as messages,
+        MessageFaults(stack.servers.valkey.url, seed) as messages,
     ):
         for number, fault in enumerate(plan, start=1):
             if fault.kind is not Kind.POINT:
@@ -92,11 +92,11 @@ async def campaign(house: House, plan: Sequence[Fault], orders: int, seed: int) 
         rest = max(FEWEST, orders - customers.asked)
         await customers.come(rest, rest / A_SECOND)
         note("Lifting every fault, and waiting for quiet …")
-        await lift_all(house)
+        await lift_all(stack)
         await customers.served()
         replayed = await _quiet(run)
     await asyncio.to_thread(run.audit)
-    verdict = await judge(house.measured, run.books, customers.answers)
+    verdict = await judge(stack, run.books, customers.answers)
     unprinted = await run.books.value(_UNPRINTED)
     await run.books.close()
     answers = customers.answers.values()
@@ -151,7 +151,7 @@ async def _quiet(run: Run) -> int:
         if not left and not apart:
             break
         if not left:
-            await asyncio.to_thread(run.house.manage, "shell", "--no-imports", "--command", _REPLAY)
+            await asyncio.to_thread(run.stack.manage, "shell", "--no-imports", "--command", _REPLAY)
             replayed += apart
         if (now := left + apart) != last:
             last, moved = now, time.monotonic()

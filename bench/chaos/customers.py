@@ -56,10 +56,10 @@ class Customers:
         self.scarce, *self._skus = await buyers.demo_catalogue(self._run, PLENTY)
         if len(self._skus) < buyers.MOST_PRODUCTS:
             raise StackError("too few products are on sale for a campaign; did the catalogue load?")
-        buyers.stock(self._run.house, {self.scarce: SCARCE})
+        buyers.stock(self._run.stack, {self.scarce: SCARCE})
         async with AsyncExitStack() as opened:
             self._client = await opened.enter_async_context(
-                ShopClient(self._run.house["SHOP_URL"], CONNECTIONS)
+                ShopClient(self._run.stack["SHOP_URL"], CONNECTIONS)
             )
             session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
             self._session = await opened.enter_async_context(session)
@@ -95,7 +95,7 @@ class Customers:
 
     async def _cancel(self, token: str) -> bool:
         """Cancel, asking again when there is no answer; it may be too late, which is an answer. False without any."""
-        url = f"{self._run.house['SHOP_URL']}/api/orders/{token}/cancel/"
+        url = f"{self._run.stack['SHOP_URL']}/api/orders/{token}/cancel/"
         for _ in range(CANCEL_TRIES):
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with self._session.post(url) as response:

@@ -14,11 +14,11 @@ from typing import Any
 
 import aiohttp
 
-from bench.chaos.house import POOL_NAMES, Hit, House
+from bench.chaos.faulty_stack import FaultyStack, Hit
 from bench.chaos.plan import Fault, Kind
 from bench.chaos.proxy import NetworkFault
-from bench.house import PROVIDERS
 from bench.run import wipe
+from bench.running_stack import POOL_NAMES, PROVIDERS
 from orders.crashpoints import Point
 
 HIT_SECONDS = 15.0  # for a token to be taken
@@ -72,8 +72,8 @@ UnderWay = Callable[[], Awaitable[list[int]]]
 class Injector:
     """Injects faults into one stack; `under_way` says which orders are in hand at a moment."""
 
-    def __init__(self, house: House, under_way: UnderWay, dice: random.Random) -> None:
-        self._house, self._under_way, self._dice = house, under_way, dice
+    def __init__(self, stack: FaultyStack, under_way: UnderWay, dice: random.Random) -> None:
+        self._stack, self._under_way, self._dice = stack, under_way, dice
 
     async def inject(self, fault: Fault) -> Injected:
         if fault.kind is Kind.POINT:
@@ -85,44 +85,44 @@ class Injector:
         if fault.kind is Kind.BROKER:
             await self._broker(fault.action)
         elif fault.kind is Kind.NETWORK:
-            proxy = self._house.broker if fault.target == "valkey" else self._house.payments
+            proxy = self._stack.broker if fault.target == "valkey" else self._stack.payments
             network_fault, seconds = _NETWORK[fault.action]
             proxy.set(network_fault, delay=0.1)
             await asyncio.sleep(seconds)
             proxy.set(NetworkFault.NONE)
         else:
-            await set_faults(self._house, fault.target, _PROVIDER[fault.action])
+            await set_faults(self._stack, fault.target, _PROVIDER[fault.action])
             await asyncio.sleep(PROVIDER_SECONDS)
-            await set_faults(self._house, fault.target, _NONE)
+            await set_faults(self._stack, fault.target, _NONE)
         return injected
 
     async def _at_point(self, fault: Fault) -> Injected:
         point = Point(fault.target)
-        self._house.arm(point, fault.action)
+        self._stack.arm(point, fault.action)
         quiet = fault.target.startswith("documents.")
         until = time.monotonic() + (QUIET_HIT_SECONDS if quiet else HIT_SECONDS)
         hits: list[Hit] = []
         try:
             while not hits and time.monotonic() < until:
                 await asyncio.sleep(LOOK_SECONDS)
-                hits = self._house.new_hits()
+                hits = self._stack.new_hits()
         finally:
-            self._house.disarm(point)
-        for hit in hits or self._house.new_hits():  # some are taken while we give up
+            self._stack.disarm(point)
+        for hit in hits or self._stack.new_hits():  # some are taken while we give up
             child = hit.does != "kill-parent" and hit.point not in _OF_MAIN
             return Injected(fault, hit.at, _process(hit.process, child), hit.orders)
         return Injected(fault, time.time(), hit=False)
 
     async def _kill(self, fault: Fault, orders: list[int]) -> Injected:
-        house, name = self._house, fault.target
-        main = await asyncio.to_thread(house.main, name)
+        stack, name = self._stack, fault.target
+        main = await asyncio.to_thread(stack.main, name)
         child = fault.kind is Kind.KILL_CHILD
-        victims = await asyncio.to_thread(house.children, name) if child else [main]
+        victims = await asyncio.to_thread(stack.children, name) if child else [main]
         if not victims or not main:
             return Injected(fault, time.time(), hit=False)
         victim = self._dice.choice(victims)
         injected = Injected(fault, time.time(), _process(name, child), orders)
-        house.signal(victim, signal.SIGKILL)
+        stack.signal(victim, signal.SIGKILL)
         injected.back = await self._runs_again(name, main, victims if child else [])
         return injected
 
@@ -131,31 +131,31 @@ class Injector:
         began = time.monotonic()
         while time.monotonic() - began < UP_SECONDS:
             if children:
-                now = await asyncio.to_thread(self._house.children, name)
+                now = await asyncio.to_thread(self._stack.children, name)
                 back = len(now) >= len(children) and bool(set(now) - set(children))
             else:
-                back = await asyncio.to_thread(self._house.main, name) not in (0, main)
+                back = await asyncio.to_thread(self._stack.main, name) not in (0, main)
             if back:
                 return time.monotonic() - began
             await asyncio.sleep(0.05)
         return None
 
     async def _broker(self, action: str) -> None:
-        house = self._house
+        stack = self._stack
         if action == "wiped":
-            await asyncio.to_thread(wipe, house.stack.valkey.url)
+            await asyncio.to_thread(wipe, stack.servers.valkey.url)
         elif action == "paused":
-            pid = await asyncio.to_thread(house.main, "valkey")
-            house.signal(pid, signal.SIGSTOP)
+            pid = await asyncio.to_thread(stack.main, "valkey")
+            stack.signal(pid, signal.SIGSTOP)
             await asyncio.sleep(PAUSE_SECONDS)
-            house.signal(pid, signal.SIGCONT)
+            stack.signal(pid, signal.SIGCONT)
         else:
-            await asyncio.to_thread(_restart_empty, house)
+            await asyncio.to_thread(_restart_empty, stack)
 
 
-async def set_faults(house: House, provider: str, faults: dict[str, Any]) -> None:
+async def set_faults(stack: FaultyStack, provider: str, faults: dict[str, Any]) -> None:
     """Set what shall go wrong at a provider; waits for one that was killed a moment ago."""
-    url = f"{house.stack.url(provider)}/faults"
+    url = f"{stack.servers.url(provider)}/faults"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         until = time.monotonic() + UP_SECONDS
         while True:
@@ -169,12 +169,12 @@ async def set_faults(house: House, provider: str, faults: dict[str, Any]) -> Non
                 await asyncio.sleep(0.1)
 
 
-async def lift_all(house: House) -> None:
+async def lift_all(stack: FaultyStack) -> None:
     """Lift every fault, whoever was interrupted while one lasted."""
-    house.broker.set(NetworkFault.NONE)
-    house.payments.set(NetworkFault.NONE)
+    stack.broker.set(NetworkFault.NONE)
+    stack.payments.set(NetworkFault.NONE)
     for provider in PROVIDERS:
-        await set_faults(house, provider, _NONE)
+        await set_faults(stack, provider, _NONE)
 
 
 def _process(name: str, child: bool) -> str:
@@ -182,12 +182,12 @@ def _process(name: str, child: bool) -> str:
     return f"{name} {'child' if child else 'main'}" if name in (*POOL_NAMES, "web") else name
 
 
-def _restart_empty(house: House) -> None:
+def _restart_empty(stack: FaultyStack) -> None:
     """Kill it and remove its data, as when its disk was lost."""
-    house.stop("valkey")
-    for file in sorted(house.stack.layout.valkey.rglob("*"), reverse=True):
+    stack.stop("valkey")
+    for file in sorted(stack.servers.layout.valkey.rglob("*"), reverse=True):
         if file.is_dir():
             file.rmdir()
         elif file.name != "valkey.conf":
             file.unlink()
-    house.start("valkey")
+    stack.start("valkey")

@@ -16,7 +16,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +25,8 @@ import typer
 from bench.chaos import report
 from bench.cli import Json, command
 from bench.display import note
-from stack.layout import ROOT, STACK
+from bench.isolated_stack import scratch_folder
+from stack.layout import ROOT
 from stack.program import StackError
 
 PATCHES = ROOT / "tests" / "chaos" / "mutants"
@@ -138,9 +138,7 @@ def main(
     if unknown := set(names or ()) - known.keys():
         raise StackError(f"there is no mutant {', '.join(sorted(unknown))}. There are: {', '.join(known)}")
     found = []
-    STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mutants-", dir=STACK.base, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with scratch_folder("mutants-") as folder:
         copy_to(folder)
         for mutant in known.values():
             if not names or mutant.name in names:

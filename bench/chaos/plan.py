@@ -11,8 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import TypeVar
 
-from bench.chaos.house import POOL_NAMES
-from bench.house import PROVIDERS
+from bench.running_stack import POOL_NAMES, PROVIDERS
 from orders.crashpoints import Point
 
 T = TypeVar("T")

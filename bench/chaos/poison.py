@@ -11,15 +11,16 @@ from typing import Annotated, Any, LiteralString
 import typer
 import uvloop
 
-from bench import buyers, lab, load
+from bench import buyers, load
 from bench.books import TO_COMPLETED_MS
 from bench.chaos import poisonous, report
 from bench.cli import Json, command
 from bench.display import note
 from bench.figures import spread
-from bench.house import House
+from bench.isolated_stack import isolated_stack
 from bench.load import Answer
 from bench.run import Run
+from bench.running_stack import RunningStack
 from bench.waiting import holds
 
 SKU = "BF-1000"
@@ -51,13 +52,13 @@ class Round:
     error: str
 
 
-async def measure(house: House, number: int, orders: int, *, poisoned: bool) -> Round:
+async def measure(stack: RunningStack, number: int, orders: int, *, poisoned: bool) -> Round:
     """So many orders, the one in their midst poisonous or not; returns when nothing is left to do for any."""
-    run = Run(house, f"poison{number}")
+    run = Run(stack, f"poison{number}")
     middle = orders // 2
     odd = {middle: buyers.card(poisonous.CARD)} if poisoned else {}
     answers: list[Answer] = []
-    await load.place(house["SHOP_URL"], buyers.queue_for(run, orders, SKU, odd), CUSTOMERS, answers.append)
+    await load.place(stack["SHOP_URL"], buyers.queue_for(run, orders, SKU, odd), CUSTOMERS, answers.append)
 
     async def all_done() -> bool:
         return (await run.books.rows(_STATUSES))[0] == (orders - poisoned, int(poisoned), orders)
@@ -71,14 +72,14 @@ async def measure(house: House, number: int, orders: int, *, poisoned: bool) -> 
     return Round(poisoned, completed, spread(times), attempts, error)
 
 
-async def rounds(house: House, count: int, orders: int) -> list[tuple[Round, Round]]:
+async def rounds(stack: RunningStack, count: int, orders: int) -> list[tuple[Round, Round]]:
     """Pairs of a clean round and a poisoned one."""
-    buyers.stock(house, {SKU: (2 * count + 1) * orders})
-    await measure(house, 0, orders, poisoned=False)  # warms up, and is not counted
+    buyers.stock(stack, {SKU: (2 * count + 1) * orders})
+    await measure(stack, 0, orders, poisoned=False)  # warms up, and is not counted
     found = []
     for number in range(1, count + 1):
-        clean = await measure(house, 2 * number, orders, poisoned=False)
-        found.append((clean, await measure(house, 2 * number + 1, orders, poisoned=True)))
+        clean = await measure(stack, 2 * number, orders, poisoned=False)
+        found.append((clean, await measure(stack, 2 * number + 1, orders, poisoned=True)))
         note(f"{number} of {count} rounds")
     return found
 
@@ -105,8 +106,8 @@ def main(
     """One order among many kills every worker that takes it: what its neighbours feel of it."""
     note("Opening a stack whose payment provider kills the process that reads one certain answer …")
     gateway = f"{poisonous.__name__}.{poisonous.PoisonousGateway.__name__}"
-    with lab.house({"PAYMENT_GATEWAY": gateway}) as house:
-        found = uvloop.run(rounds(house, rounds_, orders))
+    with isolated_stack({"PAYMENT_GATEWAY": gateway}) as stack:
+        found = uvloop.run(rounds(stack, rounds_, orders))
     wrong = problems(found, orders)
     return report.show(_as_json(found, wrong), wrong, json)
 

@@ -15,12 +15,13 @@ import typer
 import uvloop
 
 from bench.chaos import report
-from bench.chaos.house import POOL_NAMES, House, opened
+from bench.chaos.faulty_stack import FaultyStack, faulty_stack
 from bench.chaos.injector import HANG_MS, lift_all, set_faults
 from bench.cli import Json, command
 from bench.display import note
 from bench.replay import File, replay
 from bench.run import Run, wipe
+from bench.running_stack import POOL_NAMES
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
 DOWN_SECONDS = 60.0
@@ -34,39 +35,39 @@ class Trouble(StrEnum):
     POOLS = "pools"
 
 
-async def _wiped(house: House) -> None:
+async def _wiped(stack: FaultyStack) -> None:
     await asyncio.sleep(5)
-    await asyncio.to_thread(wipe, house.stack.valkey.url)
+    await asyncio.to_thread(wipe, stack.servers.valkey.url)
 
 
-async def _database(house: House) -> None:
+async def _database(stack: FaultyStack) -> None:
     await asyncio.sleep(20)
-    house.signal(await asyncio.to_thread(house.main, "postgres"), signal.SIGKILL)
+    stack.signal(await asyncio.to_thread(stack.main, "postgres"), signal.SIGKILL)
 
 
-async def _provider(house: House) -> None:
+async def _provider(stack: FaultyStack) -> None:
     await asyncio.sleep(10)
-    await set_faults(house, "payments", {"down": True})
+    await set_faults(stack, "payments", {"down": True})
     await asyncio.sleep(DOWN_SECONDS)
-    await set_faults(house, "payments", {"down": False})
+    await set_faults(stack, "payments", {"down": False})
     await asyncio.Event().wait()  # once
 
 
-async def _late(house: House) -> None:
-    await set_faults(house, "payments", {"late_answer_rate": 0.1, "late_answer_s": HANG_MS / 1000})
+async def _late(stack: FaultyStack) -> None:
+    await set_faults(stack, "payments", {"late_answer_rate": 0.1, "late_answer_s": HANG_MS / 1000})
     await asyncio.Event().wait()  # until it is lifted
 
 
-async def _pools(house: House) -> None:
+async def _pools(stack: FaultyStack) -> None:
     await asyncio.sleep(15)
     for name in POOL_NAMES:
-        main = await asyncio.to_thread(house.main, name)
-        for pid in (main, *await asyncio.to_thread(house.children, name)):
+        main = await asyncio.to_thread(stack.main, name)
+        for pid in (main, *await asyncio.to_thread(stack.children, name)):
             if pid:
-                house.signal(pid, signal.SIGKILL)
+                stack.signal(pid, signal.SIGKILL)
 
 
-TROUBLES: dict[Trouble, tuple[str, Callable[[House], Awaitable[None]]]] = {
+TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = {
     Trouble.WIPED: ("the broker is wiped every 5 s", _wiped),
     Trouble.DATABASE: ("PostgreSQL is killed every 20 s", _database),
     Trouble.PROVIDER: (f"the payment provider is down for {DOWN_SECONDS:.0f} s", _provider),
@@ -75,15 +76,15 @@ TROUBLES: dict[Trouble, tuple[str, Callable[[House], Awaitable[None]]]] = {
 }
 
 
-async def suffer(house: House, trouble: Trouble, file: Path, orders: int) -> Run:
+async def suffer(stack: FaultyStack, trouble: Trouble, file: Path, orders: int) -> Run:
     """Replay so many orders of the file in this trouble, lift it, wait for the last, and prove the books."""
-    run = Run(house.measured, "replay")
+    run = Run(stack, "replay")
     run.more["trouble"] = {"name": trouble.value, "times": 0}
 
     async def again_and_again() -> None:
         while True:
             run.more["trouble"]["times"] += 1
-            await TROUBLES[trouble][1](house)
+            await TROUBLES[trouble][1](stack)
 
     @asynccontextmanager
     async def troubled() -> AsyncIterator[None]:
@@ -91,8 +92,8 @@ async def suffer(house: House, trouble: Trouble, file: Path, orders: int) -> Run
         yield
         troubling.cancel()
         await asyncio.gather(troubling, return_exceptions=True)
-        await lift_all(house)
-        await set_faults(house, "payments", {"down": False})
+        await lift_all(stack)
+        await set_faults(stack, "payments", {"down": False})
 
     await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, during=troubled())
     return run
@@ -126,8 +127,8 @@ def main(
     rows = []
     for one in trouble or list(Trouble):
         note(f"{TROUBLES[one][0]} …")
-        with opened() as house:
-            rows.append(_row(one, uvloop.run(suffer(house, one, file, orders))))
+        with faulty_stack() as stack:
+            rows.append(_row(one, uvloop.run(suffer(stack, one, file, orders))))
     return report.show(rows, [problem for row in rows for problem in row["problems"]], json)
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import LiteralString
 
 from bench.books import Books
-from bench.house import House
 from bench.ledgers import entries
 from bench.load import Answer
+from bench.running_stack import RunningStack
 
 # When each order was placed, ended, and was first set apart.
 _ORDERS: LiteralString = """
@@ -63,7 +63,7 @@ class Verdict:
         return {order.order_id: order for order in self.orders.values()}
 
 
-async def judge(house: House, books: Books, answers: Mapping[str, Answer]) -> Verdict:
+async def judge(stack: RunningStack, books: Books, answers: Mapping[str, Answer]) -> Verdict:
     """Compare what was answered with what is there; to be called when nothing is under way any more."""
     rows = await books.rows(_ORDERS)
     verdict = Verdict({key: Ended(*rest) for key, *rest in rows})
@@ -84,11 +84,11 @@ async def judge(house: House, books: Books, answers: Mapping[str, Answer]) -> Ve
             if count > 1 and number in ids:
                 verdict.doubled[ids[number]] = f"{number} {what}: {count} times"
 
-    payments = await entries(house, "payments")
+    payments = await entries(stack, "payments")
     doubled(Counter((one["order"], "") for one in payments if one["kind"] == "captured"), "was captured")
-    doubled(Counter((one["order"], "") for one in await entries(house, "carrier")), "was sent as a parcel")
+    doubled(Counter((one["order"], "") for one in await entries(stack, "carrier")), "was sent as a parcel")
     for provider in ("sms", "mailbox"):
-        sent = [one for one in await entries(house, provider) if one["key"]]
+        sent = [one for one in await entries(stack, provider) if one["key"]]
         doubled(Counter((one["order"], one["key"]) for one in sent), f"got the same message by {provider}")
     verdict.oversold = await books.value(_OVERSOLD)
     return verdict

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.house import House
+from bench.running_stack import RunningStack
 from bench.waiting import wait_for
 from stack.program import StackError
 
@@ -46,10 +46,10 @@ _QUICK_LOOK_SECONDS = 0.05
 class Jobs:
     """The videos of one stack."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._media = Path(house.environment["MEDIA_ROOT"])
-        self._connection = psycopg.connect(house["DATABASE_URL"], autocommit=True)
+    def __init__(self, stack: RunningStack) -> None:
+        self._stack = stack
+        self._media = Path(stack.environment["MEDIA_ROOT"])
+        self._connection = psycopg.connect(stack["DATABASE_URL"], autocommit=True)
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +103,7 @@ class Jobs:
     def cancel(self, ids: Collection[int], patience: float) -> float:
         """Cancel all that is under way; returns the seconds until no encoder was at work any more. All their files are
         gone then too."""
-        self._house.manage("shell", "--verbosity", "0", "--command", _CANCEL)
+        self._stack.manage("shell", "--verbosity", "0", "--command", _CANCEL)
         begun = time.monotonic()
         wait_for(lambda: not self.at_work() or None, patience, "the encoders to stop", _QUICK_LOOK_SECONDS)
         freed = time.monotonic() - begun

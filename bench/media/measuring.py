@@ -3,23 +3,22 @@
 import os
 import statistics
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench import buyers, documents, lab
+from bench import buyers, documents
 from bench.cli import finish
 from bench.display import in_words, note, show_targets
 from bench.figures import at_least, at_most, percentile
-from bench.house import House
+from bench.isolated_stack import end, isolated_stack, scratch_folder
 from bench.media import bare, clips
 from bench.media.jobs import Jobs
 from bench.run import Run
+from bench.running_stack import RunningStack
 from stack.console import out
-from stack.layout import STACK
 from stack.processes import POOLS, Pool
 from stack.program import StackError
 
@@ -52,10 +51,9 @@ FOR_VIDEOS = frozenset({"postgres", "valkey", "relay"})
 
 def bench(size: Size, file: Path | None) -> int:
     """Measure videos and then invoices, print, write; returns the exit code."""
-    STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
     # On the disk of the isolated stacks, so that a clip is in its place without being copied.
-    with tempfile.TemporaryDirectory(prefix="bench-clips-", dir=STACK.base) as folder:
-        videos, problems = measure(size, Path(folder))
+    with scratch_folder("bench-clips-") as folder:
+        videos, problems = measure(size, folder)
     invoices = documents.measure(documents.SHORT if size is SHORT else documents.FULL)
     for name, measured in videos.items():
         out.print(f"\n[bold]{name.replace('_', ' ')}[/bold]: {measured['what']}")
@@ -75,9 +73,9 @@ def bench(size: Size, file: Path | None) -> int:
 def measure(size: Size, folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """All three, the first two in one stack. Returns the figures, and what was wrong."""
     clip = clips.make(folder / "clip.mp4", size.clip, size.height)
-    with lab.house() as house, Jobs(house) as jobs:
+    with isolated_stack() as stack, Jobs(stack) as jobs:
         one = _one_clip(jobs, clip, size, folder)
-        disturbed, problems = _disturbed(house, jobs, clip, size)
+        disturbed, problems = _disturbed(stack, jobs, clip, size)
     found = {"one_clip": one, "rush_beside_videos": disturbed, "spread": _spread(size, folder)}
     return found, problems
 
@@ -97,9 +95,9 @@ def _one_clip(jobs: Jobs, clip: Path, size: Size, folder: Path) -> dict[str, Any
     }
 
 
-def _disturbed(house: House, jobs: Jobs, clip: Path, size: Size) -> tuple[dict[str, Any], list[str]]:
+def _disturbed(stack: RunningStack, jobs: Jobs, clip: Path, size: Size) -> tuple[dict[str, Any], list[str]]:
     """The same rush without videos and while they are encoded, in turns; the answers of each kind together."""
-    _rush(house, size, "warm-up")
+    _rush(stack, size, "warm-up")
     without: list[Run] = []
     beside: list[Run] = []
     encoded = freed = 0.0
@@ -108,12 +106,12 @@ def _disturbed(house: House, jobs: Jobs, clip: Path, size: Size) -> tuple[dict[s
         note(
             f"{size.orders:,} orders by {size.buyers:,} buyers, without videos ({turn + 1} of {size.rounds}) …"
         )
-        without.append(_rush(house, size, f"quiet-{turn}"))
+        without.append(_rush(stack, size, f"quiet-{turn}"))
         videos = jobs.place(clip, size.videos)
         jobs.encoding(processes, PATIENCE)
         note(f"… and while {size.videos} videos are encoded …")
         before = jobs.encoded(videos)
-        beside.append(_rush(house, size, f"beside-{turn}"))
+        beside.append(_rush(stack, size, f"beside-{turn}"))
         encoded += jobs.encoded(videos) - before
         if not jobs.at_work():
             raise StackError(
@@ -135,9 +133,9 @@ def _disturbed(house: House, jobs: Jobs, clip: Path, size: Size) -> tuple[dict[s
     return found, [problem for run in (*without, *beside) for problem in run.problems]
 
 
-def _rush(house: House, size: Size, name: str) -> Run:
+def _rush(stack: RunningStack, size: Size, name: str) -> Run:
     async def rush() -> Run:
-        run = Run(house, name)
+        run = Run(stack, name)
         skus = await buyers.demo_catalogue(run, size.orders * buyers.MOST_PIECES)
         await run.place(size.orders, buyers.crowd(run, size.orders, skus), size.buyers)
         return run
@@ -159,11 +157,11 @@ def _spread(size: Size, folder: Path) -> dict[str, Any]:
     pools = [Pool(f"media-{core}", "media", 1, STANDS_BACK, app="workers.media.node") for core in range(2)]
     prefixes = {pool.name: clips.on_core(core) for core, pool in enumerate(pools)}
     only = FOR_VIDEOS | prefixes.keys()
-    with lab.house(only=only, pools=pools, prefixes=prefixes) as house, Jobs(house) as jobs:
+    with isolated_stack(only=only, pools=pools, prefixes=prefixes) as stack, Jobs(stack) as jobs:
         jobs.published(jobs.place(clips.make(folder / "first.mp4", FIRST, size.height), 2), PATIENCE)
         note(f"A video of {size.long:g} s, by two worker processes …")
         [by_two] = jobs.published(jobs.place(clip), PATIENCE)
-        lab.end(house, pools[1].name)
+        end(stack, pools[1].name)
         note("… by one …")
         [by_one] = jobs.published(jobs.place(clip), PATIENCE)
     note("… and by bare ffmpeg, as one process and as two …")

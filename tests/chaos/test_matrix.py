@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from bench.chaos.campaign import campaign
-from bench.chaos.house import opened
+from bench.chaos.faulty_stack import faulty_stack
 from bench.chaos.plan import Fault, Kind
 from orders.crashpoints import Point
 
@@ -22,8 +22,8 @@ SEED = 1
 def test_whatever_dies_wherever_it_dies_no_order_is_lost_doubled_or_oversold() -> None:
     # Quick ones in the order of the registry, PDFs last: they want a quiet moment.
     plan = [Fault(Kind.POINT, point.value, "kill") for point in Point]
-    with opened() as house:
-        found = uvloop.run(campaign(house, plan, ORDERS, SEED))
+    with faulty_stack() as stack:
+        found = uvloop.run(campaign(stack, plan, ORDERS, SEED))
     assert not found["problems"]
     assert found["books_clean"]
     runs: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvloop
 
-import bench.house
+import bench.running_stack
 from bench import buyers
 from bench.chaos import poison, poisonous
 from orders.scheduling import LEASE
@@ -24,9 +24,9 @@ def running(stack: RunningStack) -> Iterator[RunningStack]:
     buyers.stock(outside(stack), {"BF-1000": 1_000})  # as it was
 
 
-def outside(running: RunningStack) -> bench.house.House:
+def outside(running: RunningStack) -> bench.running_stack.RunningStack:
     """The stack as the benchmarks know it."""
-    return bench.house.House(running.stack.environment(), dict)
+    return bench.running_stack.RunningStack(running.stack.environment(), dict)
 
 
 def placed(running: RunningStack, count: int) -> list[int]:
