@@ -6,7 +6,6 @@ It only reads, on a connection of its own that is opened again after the databas
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -34,18 +33,6 @@ _ON_SALE: LiteralString = "SELECT sku FROM catalogue_product WHERE active AND sk
 _RETRY_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Statuses:
-    """How many orders there are in each status, those that have ended and those that have not."""
-
-    ended: Counter[str]
-    under_way: Counter[str]
-
-    @property
-    def total(self) -> int:
-        return self.ended.total() + self.under_way.total()
-
-
 class Books:
     """The database at `url`, of orders whose key begins with `prefix`."""
 
@@ -54,11 +41,13 @@ class Books:
         self._params = {"keys": f"{prefix}%"}
         self._connection: psycopg.Connection[Any] | None = None
 
-    async def statuses(self) -> Statuses:
-        found = Statuses(Counter(), Counter())
+    async def statuses(self) -> tuple[Counter[str], Counter[str]]:
+        """How many orders there are in each status: those that have ended, and those that have not."""
+        ended: Counter[str] = Counter()
+        under_way: Counter[str] = Counter()
         for status, has_ended, count in await self.rows(_STATUSES):
-            (found.ended if has_ended else found.under_way)[status] += count
-        return found
+            (ended if has_ended else under_way)[status] += count
+        return ended, under_way
 
     async def on_sale(self, skus: Sequence[str]) -> list[str]:
         """Those of the SKUs that the shop sells, in the same order."""

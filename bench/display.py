@@ -15,31 +15,24 @@ from stack.console import err, out
 LINE_SECONDS = 10.0
 
 
-class Progress:
+class Progress(bars.Progress):
     """Counts orders: answered, and ended. `total` is how many are to be placed."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._last_line = total, time.monotonic()
-        self._bars = bars.Progress(
+        super().__init__(
             *(bars.TextColumn("{task.description}"), bars.BarColumn()),
             *(bars.MofNCompleteColumn(), bars.TimeElapsedColumn()),
             console=err,
             transient=True,
             disable=not err.is_terminal,
         )
-        self._placing = self._bars.add_task("orders answered", total=total)
-        self._ending = self._bars.add_task("orders ended   ", total=total)
+        self._total, self._last_line = total, time.monotonic()
+        self._placing = self.add_task("orders answered", total=total)
+        self._ending = self.add_task("orders ended   ", total=total)
 
-    def __enter__(self) -> "Progress":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def update(self, answered: int, ended: int = 0, of: int | None = None) -> None:
-        self._bars.update(self._placing, completed=answered)
-        self._bars.update(self._ending, completed=ended, total=of)
+    def count(self, answered: int, ended: int = 0, of: int | None = None) -> None:
+        self.update(self._placing, completed=answered)
+        self.update(self._ending, completed=ended, total=of)
         if not err.is_terminal and time.monotonic() - self._last_line >= LINE_SECONDS:
             self._last_line = time.monotonic()
             err.print(f"{answered:,} of {self._total:,} orders answered, {ended:,} ended")

@@ -13,6 +13,7 @@ import json
 import resource
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ import redis
 from redis.exceptions import RedisError
 
 from bench import load
-from bench.books import COMPLETING, TO_COMPLETED_MS, UNENDED, Books, Statuses
+from bench.books import COMPLETING, TO_COMPLETED_MS, UNENDED, Books
 from bench.cli import finish
 from bench.cpu import CpuMeter
 from bench.display import Progress, note, show
@@ -81,16 +82,16 @@ class Run:
                 began = time.monotonic()
                 await order(self._on_answer)
                 self.figures.accepting = time.monotonic() - began
-                self.figures.under_way = (await self.books.statuses()).under_way.total()
+                self.figures.under_way = (await self.books.statuses())[1].total()
                 self.figures.load_cpu = _own_cpu() - own
-                statuses = await self._wait_ended(progress)
+                under_way = await self._wait_ended(progress)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         meter.sample()
         self.figures.cpu = meter.seconds()
-        await self._compute(statuses)
+        await self._compute(under_way)
 
     def audit(self) -> None:
         """Prove the books, and keep the audit's own answer; whatever is wrong there is wrong with the run."""
@@ -134,39 +135,39 @@ class Run:
             with suppress(Exception):  # a look that fails costs one sample, not the run
                 await asyncio.to_thread(meter.sample)
             if not self.figures.accepting:
-                progress.update(len(self._post_ms))
+                progress.count(len(self._post_ms))
 
-    async def _wait_ended(self, progress: Progress) -> Statuses:
+    async def _wait_ended(self, progress: Progress) -> Counter[str]:
+        """Returns how many have not ended when nothing moves any more, by status."""
         moved, last = time.monotonic(), None
         while True:
             began = time.monotonic()
-            statuses = await self.books.statuses()
+            found = ended, under_way = await self.books.statuses()
             looked = time.monotonic() - began
-            progress.update(
-                max(len(self._post_ms), len(self.accepted)), statuses.ended.total(), statuses.total
-            )
-            if statuses != last:
-                moved, last = time.monotonic(), statuses
-            if not statuses.under_way or time.monotonic() - moved > STALL_SECONDS:
-                return statuses
+            answered = max(len(self._post_ms), len(self.accepted))
+            progress.count(answered, ended.total(), ended.total() + under_way.total())
+            if found != last:
+                moved, last = time.monotonic(), found
+            if not under_way or time.monotonic() - moved > STALL_SECONDS:
+                self.figures.ended = ended
+                return under_way
             await asyncio.sleep(max(LOOK_SECONDS, looked / LOOK_SHARE))
 
-    async def _compute(self, statuses: Statuses) -> None:
+    async def _compute(self, under_way: Counter[str]) -> None:
         figures = self.figures
-        figures.accepted, figures.ended, figures.post_ms = len(self.accepted), statuses.ended, self._post_ms
+        figures.accepted, figures.post_ms = len(self.accepted), self._post_ms
         figures.completing = float(await self.books.value(COMPLETING) or 0)
         figures.to_completed_ms = await self.books.column(TO_COMPLETED_MS)
-        if statuses.under_way:
+        if under_way:
             some = ", ".join(map(str, await self.books.column(UNENDED)))
-            states = ", ".join(f"{count} {status}" for status, count in statuses.under_way.most_common())
+            states = ", ".join(f"{count} {status}" for status, count in under_way.most_common())
             self.problems.append(
-                f"{statuses.under_way.total()} accepted orders have not ended, and nothing moved for "
+                f"{under_way.total()} accepted orders have not ended, and nothing moved for "
                 f"{STALL_SECONDS:.0f} s: {states} (ids {some}, …). Look for dead letters in the admin."
             )
-        if not figures.accepted <= statuses.total <= figures.accepted + self._unknown:
-            self.problems.append(
-                f"{figures.accepted} orders were accepted, but {statuses.total} are in the books."
-            )
+        there = figures.ended.total() + under_way.total()
+        if not figures.accepted <= there <= figures.accepted + self._unknown:
+            self.problems.append(f"{figures.accepted} orders were accepted, but {there} are in the books.")
         await self.books.close()
 
     async def _flush(self, seconds: float) -> None:

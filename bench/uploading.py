@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +22,6 @@ from urllib.parse import urlsplit
 
 import psutil
 import psycopg
-import requests
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
@@ -37,6 +37,7 @@ PIECE = 16 * 1024**2
 MOST_MEMORY = 200 * 1024**2  # bytes, of any process
 _MARK_EVERY = 64 * 1024**2  # bytes between two that are not zero
 _SENDER = "the sender"
+_TAKEN = "204"
 _TRIES = 10
 _PATIENCE = 60.0  # seconds until web answers again
 _SAMPLE = 0.1  # seconds between two looks at the memory
@@ -143,47 +144,46 @@ class _Sender:
             return (self._media / "uploads" / self.url.rstrip("/").rpartition("/")[2]).stat().st_size
         return 0
 
-    def piece(self, offset: int) -> str:
-        """One piece, whatever comes of it: the answer's status, or the error's name."""
-        self._film.seek(offset)
-        body = self._film.read(PIECE)
+    def piece(self) -> str:
+        """One piece, whatever comes of it: the answer's status, if there is an answer."""
         try:
-            answer = requests.patch(self.url, body, headers=self._of_piece(offset), timeout=_PATIENCE)
-        except requests.RequestException as error:
-            return type(error).__name__
-        return str(answer.status_code)
+            self._uploader(self.url, retries=0).upload_chunk()
+        except TusCommunicationError as error:
+            return str(error.status_code or "no answer")
+        return _TAKEN
 
     def piece_with_fault(self, offset: int, fault: Callable[[], None]) -> str:
         """Send a piece, and inject the fault when some of it is written; returns what the sender got."""
-        answers: list[str] = []
-        piece = threading.Thread(target=lambda: answers.append(self.piece(offset)))
-        piece.start()
-        while piece.is_alive() and self.on_disk() <= offset:
-            time.sleep(0.0005)
-        fault()
-        piece.join()
-        return answers[0]
+        with ThreadPoolExecutor(1) as threads:
+            piece = threads.submit(self.piece)
+            while not piece.done() and self.on_disk() <= offset:
+                time.sleep(0.0005)
+            fault()
+            return piece.result()
 
     def half_a_piece(self, offset: int) -> str:
         """A connection that breaks in the middle of a piece."""
         address = urlsplit(self.url)
-        headers = {**self._of_piece(offset), "Host": address.netloc, "Content-Length": str(PIECE)}
+        headers = {
+            **self.headers,
+            "Host": address.netloc,
+            "Content-Length": str(PIECE),
+            "Tus-Resumable": "1.0.0",
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+        }
         head = [f"PATCH {address.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         with socket.create_connection((address.hostname or "", address.port or 80), timeout=10) as connection:
             connection.sendall("\r\n".join([*head, "", ""]).encode() + bytes(PIECE // 2))
         return "line broken"
 
-    def _of_piece(self, offset: int) -> dict[str, str]:
-        own = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-        return {**self.headers, "Tus-Resumable": "1.0.0", **own}
-
-    def _uploader(self, url: str | None = None) -> Any:
+    def _uploader(self, url: str | None = None, retries: int = 8) -> Any:
         return self._client.uploader(
             file_stream=self._film,
             chunk_size=PIECE,
             metadata=self._metadata,
             url=url,
-            retries=8,
+            retries=retries,
             retry_delay=1,
         )
 
@@ -214,7 +214,7 @@ def _interrupt(sender: _Sender, name: str, fault: Callable[[], None] | None) -> 
     for _ in range(_TRIES):
         before = sender.offset() or 0
         answer = sender.piece_with_fault(before, fault) if fault else sender.half_a_piece(before)
-        if answer != "204":
+        if answer != _TAKEN:
             break
     beyond = max(0, sender.on_disk() - before)
     after = wait_for(sender.offset, _PATIENCE, f"an answer after this fault: {name}")

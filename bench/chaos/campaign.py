@@ -17,6 +17,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, LiteralString
 
 from bench.chaos import matrix
@@ -67,10 +68,7 @@ async def campaign(stack: FaultyStack, plan: Sequence[Fault], orders: int, seed:
     injected: list[Injected] = []
     missed: list[Fault] = []
 
-    async def under_way() -> list[int]:
-        return await run.books.column(_UNDER_WAY)
-
-    injector = Injector(stack, under_way, random.Random(seed))
+    injector = Injector(stack, partial(run.books.column, _UNDER_WAY), random.Random(seed))
     each = max(FEWEST, orders // max(1, len(plan)))
     async with (
         Customers(run, seed) as customers,

@@ -19,6 +19,7 @@ from bench.chaos.plan import Fault, Kind
 from bench.chaos.proxy import NetworkFault
 from bench.run import wipe
 from bench.running_stack import POOL_NAMES, PROVIDERS
+from bench.waiting import holds
 from orders.crashpoints import Point
 
 HIT_SECONDS = 15.0  # for a token to be taken
@@ -129,16 +130,14 @@ class Injector:
     async def _runs_again(self, name: str, main: int, children: list[int]) -> float | None:
         """Seconds until another process runs in the place of the one killed."""
         began = time.monotonic()
-        while time.monotonic() - began < UP_SECONDS:
-            if children:
-                now = await asyncio.to_thread(self._stack.children, name)
-                back = len(now) >= len(children) and bool(set(now) - set(children))
-            else:
-                back = await asyncio.to_thread(self._stack.main, name) not in (0, main)
-            if back:
-                return time.monotonic() - began
-            await asyncio.sleep(0.05)
-        return None
+
+        async def back() -> bool:
+            if not children:
+                return await asyncio.to_thread(self._stack.main, name) not in (0, main)
+            now = await asyncio.to_thread(self._stack.children, name)
+            return len(now) >= len(children) and bool(set(now) - set(children))
+
+        return time.monotonic() - began if await holds(back, UP_SECONDS, 0.05) else None
 
     async def _broker(self, action: str) -> None:
         stack = self._stack

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -51,10 +51,7 @@ class Jobs:
         self._media = Path(stack.environment["MEDIA_ROOT"])
         self._connection = psycopg.connect(stack["DATABASE_URL"], autocommit=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._connection.close()
 
     def place(self, clip: Path, count: int = 1) -> list[int]:

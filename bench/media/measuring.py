@@ -3,6 +3,7 @@
 import os
 import statistics
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def bench(size: Size, file: Path | None) -> int:
 def measure(size: Size, folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """All three, the first two in one stack. Returns the figures, and what was wrong."""
     clip = clips.make(folder / "clip.mp4", size.clip, size.height)
-    with isolated_stack() as stack, Jobs(stack) as jobs:
+    with isolated_stack() as stack, closing(Jobs(stack)) as jobs:
         one = _one_clip(jobs, clip, size, folder)
         disturbed, problems = _disturbed(stack, jobs, clip, size)
     found = {"one_clip": one, "rush_beside_videos": disturbed, "spread": _spread(size, folder)}
@@ -157,7 +158,7 @@ def _spread(size: Size, folder: Path) -> dict[str, Any]:
     pools = [Pool(f"media-{core}", "media", 1, STANDS_BACK, app="workers.media.node") for core in range(2)]
     prefixes = {pool.name: clips.on_core(core) for core, pool in enumerate(pools)}
     only = FOR_VIDEOS | prefixes.keys()
-    with isolated_stack(only=only, pools=pools, prefixes=prefixes) as stack, Jobs(stack) as jobs:
+    with isolated_stack(only=only, pools=pools, prefixes=prefixes) as stack, closing(Jobs(stack)) as jobs:
         jobs.published(jobs.place(clips.make(folder / "first.mp4", FIRST, size.height), 2), PATIENCE)
         note(f"A video of {size.long:g} s, by two worker processes …")
         [by_two] = jobs.published(jobs.place(clip), PATIENCE)
