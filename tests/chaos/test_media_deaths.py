@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -127,6 +128,10 @@ def at_its_end(video: Video) -> Video | None:
     return video if video.state not in Video.UNDER_WAY and video.due_at is None else None
 
 
+def is_past(moment: float) -> bool | None:
+    return monotonic() > moment or None
+
+
 def test_killed_ten_times_it_is_made_all_the_same(worker: Worker, media_root: Path, tmp_path: Path) -> None:  # noqa: F811
     dice = random.Random(17)
     video = uploaded(clip(tmp_path / "clip.mp4", 24, size="640x360", picture=("-c:v", "mpeg4", "-g", "25")))
@@ -138,7 +143,7 @@ def test_killed_ten_times_it_is_made_all_the_same(worker: Worker, media_root: Pa
                 lambda: worker.child() if worker.encoders() or at_its_end(video) else None, "an encoder", 30
             )
             until = monotonic() + dice.uniform(0, 0.6)
-            wait_for(lambda until=until: True if monotonic() > until else None, "a random moment")  # type: ignore[misc]
+            wait_for(partial(is_past, until), "a random moment")
             if dice.random() < 0.3:
                 worker.process.kill()
                 worker.process.wait()
