@@ -103,7 +103,7 @@ async def campaign(stack: FaultyStack, plan: Sequence[Fault], orders: int, seed:
         "asked": customers.asked,
         "accepted": sum(answer.accepted for answer in answers),
         "refused": dict(Counter(answer.reason for answer in answers if not answer.accepted)),
-        "strikes": len(injected),
+        "strikes": len(injected),  # a fault is called so, and "struck", where programs read it
         "lost": len(verdict.lost),
         "doubled": len(verdict.doubled),
         "oversold": verdict.oversold,

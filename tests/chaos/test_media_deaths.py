@@ -209,7 +209,7 @@ def test_a_doubled_message_does_nothing(worker: Worker, broker: redis.Redis, tmp
         stop = threading.Event()
 
         def double() -> None:
-            """Whatever is rung is rung three times, and comes again later."""
+            """Whatever is dispatched is dispatched three times, and comes again later."""
             seen: set[bytes | str] = set()
             while not stop.wait(0.005):
                 for message in set(broker.lrange(QueueName.MEDIA.value, 0, -1)) - seen:
