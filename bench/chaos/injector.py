@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from bench.chaos.faulty_stack import FaultyStack, Hit
-from bench.chaos.plan import Fault, Kind
+from bench.chaos.plan import OF_MAIN, Fault, Kind
 from bench.chaos.proxy import NetworkFault
 from bench.run import wipe
 from bench.running_stack import POOL_NAMES, PROVIDERS
@@ -50,8 +50,6 @@ _PROVIDER: dict[str, dict[str, Any]] = {
     },
 }
 _NONE = {name: 0 for faults in _PROVIDER.values() for name in faults}
-# Points that a worker's main process passes.
-_OF_MAIN = (Point.TASK_BEFORE_ACK, Point.TASK_AFTER_ACK)
 
 
 @dataclass
@@ -110,7 +108,7 @@ class Injector:
         finally:
             self._stack.disarm(point)
         for hit in hits or self._stack.new_hits():  # some are taken while we give up
-            child = hit.does != "kill-parent" and hit.point not in _OF_MAIN
+            child = hit.does != "kill-parent" and hit.point not in OF_MAIN
             return Injected(fault, hit.at, _process(hit.process, child), hit.orders)
         return Injected(fault, time.time(), hit=False)
 

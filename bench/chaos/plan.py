@@ -70,13 +70,10 @@ AT_RANDOM: tuple[Fault, ...] = (
     *(Fault(Kind.PROVIDER, target, "losing answers") for target in ("sms", "carrier", "mailbox")),
 )
 
-# Points that a task passes, whose process has a main process above it, which is the one to acknowledge.
-_OF_CHILDREN = frozenset(
-    point
-    for point in Point
-    if point.value.partition(".")[0] not in ("relay", "feed", "place", "webhook")
-    and point not in (Point.TASK_BEFORE_ACK, Point.TASK_AFTER_ACK)
-)
+# What is no task: the process above it is not a worker's main process, and is never killed there.
+NO_TASKS = frozenset({"relay", "outbox", "place", "webhook"})
+# Points that a worker's main process passes.
+OF_MAIN = frozenset({Point.TASK_BEFORE_ACK, Point.TASK_AFTER_ACK})
 
 
 def plan(faults: int, seed: int, only: Sequence[Point] = ()) -> list[Fault]:
@@ -93,7 +90,8 @@ def plan(faults: int, seed: int, only: Sequence[Point] = ()) -> list[Fault]:
 
 
 def _action(dice: random.Random, point: Point) -> str:
-    return "kill-parent" if point in _OF_CHILDREN and dice.randrange(PARENTS) == 0 else "kill"
+    of_child = point.value.partition(".")[0] not in NO_TASKS and point not in OF_MAIN
+    return "kill-parent" if of_child and dice.randrange(PARENTS) == 0 else "kill"
 
 
 def _rounds(dice: random.Random, things: Sequence[T]) -> Iterator[T]:

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.chaos.plan import AT_RANDOM, Kind, plan
+from bench.chaos.plan import AT_RANDOM, NO_TASKS, Kind, plan
 from orders.crashpoints import Point
 
 
@@ -32,3 +32,11 @@ def test_three_hundred_faults_hit_every_point_five_times_and_every_random_one_on
 def test_only_some_points() -> None:
     drawn = plan(4, 1, [Point.CHARGE_AFTER_CALL, Point.CHARGE_AFTER_ROW])
     assert Counter(fault.target for fault in drawn) == {"charge.after_call": 2, "charge.after_row": 2}
+
+
+def test_the_process_manager_is_never_the_parent_that_is_killed() -> None:
+    """The relay's parent is the process manager. A point that was renamed must be renamed in the plan too."""
+    assert {point.value.partition(".")[0] for point in Point} >= NO_TASKS
+    killed = {fault.target for fault in plan(5_000, 1) if fault.action == "kill-parent"}
+    assert killed
+    assert not {name for name in killed if name.partition(".")[0] in NO_TASKS}
