@@ -79,6 +79,7 @@ _CLAIM: LiteralString = (
 _ASK: LiteralString = """
 UPDATE orders_payment SET status = 'requested', requested_at = now(), updated_at = now() WHERE order_id = ANY(%(ids)s)
 """
+# ... after it: captured.
 _CAPTURE: LiteralString = """
 UPDATE orders_payment SET status = 'captured', reference = 'pi_' || order_id, captured_minor = amount_minor,
                           updated_at = now() WHERE order_id = ANY(%(ids)s)
@@ -87,6 +88,7 @@ UPDATE orders_payment SET status = 'captured', reference = 'pi_' || order_id, ca
 _REQUEST_MESSAGE: LiteralString = """
 INSERT INTO orders_notification (order_id, channel, kind) SELECT unnest(%(ids)s::bigint[]), %(channel)s, 'confirmation'
 """
+# ... after it: sent.
 _MESSAGE_SENT: LiteralString = """
 UPDATE orders_notification SET status = 'sent', sent_at = now(), reference = 'sm_' || order_id
 WHERE order_id = ANY(%(ids)s) AND channel = %(channel)s
@@ -100,6 +102,7 @@ FROM counter, unnest(%(ids)s::bigint[]) WITH ORDINALITY AS wanted (id, nth)
 """
 # What is committed before the call to the carrier, and after it.
 _REQUEST_PARCEL: LiteralString = "INSERT INTO orders_shipment (order_id) SELECT unnest(%(ids)s::bigint[])"
+# ... after it: booked, and the stock is sold.
 _PARCEL_BOOKED: LiteralString = """
 WITH booked AS (
     UPDATE orders_shipment SET status = 'booked', booked_at = now(), carrier = 'Sandbox Post',
