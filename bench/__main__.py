@@ -1,34 +1,33 @@
-"""`./dev bench`: how many orders a second, and what each costs, in a house of its own (bench.lab).
+"""`./dev bench`: how many orders a second, and what each costs, in an isolated stack (bench.isolated_stack).
 
 1. A backlog with the sandbox's providers over sockets: how fast the pipeline carries what has piled up.
 2. The crowd: so many POSTs a second for so long, open loop, while the pipeline works beside. Then the books are proved.
-3. A backlog with providers inside the workers, in a second house: what the shop itself can do.
+3. A backlog with providers inside the workers, in a second stack: what the shop itself can do.
 
-Each beside its floor: the same rows by bare SQL, in the same house. `--only` has others: media, upload,
-documents (bench.media, bench.upload, bench.documents).
+Each beside its floor: the same rows by bare SQL, in the same stack. `--only` has others: media, upload, documents
+(bench.media, bench.uploading, bench.documents).
 """
 
-import signal
 from dataclasses import dataclass
 from enum import StrEnum
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 import uvloop
 
-from bench import backlog, documents, floor, inprocess, lab, shoppers, upload
+from bench import backlog, buyers, documents, floor, inprocess, uploading
 from bench.cli import Json, command
 from bench.display import note
-from bench.house import House
-from bench.load import Customers, OnAnswer, open_loop
-from bench.media import command as media
+from bench.figures import at_least, at_most
+from bench.isolated_stack import isolated_stack
+from bench.media import measuring as media
 from bench.run import Run
+from bench.running_stack import RunningStack
 from stack.layout import STACK
 from stack.processes import POOLS, WEB_PROCESSES, WEB_THREADS
 from stack.supervisor import Record
 
-# What a backlog is asked of the pools; as many connections the floor gets.
+# A backlog is carried by all pools at once; the floor gets as many connections.
 CONNECTIONS = len(POOLS)
 # The API's open loop: as many orders a second, and the longest the slowest in a hundred may take.
 POST_MS = 250.0
@@ -36,10 +35,8 @@ OVER_SOCKETS, IN_PROCESS = 700.0, 2_000.0  # orders completed a second, of a bac
 # What may be under way when the last order has come in, as so many seconds' worth of orders.
 KEEPS_UP_SECONDS = 2.0
 # A backlog is placed by SQL, and nobody looks on; the providers are within the workers.
-NOT_FOR_A_BACKLOG = frozenset(
-    {"payments", "sms", "carrier", "mailbox", "web", "live", "nginx", "beat", "flower"}
-)
-CUSTOMERS = 512  # connections; more than are ever in flight
+FOR_A_BACKLOG = frozenset({"postgres", "valkey", "relay", *(pool.name for pool in POOLS)})
+CONNECTIONS_OF_BUYERS = 512  # more than are ever in flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +57,25 @@ SHORT = Size(backlog=200, per_second=50, seconds=4)
 def bench(size: Size) -> Run:
     """Measure everything; the run returned is the API's, with all else added to it."""
     if Record.load(STACK):
-        note(
-            "The stack is up beside this and takes its share of the machine; ./dev down first for better figures."
-        )
-    note("Opening a house with the sandbox's providers …")
-    with lab.house() as house:
-        run = uvloop.run(_over_sockets(house, size))
-        note("Proving the books …")
+        note("The stack is up and takes its share of the machine. For better figures: ./dev down first.")
+    note("Opening a stack with the sandbox's providers …")
+    with isolated_stack() as stack:
+        run = Run(stack, "bench")
+        uvloop.run(_over_sockets(run, size))
         run.audit()
-    note("Opening a house with providers inside the workers …")
-    with lab.house(inprocess.SETTINGS, without=NOT_FOR_A_BACKLOG) as house:
-        uvloop.run(_in_process(house, size, run))
+    note("Opening a stack with providers inside the workers …")
+    with isolated_stack(inprocess.SETTINGS, only=FOR_A_BACKLOG) as stack:
+        uvloop.run(_in_process(run, stack, size))
     run.more["targets"] = _targets(run, size)
     return run
 
 
-async def _over_sockets(house: House, size: Size) -> Run:
-    plenty = 2 * shoppers.MOST_PIECES * (size.backlog + size.posts)
-    run = Run(house, "bench")
-    skus = await run.books.on_sale(shoppers.demo_skus())
-    shoppers.stock(house, dict.fromkeys(skus, plenty))
-    await backlog.warm_up(house)
-    note(f"A backlog of {size.backlog:,} orders, providers over sockets …")
-    carried, found = await backlog.measure(house, "backlog", size.backlog, CONNECTIONS)
-    run.problems += carried.problems
-    run.more["backlog"] = {"over_sockets": found}
+async def _over_sockets(run: Run, size: Size) -> None:
+    skus = await buyers.demo_catalogue(run, 2 * buyers.MOST_PIECES * (size.backlog + size.posts))
+    run.more["backlog"] = {"over_sockets": await _backlog(run, run.stack, size.backlog, "over sockets")}
     note(f"{size.per_second:,.0f} POSTs a second for {size.seconds:,.0f} s …")
-
-    async def order(on_answer: OnAnswer) -> None:
-        async with Customers(house["SHOP_URL"], CUSTOMERS) as client:
-            await open_loop(client, shoppers.crowd(run, size.posts, skus), size.per_second, on_answer)
-
-    await run.carry(size.posts, order)
+    purchases = buyers.crowd(run, size.posts, skus)
+    await run.place(size.posts, purchases, CONNECTIONS_OF_BUYERS, per_second=size.per_second)
     note("Writing the same rows by bare SQL, at the same rate …")
     run.more["floor"] = await floor.of_placing(
         run,
@@ -99,46 +83,34 @@ async def _over_sockets(house: House, size: Size) -> Run:
         per_second=size.per_second,
         limit=int(10 * size.per_second),
     )
-    return run
 
 
-async def _in_process(house: House, size: Size, run: Run) -> None:
-    catalogue = Run(house, "stocking")
-    skus = await catalogue.books.on_sale(shoppers.demo_skus())
-    await catalogue.books.close()
-    shoppers.stock(house, dict.fromkeys(skus, 2 * shoppers.MOST_PIECES * (size.backlog + backlog.WARM_UP)))
-    await backlog.warm_up(house)
-    note(f"A backlog of {size.backlog:,} orders, providers inside the workers …")
-    carried, found = await backlog.measure(house, "backlog", size.backlog, CONNECTIONS)
-    run.problems += carried.problems
-    run.more["backlog"]["in_process"] = found
+async def _in_process(run: Run, stack: RunningStack, size: Size) -> None:
+    stocking = Run(stack, "stocking")
+    await buyers.demo_catalogue(stocking, 2 * buyers.MOST_PIECES * (size.backlog + backlog.WARM_UP))
+    await stocking.books.close()
+    run.more["backlog"]["in_process"] = await _backlog(run, stack, size.backlog, "inside the workers")
+
+
+async def _backlog(run: Run, stack: RunningStack, orders: int, where: str) -> dict[str, Any]:
+    await backlog.warm_up(stack)
+    note(f"A backlog of {orders:,} orders, providers {where} …")
+    found, problems = await backlog.measure(stack, orders, CONNECTIONS)
+    run.problems += problems
+    return found
 
 
 def _targets(run: Run, size: Size) -> list[dict[str, Any]]:
-    """What is asked of the shop and what it did. A target missed is a figure to look at, and no failed run."""
     found, carried = run.figures.as_json(), run.more["backlog"]
     sockets, inside = (carried[name]["completed_per_s"] for name in ("over_sockets", "in_process"))
-    under_way = found["under_way_after_last_post"]
-    p99 = found["post_ms"].get("p99", 0.0)
+    p99, under_way = found["post_ms"].get("p99", 0.0), found["under_way_after_last_post"]
+    bearable = size.per_second * KEEPS_UP_SECONDS
     return [
-        _target("backlog over sockets, completed/s at least", OVER_SOCKETS, sockets, sockets >= OVER_SOCKETS),
-        _target("backlog in process, completed/s at least", IN_PROCESS, inside, inside >= IN_PROCESS),
-        _target(f"POST p99 ms at {size.per_second:g}/s, at most", POST_MS, p99, p99 <= POST_MS),
-        _target(
-            "orders under way after the last POST, at most",
-            size.per_second * KEEPS_UP_SECONDS,
-            under_way,
-            under_way <= size.per_second * KEEPS_UP_SECONDS,
-        ),
+        at_least("backlog over sockets, completed/s at least", OVER_SOCKETS, sockets),
+        at_least("backlog in process, completed/s at least", IN_PROCESS, inside),
+        at_most(f"POST p99 ms at {size.per_second:g}/s, at most", POST_MS, p99),
+        at_most("orders under way after the last POST, at most", bearable, under_way),
     ]
-
-
-def _target(name: str, wanted: float, measured: float, met: bool) -> dict[str, Any]:
-    return {"name": name, "wanted": wanted, "measured": measured, "met": met}
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 class Only(StrEnum):
@@ -162,14 +134,15 @@ def main(
     json: Json = None,
 ) -> int:
     """How many orders a second the shop can do, and what each costs, by kind of process."""
-    signal.signal(signal.SIGTERM, _end)  # so that the house is taken down with us
-    if only is Only.MEDIA:
-        return media.bench(media.SHORT if short else media.FULL, json)
-    if only is Only.UPLOAD:
-        return upload.bench(upload.SHORT if short else upload.FULL, json)
-    if only is Only.DOCUMENTS:
-        return documents.bench(documents.SHORT if short else documents.FULL, json)
-    return bench(SHORT if short else FULL).finish(json)
+    match only:
+        case Only.MEDIA:
+            return media.bench(media.SHORT if short else media.FULL, json)
+        case Only.UPLOAD:
+            return uploading.bench(uploading.SHORT if short else uploading.FULL, json)
+        case Only.DOCUMENTS:
+            return documents.bench(documents.SHORT if short else documents.FULL, json)
+        case Only.ORDERS:
+            return bench(SHORT if short else FULL).finish(json)
 
 
 if __name__ == "__main__":

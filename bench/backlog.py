@@ -9,15 +9,14 @@ from typing import Any, LiteralString
 import psycopg
 
 from bench import floor_pipeline
-from bench.figures import rate, spread
-from bench.house import House
 from bench.load import OnAnswer
 from bench.run import Run
+from bench.running_stack import RunningStack
 
 LINES = 3  # an order
 WARM_UP = 200  # orders, so that every worker is up, has its connections and its plans
 
-# Each order takes three neighbours, a third of the catalogue apart; quantities alternate.
+# Places a backlog. Each order takes three products, a third of the catalogue apart; quantities alternate.
 PLACE: LiteralString = """
 WITH product AS (
     SELECT sku, name, price_minor, tax_rate_bp, currency, row_number() OVER (ORDER BY sku) - 1 AS nr,
@@ -49,47 +48,44 @@ WITH product AS (
 )
 INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
 """
-# It counts as placed now: until now nobody could have begun.
-_RELEASE: LiteralString = """
+# Makes them all due. They count as placed now: nobody could have begun before.
+_MAKE_DUE: LiteralString = """
 UPDATE orders_order SET due_at = now(), placed_at = now() WHERE idempotency_key LIKE %(prefix)s || '%%'
 """
 
 
-async def warm_up(house: House, orders: int = WARM_UP) -> None:
+async def warm_up(stack: RunningStack) -> None:
     """Carry a few orders through, and return when all have ended."""
-    await _carry(Run(house, "warmup"), orders)
+    await _carry(Run(stack, "warmup"), WARM_UP)
 
 
-async def measure(house: House, name: str, orders: int, connections: int) -> tuple[Run, dict[str, Any]]:
-    """Carry a backlog through; returns the run, and its figures beside the floor's."""
-    run = Run(house, name)
+async def measure(stack: RunningStack, orders: int, connections: int) -> tuple[dict[str, Any], list[str]]:
+    """Carry a backlog through; returns its figures beside the floor's, and the problems."""
+    run = Run(stack, "backlog")
     await _carry(run, orders)
-    figures = run.figures
+    ended = run.figures.ended
     found: dict[str, Any] = {
         "orders": orders,
-        "ended": dict(figures.ended),
-        "completed_per_s": rate(figures.ended["completed"], figures.completing),
-        "to_completed_ms": spread(figures.to_completed_ms),
-        "cpu_ms_per_order": figures.cpu_ms_per_order(),
-        "cpu_ms_per_order_total": round(sum(figures.cpu_ms_per_order().values()), 3),
+        "ended": dict(ended),
+        **run.figures.of_pipeline(),
         "floor": await floor_pipeline.measure(run, connections=connections),
     }
-    if figures.ended["completed"] != orders:
-        run.problems.append(f"{name}: {figures.ended['completed']:,} of {orders:,} orders completed.")
-    return run, found
+    if ended["completed"] != orders:
+        run.problems.append(f"backlog: {ended['completed']:,} of {orders:,} orders completed.")
+    return found, run.problems
 
 
 async def _carry(run: Run, orders: int) -> None:
-    url = run.house["DATABASE_URL"]
+    url = run.stack["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(PLACE, {"orders": orders, "lines": LINES, "prefix": run.prefix})
         # Everything was small a moment ago; a plan made from that would be measured instead of the shop.
         await connection.execute("ANALYZE")
 
-        async def release(_: OnAnswer) -> None:
+        async def make_due(_: OnAnswer) -> None:
             began = time.monotonic()
-            cursor = await connection.execute(_RELEASE, {"prefix": run.prefix})
+            cursor = await connection.execute(_MAKE_DUE, {"prefix": run.prefix})
             run.accepted.update({run.key(number): "" for number in range(1, cursor.rowcount + 1)})
             run.figures.accepting = time.monotonic() - began
 
-        await run.carry(orders, release)
+        await run.carry(orders, make_due)

@@ -1,56 +1,36 @@
-"""What the shop's database says of the orders of one run, which are known by the beginning of their
-idempotency keys.
+"""What the shop's database says of the orders of one run, which are known by the beginning of their idempotency keys.
 
-Only reading, on a connection of its own that is made anew when the database was away: a benchmark may well
-kill it.
+It only reads, on a connection of its own that is opened again after the database was away: a benchmark may kill it.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 
-_STANDING: LiteralString = """
-SELECT status, ended_at IS NOT NULL, count(*) FROM orders_order WHERE idempotency_key LIKE %(keys)s GROUP BY
-1, 2
+# How many orders there are in each status, those that have ended and those that have not.
+_STATUSES: LiteralString = """
+SELECT status, ended_at IS NOT NULL, count(*) FROM orders_order WHERE idempotency_key LIKE %(keys)s GROUP BY 1, 2
 """
-_TO_COMPLETED: LiteralString = """
+# Milliseconds from placed to completed, of each completed order.
+TO_COMPLETED_MS: LiteralString = """
 SELECT 1000 * extract(epoch FROM ended_at - placed_at)::float8 FROM orders_order
 WHERE idempotency_key LIKE %(keys)s AND status = 'completed' AND ended_at IS NOT NULL
 """
-_COMPLETING: LiteralString = """
+# Seconds from the first order placed to the last one completed; null if none was.
+COMPLETING: LiteralString = """
 SELECT extract(epoch FROM max(ended_at) FILTER (WHERE status = 'completed') - min(placed_at))::float8
 FROM orders_order WHERE idempotency_key LIKE %(keys)s
 """
-_UNENDED: LiteralString = """
+# A few orders that have not ended, for people to look at.
+UNENDED: LiteralString = """
 SELECT id FROM orders_order WHERE idempotency_key LIKE %(keys)s AND ended_at IS NULL ORDER BY id LIMIT 5
 """
+# Which of these products the shop sells.
 _ON_SALE: LiteralString = "SELECT sku FROM catalogue_product WHERE active AND sku = ANY(%(skus)s)"
-_SOLD: LiteralString = """
-SELECT coalesce(sum(m.quantity), 0) FROM orders_stockmovement m JOIN orders_order o ON o.id = m.order_id
-WHERE m.kind = 'sold' AND m.sku = %(sku)s AND o.idempotency_key LIKE %(keys)s
-"""
-_UNLUCKY: LiteralString = """
-SELECT o.idempotency_key, n.key::text FROM orders_order o
-LEFT JOIN orders_notification n ON n.order_id = o.id AND n.channel = 'email' AND n.kind = 'out_of_stock'
-WHERE o.status = 'out_of_stock' AND o.idempotency_key LIKE %(keys)s
-"""
 _RETRY_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How many orders there are in each state, those that have ended and those that have not."""
-
-    ended: Counter[str]
-    under_way: Counter[str]
-
-    @property
-    def total(self) -> int:
-        return self.ended.total() + self.under_way.total()
 
 
 class Books:
@@ -61,41 +41,27 @@ class Books:
         self._params = {"keys": f"{prefix}%"}
         self._connection: psycopg.Connection[Any] | None = None
 
-    async def standing(self) -> Standing:
+    async def statuses(self) -> tuple[Counter[str], Counter[str]]:
+        """How many orders there are in each status: those that have ended, and those that have not."""
         ended: Counter[str] = Counter()
         under_way: Counter[str] = Counter()
-        for status, has_ended, count in await self.rows(_STANDING):
+        for status, has_ended, count in await self.rows(_STATUSES):
             (ended if has_ended else under_way)[status] += count
-        return Standing(ended, under_way)
-
-    async def to_completed_ms(self) -> list[float]:
-        """From placed to completed, of each completed order."""
-        return [row[0] for row in await self.rows(_TO_COMPLETED)]
-
-    async def completing(self) -> float:
-        """Seconds from the first order placed to the last one completed; 0 if none was."""
-        [(seconds,)] = await self.rows(_COMPLETING)
-        return float(seconds or 0)
-
-    async def some_unended(self) -> list[int]:
-        """The ids of a few orders that have not ended, for people to look at."""
-        return [row[0] for row in await self.rows(_UNENDED)]
+        return ended, under_way
 
     async def on_sale(self, skus: Sequence[str]) -> list[str]:
         """Those of the SKUs that the shop sells, in the same order."""
-        found = {row[0] for row in await self.rows(_ON_SALE, {"skus": list(skus)})}
+        found = set(await self.column(_ON_SALE, {"skus": list(skus)}))
         return [sku for sku in skus if sku in found]
 
-    async def sold(self, sku: str) -> int:
-        """Pieces of it that went to the run's orders."""
-        [(pieces,)] = await self.rows(_SOLD, {"sku": sku})
-        return int(pieces)
+    async def value(self, statement: LiteralString, params: Mapping[str, Any] | None = None) -> Any:
+        """The only value that a statement finds."""
+        [[value]] = await self.rows(statement, params)
+        return value
 
-    async def unlucky(self) -> list[tuple[str, str]]:
-        """Idempotency key of each order that ended out of stock, and the key of the e-mail about it ("" if
-        none).
-        """
-        return [(key, email_key or "") for key, email_key in await self.rows(_UNLUCKY)]
+    async def column(self, statement: LiteralString, params: Mapping[str, Any] | None = None) -> list[Any]:
+        """The only column that a statement finds."""
+        return [row[0] for row in await self.rows(statement, params)]
 
     async def rows(
         self, statement: LiteralString, params: Mapping[str, Any] | None = None
@@ -109,7 +75,7 @@ class Books:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _rows(self, statement: LiteralString, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
-        # In a thread: an asynchronous connection, made after the server had been killed under the one before, was
+        # In a thread: an asynchronous connection, opened after the server had been killed under the one before, was
         # seen to wait for ever for an answer that the server had sent.
         if self._connection is None:
             self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)

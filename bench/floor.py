@@ -11,25 +11,26 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from typing import Any, LiteralString
 
 import psycopg
 import uvloop
-from psycopg import sql
 
 from bench.figures import rate, spread
 from bench.load import due_at
 from bench.run import Run
 
-MOST_CONNECTIONS = 64  # PostgreSQL takes 200, and the house has its own
+MOST_CONNECTIONS = 64  # PostgreSQL takes 200, and the stack needs some
 MOST_ORDERS = 20_000
 START_SECONDS = 60.0  # for all clients to be up
-SCHEMA = "bench_floor"
+SCHEMA: LiteralString = "bench_floor"
+_DROP: LiteralString = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"
 _TABLES = ("orders_order", "orders_orderline", "orders_payment", "orders_orderevent")
 
+# What the run's orders were placed with.
 _ROWS: LiteralString = """
 SELECT o.token, o.idempotency_key, o.fingerprint, o.email, o.phone, o.name, o.line1, o.line2, o.city, o.postcode,
        o.country, o.payment_method, o.currency, o.total_minor, o.tax_minor, coalesce(p.token, ''),
@@ -42,6 +43,7 @@ CROSS JOIN LATERAL (
 ) AS l (skus, names, quantities, prices, taxes)
 WHERE o.idempotency_key LIKE %(keys)s ORDER BY o.id LIMIT %(limit)s
 """
+# Places an order, as orders.placing does without asking for prices.
 _WRITE: LiteralString = """
 WITH placed AS (
     INSERT INTO orders_order (token, idempotency_key, fingerprint, email, phone, name, line1, line2, city, postcode,
@@ -60,14 +62,17 @@ WITH placed AS (
 INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
 """
 
+Connection = psycopg.AsyncConnection[Any]
 Row = tuple[Any, ...]
+# Of one client: when it began and ended (system clock), and the milliseconds of each order.
+Share = tuple[float, float, list[float]]
 
 
 async def of_placing(
     run: Run, *, connections: int, per_second: float = 0.0, limit: int = MOST_ORDERS
 ) -> dict[str, Any]:
     """Write up to `limit` of the run's orders again, as fast as it goes or at `per_second` in an open loop."""
-    url = run.house["DATABASE_URL"]
+    url = run.stack["DATABASE_URL"]
     rows = list(await run.books.rows(_ROWS, {"limit": limit}))
     await run.books.close()
     clients = min(os.cpu_count() or 1, connections)
@@ -76,21 +81,13 @@ async def of_placing(
         loop = asyncio.get_running_loop()
         # Clients take their time to start: they wait for each other, and are measured from then on.
         ready = context.Barrier(clients, timeout=START_SECONDS)
-        with ProcessPoolExecutor(
-            clients, context, initializer=_share_barrier, initargs=(ready,)
-        ) as processes:
+        with ProcessPoolExecutor(clients, context, _share_barrier, (ready,)) as processes:
+            work = [
+                (url, rows[client::clients], len(range(client, connections, clients)), per_second / clients)
+                for client in range(clients)
+            ]
             shares = await asyncio.gather(
-                *(
-                    loop.run_in_executor(
-                        processes,
-                        _client,
-                        url,
-                        rows[client::clients],
-                        len(range(client, connections, clients)),
-                        per_second / clients,
-                    )
-                    for client in range(clients)
-                )
+                *(loop.run_in_executor(processes, _client, *share) for share in work)
             )
     seconds = max(ended for _, ended, _ in shares) - min(began for began, _, _ in shares)
     return {
@@ -103,39 +100,42 @@ async def of_placing(
 
 
 @asynccontextmanager
-async def scratch(url: str, of_orders: Sequence[str], others: Sequence[str] = ()) -> AsyncIterator[None]:
+async def scratch(
+    url: str, of_orders: Sequence[LiteralString], others: Sequence[LiteralString] = ()
+) -> AsyncIterator[None]:
     """Empty tables like ours in a schema of their own, for as long as the `async with` lasts.
 
     `of_orders` begins with the table of orders, which the rest of it refer to.
     """
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA))
-        await connection.execute(drop)
-        await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
+    async with await Connection.connect(url, autocommit=True) as connection:
+        await connection.execute(_DROP)
+        await connection.execute(f"CREATE SCHEMA {SCHEMA}")
         try:
             for table in (*of_orders, *others):
-                await connection.execute(
-                    sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
-                        sql.Identifier(SCHEMA, table), sql.Identifier("public", table)
-                    )
-                )
+                await connection.execute(f"CREATE TABLE {SCHEMA}.{table} (LIKE public.{table} INCLUDING ALL)")
             # LIKE leaves foreign keys out, and checking them is part of the work.
-            for table in of_orders[1:]:
+            orders, *rest = of_orders
+            for table in rest:
                 await connection.execute(
-                    sql.SQL(
-                        "ALTER TABLE {} ADD FOREIGN KEY (order_id) REFERENCES {} DEFERRABLE INITIALLY DEFERRED"
-                    ).format(sql.Identifier(SCHEMA, table), sql.Identifier(SCHEMA, of_orders[0]))
+                    f"ALTER TABLE {SCHEMA}.{table} ADD FOREIGN KEY (order_id) REFERENCES {SCHEMA}.{orders} "
+                    "DEFERRABLE INITIALLY DEFERRED"
                 )
             yield
         finally:
-            await connection.execute(drop)
+            await connection.execute(_DROP)
 
 
-async def connect(url: str) -> psycopg.AsyncConnection[Any]:
-    """A connection that finds the scratch tables first; statements are prepared at their first use."""
-    return await psycopg.AsyncConnection.connect(
-        url, autocommit=True, options=f"-c search_path={SCHEMA},public", prepare_threshold=0
-    )
+@asynccontextmanager
+async def connected(url: str, count: int) -> AsyncIterator[list[Connection]]:
+    """So many connections that find the scratch tables first; statements are prepared at their first use."""
+    found = f"-c search_path={SCHEMA},public"
+    async with AsyncExitStack() as opened:
+        yield [
+            await opened.enter_async_context(
+                await Connection.connect(url, autocommit=True, options=found, prepare_threshold=0)
+            )
+            for _ in range(count)
+        ]
 
 
 _ready: Barrier | None = None
@@ -146,24 +146,16 @@ def _share_barrier(ready: Barrier) -> None:
     _ready = ready
 
 
-def _client(
-    url: str, rows: list[Row], connections: int, per_second: float
-) -> tuple[float, float, list[float]]:
-    """One client process: when it began and ended (system clock), and the milliseconds of each order."""
+def _client(url: str, rows: list[Row], connections: int, per_second: float) -> Share:
+    """One client process."""
     return uvloop.run(_write(url, rows, connections, per_second))
 
 
-async def _write(
-    url: str, rows: list[Row], connections: int, per_second: float
-) -> tuple[float, float, list[float]]:
+async def _write(url: str, rows: list[Row], connections: int, per_second: float) -> Share:
     waiting = iter(enumerate(rows))
     times: list[float] = []
-    opened = [await connect(url) for _ in range(connections)]
-    if _ready is not None:
-        _ready.wait()
-    began = time.time()
 
-    async def hand(connection: psycopg.AsyncConnection[Any]) -> None:
+    async def hand(connection: Connection) -> None:
         for index, row in waiting:
             wanted_at = due_at(began, per_second, index) if per_second else time.time()
             if (wait := wanted_at - time.time()) > 0:
@@ -171,9 +163,9 @@ async def _write(
             await connection.execute(_WRITE, row)
             times.append(1000 * (time.time() - wanted_at))
 
-    try:
-        await asyncio.gather(*(hand(connection) for connection in opened))
+    async with connected(url, connections) as opened:
+        if _ready is not None:
+            _ready.wait()
+        began = time.time()
+        await asyncio.gather(*map(hand, opened))
         return began, time.time(), times
-    finally:
-        for connection in opened:
-            await connection.close()

@@ -1,77 +1,50 @@
-"""What the providers' own ledgers say of the buyers who got nothing: that they were told, and not charged."""
+"""What the providers' own ledgers say: all they did, and whether buyers who got nothing were told and not charged."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import aiohttp
 
-from bench.house import House
+from bench.running_stack import RunningStack
 
 _PAGE = 5_000
-_READ = ("payments", "mailbox")
-_ADDRESS = {  # provider -> the setting with its address
-    "payments": "PAYMENTS_URL",
-    "sms": "SMS_URL",
-    "carrier": "CARRIER_URL",
-    "mailbox": "MAILBOX_URL",
-}
-
-Positions: TypeAlias = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Unlucky:
-    """An order that ended out of stock: its number, and the key of the e-mail that says so ("" if it has none)."""
-
-    number: str
-    email_key: str
+async def end(stack: RunningStack, provider: str) -> int:
+    """Where this provider's ledger ends now."""
+    return (await _read(stack, provider, 0))[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Buyers who got nothing: how many, how many of them were told so, and were not, and were charged."""
-
-    unlucky: int
-    told: int
-    untold: int
-    charged: int
-
-    def as_json(self) -> dict[str, int]:
-        return asdict(self)
+async def entries(stack: RunningStack, provider: str, after: int = 0) -> list[dict[str, Any]]:
+    """All that a provider did, by its own ledger, beyond this position."""
+    return (await _read(stack, provider, after))[0]
 
 
-async def ends(house: House) -> dict[str, int]:
-    """Where each ledger ends now."""
-    return {name: (await _read(house, name, 0))[1] for name in _READ}
+async def of_unlucky(
+    stack: RunningStack, unlucky: Sequence[tuple[str, str]], mailbox_after: int, payments_after: int
+) -> dict[str, int]:
+    """Look up the buyers who got nothing: how many there are, how many were told so, were not told, were charged.
 
-
-async def entries(house: House, provider: str) -> list[dict[str, Any]]:
-    """All that a provider ever did, by its own ledger."""
-    return (await _read(house, provider, 0))[0]
-
-
-async def of_unlucky(house: House, unlucky: Sequence[Unlucky], after: Positions) -> Found:
-    """Look each of them up in what the ledgers hold beyond these positions."""
-    mails, _ = await _read(house, "mailbox", after["mailbox"])
-    payments, _ = await _read(house, "payments", after["payments"])
+    Each is an order's number and the key of the e-mail about it ("" if there is none).
+    """
     delivered = {
         (entry["order"], entry["key"].strip("<>").partition("@")[0])
-        for entry in mails
+        for entry in await entries(stack, "mailbox", mailbox_after)
         if entry["kind"] == "delivered"
     }
+    payments = await entries(stack, "payments", payments_after)
     captured = {entry["order"] for entry in payments if entry["kind"] == "captured"}
-    told = sum((one.number, one.email_key) in delivered for one in unlucky)
-    charged = sum(one.number in captured for one in unlucky)
-    return Found(len(unlucky), told, len(unlucky) - told, charged)
+    told = sum(one in delivered for one in unlucky)
+    charged = sum(number in captured for number, _ in unlucky)
+    return {"unlucky": len(unlucky), "told": told, "untold": len(unlucky) - told, "charged": charged}
 
 
-async def _read(house: House, provider: str, after: int) -> tuple[list[dict[str, Any]], int]:
+async def _read(stack: RunningStack, provider: str, after: int) -> tuple[list[dict[str, Any]], int]:
     """The entries of a ledger after a position, and where it ends."""
     found: list[dict[str, Any]] = []
     async with aiohttp.ClientSession(raise_for_status=True) as session:
         while True:
-            url = f"{house[_ADDRESS[provider]]}/ledger?after={after}&limit={_PAGE}"
+            url = f"{stack[f'{provider.upper()}_URL']}/ledger?after={after}&limit={_PAGE}"
             async with session.get(url) as response:
                 page = await response.json()
             found += page["entries"]

@@ -1,12 +1,11 @@
-"""The customers: they place orders over HTTP, in a closed loop (who has an answer orders again) or an open
-one.
+"""The load generator: virtual buyers place orders over HTTP, in a closed loop (each orders again when its last order
+is answered) or an open one.
 
-In an open loop orders come at their times whether or not the shop keeps up, and each answer's time is counted
-from the moment the order was due, so that a slow shop cannot slow its own measurement down ("coordinated
-omission").
+In an open loop orders come at their times whether or not the shop keeps up. Each answer's time is counted from the
+moment the order was due, so a slow shop cannot slow its own measurement down ("coordinated omission").
 
-A customer who gets no answer, or one that says "later", asks again with the same Idempotency-Key, as any
-well-behaved client does; the time of the answer then includes all of that.
+A buyer who gets no answer, or one that says "later", asks again with the same Idempotency-Key, as a well-behaved
+client does. The time of the answer includes all of that.
 """
 
 import asyncio
@@ -15,15 +14,15 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import orjson
 
-PATIENCE = 60.0  # seconds after which a customer without an answer gives up
+PATIENCE = 60.0  # seconds after which a buyer without an answer gives up
 CALL_SECONDS = 30.0
-_LATER = frozenset({409, 425, 429, 502, 503, 504})
+_SILENCE = 0  # in the place of a status, when no answer came
+_LATER = frozenset({_SILENCE, 409, 425, 429, 502, 503, 504})
 _INDEX = re.compile(r"\b[0-9][0-9,]*\b")
 
 NO_ANSWER = "no_answer"
@@ -39,9 +38,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of it: the order's number and token, or "" and the reason why not. `ms` from when the customer
-    wanted it.
-    """
+    """What became of it: the order's number and token, or "" and the reason why not. `ms` from when it was due."""
 
     key: str
     number: str
@@ -58,8 +55,8 @@ class Answer:
 OnAnswer = Callable[[Answer], None]
 
 
-class Customers:
-    """An HTTP client with kept connections, used within `async with`."""
+class ShopClient:
+    """An HTTP client that keeps its connections open; used within `async with`."""
 
     def __init__(self, shop_url: str, connections: int) -> None:
         self._url = f"{shop_url}/api/orders/"
@@ -73,55 +70,61 @@ class Customers:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
     async def buy(self, purchase: Purchase, wanted_at: float | None = None) -> Answer:
-        """Place it, asking again for as long as patience lasts. `wanted_at` on the monotonic clock; now if
-        None.
-        """
+        """Place it, asking again for as long as patience lasts. `wanted_at` on the monotonic clock; None: now."""
         began = time.monotonic() if wanted_at is None else wanted_at
-        tries, reason = 0, NO_ANSWER
+        tries = 0
         while True:
             tries += 1
-            retry_after = 0.0
-            try:
-                status, answer, retry_after = await self._post(purchase)
-            except (aiohttp.ClientError, TimeoutError):
-                reason = NO_ANSWER
-            else:
-                if status == 201:
-                    return Answer(
-                        purchase.key, answer["number"], "", _ms_since(began), tries, answer.get("token", "")
-                    )
-                reason = reason_of(status, answer)
-                if status not in _LATER:
-                    return Answer(purchase.key, "", reason, _ms_since(began), tries)
+            status, answer, retry_after = await self._post(purchase)
+            ms = 1000 * (time.monotonic() - began)
+            if status == 201:
+                return Answer(purchase.key, answer["number"], "", ms, tries, answer.get("token", ""))
             wait = max(retry_after, random.uniform(0, min(1.0, 0.05 * 2 ** min(tries, 10))))
-            if time.monotonic() + wait - began > PATIENCE:
-                return Answer(purchase.key, "", reason, _ms_since(began), tries)
+            if status not in _LATER or ms / 1000 + wait > PATIENCE:
+                return Answer(purchase.key, "", reason_of(status, answer), ms, tries)
             await asyncio.sleep(wait)
 
     async def _post(self, purchase: Purchase) -> tuple[int, Any, float]:
         """(status, decoded answer, seconds that it asks to wait)."""
         headers = {"Idempotency-Key": purchase.key}
-        async with self._session.post(self._url, data=purchase.body, headers=headers) as response:
-            raw = await response.read()
-            later = response.headers.get("Retry-After", "")
-            return response.status, _decoded(raw), float(later) if later.isdigit() else 0.0
+        try:
+            async with self._session.post(self._url, data=purchase.body, headers=headers) as response:
+                raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError):
+            return _SILENCE, None, 0.0
+        later = response.headers.get("Retry-After", "")
+        return response.status, _decoded(raw), float(later) if later.isdigit() else 0.0
+
+
+async def place(
+    shop_url: str,
+    purchases: Iterable[Purchase],
+    connections: int,
+    on_answer: OnAnswer,
+    *,
+    per_second: float = 0.0,
+) -> None:
+    """Place them all: so many a second, or as fast as a buyer for each connection can."""
+    async with ShopClient(shop_url, connections) as client:
+        if per_second:
+            await open_loop(client, purchases, per_second, on_answer)
+        else:
+            await closed_loop(client, purchases, connections, on_answer)
 
 
 async def closed_loop(
-    customers: Customers, purchases: Iterable[Purchase], buyers: int, on_answer: OnAnswer
+    client: ShopClient, purchases: Iterable[Purchase], buyers: int, on_answer: OnAnswer
 ) -> None:
-    """So many buyers, each placing the next order as its last was answered, until there are no more."""
+    """So many buyers, each placing the next order when its last is answered, until there are no more."""
     waiting: Iterator[Purchase] = iter(purchases)
 
     async def buyer() -> None:
         for purchase in waiting:
-            on_answer(await customers.buy(purchase))
+            on_answer(await client.buy(purchase))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(buyers):
@@ -134,13 +137,13 @@ def due_at(begin: float, per_second: float, index: int) -> float:
 
 
 async def open_loop(
-    customers: Customers, purchases: Iterable[Purchase], per_second: float, on_answer: OnAnswer
+    client: ShopClient, purchases: Iterable[Purchase], per_second: float, on_answer: OnAnswer
 ) -> None:
     """So many orders a second, each at its time, however long the answers take."""
     begin = time.monotonic() + 0.05
 
     async def one(purchase: Purchase, wanted_at: float) -> None:
-        on_answer(await customers.buy(purchase, wanted_at))
+        on_answer(await client.buy(purchase, wanted_at))
 
     async with asyncio.TaskGroup() as group:
         for index, purchase in enumerate(purchases):
@@ -152,6 +155,8 @@ async def open_loop(
 
 def reason_of(status: int, answer: Any) -> str:
     """A refusal as one short reason, the same for equal ones: the problem's name and its first wrong field."""
+    if status == _SILENCE:
+        return NO_ANSWER
     if not isinstance(answer, dict):
         return f"http_{status}"
     name = str(answer.get("type", "")).rstrip("/").rpartition("/")[2]
@@ -171,7 +176,3 @@ def _decoded(raw: bytes) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-
-
-def _ms_since(began: float) -> float:
-    return 1000 * (time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""The process that bench.documents measures: it issues and prints the house's paid orders, in turns with bare typst.
+"""What the first process of bench.documents does: it issues and prints the paid orders, in turns with bare typst.
 
 Ours is the whole way: the issuing statement, the relay's claim, what the task calls, the file on the disk. Bare typst
 gets the template, the inputs and the standard that ours used, and its answer is thrown away.
@@ -6,26 +6,22 @@ gets the template, the inputs and the standard that ours used, and its answer is
 
 import json
 import resource
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import django
 import typst
+from django.conf import settings
 
-django.setup()
-
-from django.conf import settings  # noqa: E402 (Django must be ready first)
-
-from orders import sql  # noqa: E402
-from orders.invoices import issuing, printing  # noqa: E402
-from orders.models import Document, Order  # noqa: E402
-from workers.relay.leased import DOCUMENTS_A_BATCH  # noqa: E402
+from orders import sql
+from orders.invoices import issuing, printing
+from orders.models import Document, Order
+from workers.relay.leased import DOCUMENTS_A_BATCH
 
 ORDERS_A_BATCH = 100  # as the workers issue them
 
@@ -48,7 +44,8 @@ class Stopwatch:
             self.cpu[name] += time.process_time() - cpu
 
 
-def main(turns: int, warm_up: int) -> None:
+def measure(turns: int, warm_up: int) -> None:
+    """Print the figures as JSON."""
     placed = list(Order.objects.filter(status="paid").order_by("id").values_list("pk", flat=True))
     warm, ids = placed[:warm_up], placed[warm_up:]
     watch, seen = Stopwatch(), 0
@@ -64,26 +61,21 @@ def main(turns: int, warm_up: int) -> None:
         plain = [({**given, "xml": ""}, "a-2b", moment) for given, _, moment in inputs]
         with watch.on("bare_without_xml"):
             seen += _compile(compiler, plain)
-    [(first, last, given)] = sql.rows("SELECT min(serial), max(serial), count(*) FROM orders_document", {})
-    print(
-        json.dumps(
-            {
-                **{name: _rate(watch, name, len(ids)) for name in ("ours", "bare", "bare_without_xml")},
-                "ratio": round(watch.cpu["bare"] / watch.cpu["ours"], 3),
-                "ratio_without_xml": round(watch.cpu["bare_without_xml"] / watch.cpu["ours"], 3),
-                "steps_cpu_ms": {
-                    name: round(1000 * watch.cpu[name] / len(ids), 3) for name in ("issuing", "printing")
-                },
-                "invoices": len(ids),
-                "first": first,
-                "last": last,
-                "given": given,
-                "files": len(list(Path(settings.MEDIA_ROOT).rglob("INV-*.pdf"))),
-                "bytes_compiled": seen,
-                "most_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            }
-        )
-    )
+    [serials] = sql.rows("SELECT min(serial), max(serial), count(*) FROM orders_document", {})
+    found = {
+        **{name: _rate(watch, name, len(ids)) for name in ("ours", "bare", "bare_without_xml")},
+        "ratio": round(watch.cpu["bare"] / watch.cpu["ours"], 3),
+        "ratio_without_xml": round(watch.cpu["bare_without_xml"] / watch.cpu["ours"], 3),
+        "steps_cpu_ms": {
+            name: round(1000 * watch.cpu[name] / len(ids), 3) for name in ("issuing", "printing")
+        },
+        "invoices": len(ids),
+        **dict(zip(("first", "last", "given"), serials, strict=True)),
+        "files": len(list(Path(settings.MEDIA_ROOT).rglob("INV-*.pdf"))),
+        "bytes_compiled": seen,
+        "most_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+    print(json.dumps(found))
 
 
 def _issue_and_print(orders: list[int], watch: Stopwatch) -> None:
@@ -105,7 +97,7 @@ def _rate(watch: Stopwatch, name: str, invoices: int) -> dict[str, float]:
 
 
 def _inputs(orders: list[int]) -> Inputs:
-    """What typst was told of each."""
+    """What typst was given for each."""
     documents = printing.with_rows(Document.objects.filter(order__in=orders))
     return [
         (*printing.inputs_of(document, *printing.figures_of(document)), document.issued_at)
@@ -115,16 +107,8 @@ def _inputs(orders: list[int]) -> Inputs:
 
 def _compile(compiler: typst.Compiler, inputs: Inputs) -> int:
     """Typst and nothing else; returns how many bytes it made."""
-    compile: Callable[..., Any] = compiler.compile
+    compile: Callable[..., Any] = partial(compiler.compile, format="pdf")
     return sum(
-        len(
-            compile(
-                format="pdf", sys_inputs=given, pdf_standards=[standard], timestamp=int(moment.timestamp())
-            )
-        )
+        len(compile(sys_inputs=given, pdf_standards=[standard], timestamp=int(moment.timestamp())))
         for given, standard, moment in inputs
     )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

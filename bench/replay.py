@@ -1,42 +1,41 @@
-"""`./dev replay FILE`: a real retailer's invoices through the shop's API, as fast as it goes, and the books
-proved.
+"""`./dev replay FILE`: a real retailer's invoices through the shop's API, as fast as it goes, and the books proved.
 
-1. Import the file's catalogue, stocked with what the month sells and every twentieth product with half of it.
-2. Place each invoice as one order. What a till writes is not all orders: lines that cannot be ordered are
-   left out, invoices of which nothing is left are refused, both counted by reason.
+1. Import the file's catalogue, stocked with what the month sells, and every twentieth product with half of it.
+2. Place each invoice as one order. Not all that a till writes is an order: lines that cannot be ordered are left out,
+   and invoices of which nothing is left are refused. Both are counted by reason.
 3. Wait until every accepted order has ended, then audit.
 
-A second replay on the same shop finds the catalogue there and fills the shelves up to where the first began.
+A second replay on the same shop finds the catalogue there and stocks it up to where the first began.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, LiteralString
 
-import orjson
 import typer
 import uvloop
 
-from bench import shoppers
+from bench import buyers, load
 from bench.cli import Json, command
 from bench.display import note
-from bench.house import House
-from bench.load import Customers, OnAnswer, Purchase, closed_loop, open_loop
-from bench.people import COUNTRIES, HOME, buyer
+from bench.load import OnAnswer, Purchase
 from bench.run import Run
+from bench.running_stack import RunningStack
 from shop.catalogue.importing import sales, table
 from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.retail import Invoice, invoices
 from stack.program import StackError
 
-Work = Callable[[], Coroutine[Any, Any, None]]
+File = Annotated[Path, typer.Argument(help="A retailer's sales, such as online-retail-2011-11.csv.gz.")]
 
 SHORT_EVERY = 20
 CUSTOMERS = 16  # orders under way at once
 NOT_ON_SALE = "not_on_sale"  # the import could make no product of it
 
+# Whether any of these products was sold before.
 _SOLD_BEFORE: LiteralString = """
 SELECT EXISTS (SELECT FROM orders_stockmovement WHERE order_id IS NOT NULL AND sku = ANY(%(skus)s))
 """
@@ -55,26 +54,16 @@ class Sift:
 
     def _purchase(self, invoice: Invoice) -> Purchase | None:
         self.lines.update(row.reason.value for row in invoice.rows if row.reason)
-        items = invoice.items()
-        missing = items.keys() - self._on_sale
+        wanted = invoice.items()
+        items = {sku: quantity for sku, quantity in wanted.items() if sku in self._on_sale}
+        missing = wanted.keys() - items.keys()
         self.lines.update(NOT_ON_SALE for row in invoice.rows if row.reason is None and row.sku in missing)
-        if reason := self._why_not(invoice, items.keys() - missing):
-            self.refused[reason] += 1
+        if invoice.reason is not None or not items:
+            self.refused[invoice.reason.value if invoice.reason else NOT_ON_SALE] += 1
             return None
-        body = {
-            **buyer(invoice.customer or f"till-{invoice.number}", COUNTRIES.get(invoice.country, HOME)),
-            "items": [
-                {"sku": sku, "quantity": quantity} for sku, quantity in items.items() if sku not in missing
-            ],
-            "payment": {"method": "card", "token": "pm_card_visa"},
-        }
-        return Purchase(self._key(invoice.number), orjson.dumps(body))
-
-    @staticmethod
-    def _why_not(invoice: Invoice, left: set[str]) -> str | None:
-        if invoice.reason is not None:
-            return invoice.reason.value
-        return None if left else NOT_ON_SALE
+        country = buyers.country_code(invoice.country)
+        who = buyers.buyer(invoice.customer or f"till-{invoice.number}", country)
+        return buyers.purchase(self._key(invoice.number), who, items, buyers.card())
 
 
 async def replay(
@@ -85,12 +74,11 @@ async def replay(
     flush_every: float = 0.0,
     limit: int | None = None,
     per_second: float = 0.0,
-    beside: Work | None = None,
-    relieve: Work | None = None,
+    during: AbstractAsyncContextManager[None] | None = None,
 ) -> None:
     """Replay the file, or the first `limit` of its orders: as fast as the customers can, or so many a second.
 
-    `beside` is done while they come, again and again until the last has its answer; then `relieve` once.
+    `during` is entered before the first order and left after the last answer.
     """
     note(f"Reading {file.name} and importing its catalogue …")
     try:
@@ -107,42 +95,26 @@ async def replay(
     note(f"{len(purchases):,} of {len(found):,} invoices are orders; placing them …")
 
     async def order(on_answer: OnAnswer) -> None:
-        doing = asyncio.create_task(_again_and_again(beside)) if beside else None
-        async with Customers(run.house["SHOP_URL"], customers) as client:
-            if per_second:
-                await open_loop(client, purchases, per_second, on_answer)
-            else:
-                await closed_loop(client, purchases, customers, on_answer)
-        if doing:
-            doing.cancel()
-            await asyncio.gather(doing, return_exceptions=True)
-        if relieve:
-            await relieve()
+        async with during or nullcontext():
+            await load.place(run.stack["SHOP_URL"], purchases, customers, on_answer, per_second=per_second)
 
     await run.carry(len(purchases), order, flush_every=flush_every)
-    note("Proving the books …")
-    run.audit()
-
-
-async def _again_and_again(work: Work) -> None:
-    while True:
-        await work()
+    await asyncio.to_thread(run.audit)
 
 
 async def _stock(run: Run, file: Path, skus: list[str]) -> None:
-    """Bring the catalogue in; on shelves that sold before, what the import puts there counts what was sold too."""
-    [(sold_before,)] = await run.books.rows(_SOLD_BEFORE, {"skus": skus})
-    path = str(file.resolve())
-    if not sold_before:
-        stocked = ("--stock-from-sales", "--short-every", str(SHORT_EVERY))
-        await asyncio.to_thread(run.house.manage, "import_catalogue", path, *stocked)
-        return
-    await asyncio.to_thread(run.house.manage, "import_catalogue", path)
-    await asyncio.to_thread(shoppers.stock, run.house, _levels(file))
+    """Import the catalogue. Where products were sold before, the import would count those too: then stock by level."""
+    command = ["import_catalogue", str(file.resolve())]
+    if await run.books.value(_SOLD_BEFORE, {"skus": skus}):
+        await asyncio.to_thread(run.stack.manage, *command)
+        await asyncio.to_thread(buyers.stock, run.stack, _levels(file))
+    else:
+        command += ["--stock-from-sales", "--short-every", str(SHORT_EVERY)]
+        await asyncio.to_thread(run.stack.manage, *command)
 
 
 def _levels(file: Path) -> dict[str, int]:
-    """What the import would stock of each product, were the shelves empty."""
+    """What the import would stock of each product if there were none."""
     with table.opened(file) as opened:
         reading = sales.read(opened, decimals=2, stock_from_sales=True, short_every=SHORT_EVERY)
     return {draft.sku: draft.stock or 0 for draft in reading.drafts} if reading else {}
@@ -150,7 +122,7 @@ def _levels(file: Path) -> dict[str, int]:
 
 @command
 def main(
-    file: Annotated[Path, typer.Argument(help="A retailer's sales, such as online-retail-2011-11.csv.gz.")],
+    file: File,
     json: Json = None,
     customers: Annotated[int, typer.Option(min=1, help="Orders under way at once.")] = CUSTOMERS,
     flush_every: Annotated[
@@ -159,7 +131,7 @@ def main(
     ] = 0.0,
 ) -> int:
     """A real retailer's month of orders, through the shop's API; ends with the books proved."""
-    run = Run(House.running(), "replay")
+    run = Run(RunningStack.of_environment(), "replay")
     uvloop.run(replay(run, file, customers=customers, flush_every=flush_every))
     return run.finish(json)
 

@@ -1,8 +1,7 @@
-"""The course of every run: let the customers order, wait until the last order has ended, work out the
-figures.
+"""The course of every run: let the buyers order, wait until the last order has ended, compute the figures.
 
-    run = Run(house, "replay")
-    await run.carry(total, lambda on_answer: closed_loop(…, on_answer))
+    run = Run(stack, "replay")
+    await run.place(total, purchases, connections)
     run.audit()
     code = run.finish(json_file)
 
@@ -14,54 +13,67 @@ import json
 import resource
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.books import Books, Standing
+import redis
+from redis.exceptions import RedisError
+
+from bench import load
+from bench.books import COMPLETING, TO_COMPLETED_MS, UNENDED, Books
+from bench.cli import finish
 from bench.cpu import CpuMeter
-from bench.display import Progress, tell
+from bench.display import Progress, note, show
 from bench.figures import Figures
-from bench.house import House
-from bench.load import NO_ANSWER, Answer, OnAnswer
-from bench.wiping import wipe
+from bench.load import NO_ANSWER, Answer, OnAnswer, Purchase
+from bench.running_stack import RunningStack
 
 LOOK_SECONDS = 0.5  # between looks at how many have ended; more when a look takes long
 LOOK_SHARE = 0.025  # of the time may be spent looking, or we measure ourselves
 SAMPLE_SECONDS = 2.0
-# Without any order moving for so long we stop waiting: leases (20 s) and the first tries again are well
-# within it.
+# We stop waiting when no order has moved for so long: leases (20 s) and the first retries are well within it.
 STALL_SECONDS = 120.0
 
 
 class Run:
-    """One run against one house; its orders' idempotency keys begin with `prefix`."""
+    """One run against one stack; its orders' idempotency keys begin with `prefix`."""
 
-    def __init__(self, house: House, name: str) -> None:
-        self.house, self.name = house, name
+    def __init__(self, stack: RunningStack, name: str) -> None:
+        self.stack, self.name = stack, name
         self.prefix = f"{name}-{secrets.token_hex(4)}-"
-        self.books = Books(house["DATABASE_URL"], self.prefix)
+        self.books = Books(stack["DATABASE_URL"], self.prefix)
         self.figures = Figures()
         self.problems: list[str] = []
         self.more: dict[str, Any] = {}  # what this kind of run says beyond the figures
         self.accepted: dict[str, str] = {}  # idempotency key -> the order's number
         self._post_ms: list[float] = []
-        self._unknown = 0  # orders whose customer never got an answer: they may be in the books
+        self._unknown = 0  # orders whose buyer never got an answer: they may be in the books
 
     def key(self, name: object) -> str:
         """The idempotency key of the order that has this name within the run."""
         return f"{self.prefix}{name}"
+
+    async def place(
+        self, total: int, purchases: Iterable[Purchase], connections: int, *, per_second: float = 0.0
+    ) -> None:
+        """Place these orders and carry them to their end."""
+
+        async def order(on_answer: OnAnswer) -> None:
+            await load.place(self.stack["SHOP_URL"], purchases, connections, on_answer, per_second=per_second)
+
+        await self.carry(total, order)
 
     async def carry(
         self, total: int, order: Callable[[OnAnswer], Awaitable[None]], *, flush_every: float = 0.0
     ) -> None:
         """Have `order` place up to `total` orders, then wait until all have ended; fills in the figures.
 
-        `flush_every` seconds the broker is made to forget everything (FLUSHALL), as long as the run lasts; 0:
-        never.
+        Every `flush_every` seconds the broker is made to forget everything, as long as the run lasts; 0: never.
         """
-        meter, own = CpuMeter(self.house.roots), _own_cpu()
+        meter, own = CpuMeter(self.stack.roots), _own_cpu()
         with Progress(total) as progress:
             tasks = [asyncio.create_task(self._watch(meter, progress))]
             if flush_every:
@@ -70,42 +82,42 @@ class Run:
                 began = time.monotonic()
                 await order(self._on_answer)
                 self.figures.accepting = time.monotonic() - began
-                lagging = await self.books.standing()
-                own_used = _own_cpu() - own
-                standing = await self._wait_ended(progress)
+                self.figures.under_way = (await self.books.statuses())[1].total()
+                self.figures.load_cpu = _own_cpu() - own
+                under_way = await self._wait_ended(progress)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         meter.sample()
-        self.figures.under_way = lagging.under_way.total()
-        await self._work_out(standing, meter, own_used)
+        self.figures.cpu = meter.seconds()
+        await self._compute(under_way)
 
     def audit(self) -> None:
         """Prove the books, and keep the audit's own answer; whatever is wrong there is wrong with the run."""
-        done = self.house.try_manage("audit", "--json")
+        note("Proving the books …")
+        done = self.stack.try_manage("audit", "--json")
+        self.more["audit"] = None
         try:
-            self.more["audit"] = found = json.loads(done.stdout)
+            found = json.loads(done.stdout)
             clean, checks = bool(found["clean"]), found["checks"]
         except (ValueError, KeyError, TypeError):
             lines = (done.stderr or done.stdout).strip().splitlines()
-            self.more["audit"] = None
             self.problems.append(f"The audit did not run: {lines[-1] if lines else 'it said nothing'}")
             return
-        for check in checks:
-            if not check["ok"]:
-                first = check["problems"][0] if check["problems"] else "it does not say why"
-                self.problems.append(f"The audit's check {check['name']} fails: {first}")
-        if not clean and all(check["ok"] for check in checks):
+        self.more["audit"] = found
+        failed = [check for check in checks if not check["ok"]]
+        for check in failed:
+            first = check["problems"][0] if check["problems"] else "it does not say why"
+            self.problems.append(f"The audit's check {check['name']} fails: {first}")
+        if not clean and not failed:
             self.problems.append("The audit is not clean.")
 
     def finish(self, file: Path | None) -> int:
-        """Tell the figures, write them to the file as JSON; returns the exit code."""
+        """Print the figures, write them to the file as JSON; returns the exit code."""
         found = {**self.figures.as_json(), **self.more, "problems": self.problems}
-        tell(self.name, found)
-        if file:
-            file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        return 1 if self.problems else 0
+        show(self.name, found)
+        return finish(found, self.problems, file)
 
     def _on_answer(self, answer: Answer) -> None:
         self._post_ms.append(answer.ms)
@@ -122,49 +134,61 @@ class Run:
             await asyncio.sleep(SAMPLE_SECONDS)
             with suppress(Exception):  # a look that fails costs one sample, not the run
                 await asyncio.to_thread(meter.sample)
-            progress.placed(len(self._post_ms))
+            if not self.figures.accepting:
+                progress.count(len(self._post_ms))
 
-    async def _wait_ended(self, progress: Progress) -> Standing:
+    async def _wait_ended(self, progress: Progress) -> Counter[str]:
+        """Returns how many have not ended when nothing moves any more, by status."""
         moved, last = time.monotonic(), None
         while True:
             began = time.monotonic()
-            standing = await self.books.standing()
+            found = ended, under_way = await self.books.statuses()
             looked = time.monotonic() - began
-            progress.ended(standing.ended.total(), standing.total)
-            if not standing.under_way:
-                return standing
-            if standing != last:
-                moved, last = time.monotonic(), standing
-            elif time.monotonic() - moved > STALL_SECONDS:
-                return standing
+            answered = max(len(self._post_ms), len(self.accepted))
+            progress.count(answered, ended.total(), ended.total() + under_way.total())
+            if found != last:
+                moved, last = time.monotonic(), found
+            if not under_way or time.monotonic() - moved > STALL_SECONDS:
+                self.figures.ended = ended
+                return under_way
             await asyncio.sleep(max(LOOK_SECONDS, looked / LOOK_SHARE))
 
-    async def _work_out(self, standing: Standing, meter: CpuMeter, own_used: float) -> None:
+    async def _compute(self, under_way: Counter[str]) -> None:
         figures = self.figures
-        figures.accepted, figures.ended = len(self.accepted), standing.ended
-        figures.post_ms = self._post_ms
-        figures.completing = await self.books.completing()
-        figures.to_completed_ms = await self.books.to_completed_ms()
-        figures.cpu, figures.load_cpu = meter.seconds(), own_used
-        if standing.under_way:
-            some = ", ".join(str(order_id) for order_id in await self.books.some_unended())
-            states = ", ".join(f"{count} {state}" for state, count in standing.under_way.most_common())
+        figures.accepted, figures.post_ms = len(self.accepted), self._post_ms
+        figures.completing = float(await self.books.value(COMPLETING) or 0)
+        figures.to_completed_ms = await self.books.column(TO_COMPLETED_MS)
+        if under_way:
+            some = ", ".join(map(str, await self.books.column(UNENDED)))
+            states = ", ".join(f"{count} {status}" for status, count in under_way.most_common())
             self.problems.append(
-                f"{standing.under_way.total()} accepted orders have not ended, and nothing moved for "
+                f"{under_way.total()} accepted orders have not ended, and nothing moved for "
                 f"{STALL_SECONDS:.0f} s: {states} (ids {some}, …). Look for dead letters in the admin."
             )
-        if not figures.accepted <= standing.total <= figures.accepted + self._unknown:
-            self.problems.append(
-                f"{figures.accepted} orders were accepted, but {standing.total} are in the books."
-            )
+        there = figures.ended.total() + under_way.total()
+        if not figures.accepted <= there <= figures.accepted + self._unknown:
+            self.problems.append(f"{figures.accepted} orders were accepted, but {there} are in the books.")
         await self.books.close()
 
     async def _flush(self, seconds: float) -> None:
-        flushed = 0
+        self.more["flushed"] = 0
         while True:
             await asyncio.sleep(seconds)
-            flushed += await asyncio.to_thread(wipe, self.house["BROKER_URL"])
-            self.more["flushed"] = flushed
+            self.more["flushed"] += await asyncio.to_thread(wipe, self.stack["BROKER_URL"])
+
+
+def wipe(broker_url: str) -> bool:
+    """Make the broker forget everything (FLUSHALL); returns whether it was there to do it.
+
+    With a blocking client, called in a thread: redis.asyncio may take a cancellation for a time-out, and then a task
+    that wipes again and again never ends.
+    """
+    try:
+        with redis.Redis.from_url(broker_url, socket_timeout=5) as broker:
+            broker.flushall()
+    except RedisError:
+        return False
+    return True
 
 
 def _own_cpu() -> float:

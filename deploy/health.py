@@ -21,9 +21,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SECONDS = 5
-# The relay and its feed each ask the database many times a second, also while the broker is away.
+# The relay and its outbox each ask the database many times a second, also while the broker is away.
 RELAY_SESSIONS = 2
 RELAY_SECONDS = 20
+# How many of its sessions have asked lately.
 _RELAY_LOOKED = """
 SELECT count(*) FROM pg_stat_activity
 WHERE application_name = 'relay' AND client_addr IS NOT DISTINCT FROM inet_client_addr()

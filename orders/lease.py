@@ -66,6 +66,7 @@ UPDATE $table r SET holder = NULL, due_at = retry.at, attempts = 0, failures = f
 FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS retry (id, at)
 WHERE r.id = retry.id AND holder = %(holder)s
 """
+# How often the work on each of our rows has failed in a row.
 _FAILURES = "SELECT id, failures FROM $table WHERE id = ANY(%(ids)s) AND holder = %(holder)s"
 
 

@@ -114,6 +114,7 @@ SELECT gate.free, placed.id FROM gate LEFT JOIN placed ON true
 """
 # The request that holds the lock handles the key; the lock ends with the transaction.
 _PLACE_OR_SAY_BUSY = sql.compose(_WRITE, gate="SELECT pg_try_advisory_xact_lock(%(lock)s) AS free")
+# The same, after a request with the same key that is under way has ended.
 _PLACE_OR_WAIT = sql.compose(_WRITE, gate="SELECT true AS free FROM pg_advisory_xact_lock(%(lock)s)")
 # The order that the key placed before.
 _FIND_BY_KEY: LiteralString = """

@@ -43,6 +43,7 @@ WITH due AS MATERIALIZED (
 )
 SELECT claimed.*, noted.id FROM claimed CROSS JOIN noted
 """
+# All of the claim is dispatched.
 _DISPATCHED: LiteralString = "DELETE FROM orders_claim WHERE id = %(claim)s"
 # Orders of a relay that died between claim and dispatch. An order that was dispatched after all has a lease of its own
 # or has ended: only those are released that are as the claim left them.

@@ -125,7 +125,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 @app.command(rich_help_panel=RUN, context_settings=PASS_ALL)
 def manage(context: typer.Context) -> None:
     """Django's own command line, with the stack's environment."""
-    if not Record.load(STACK) and not os.environ.get("DATABASE_URL"):
+    if not Record.load(STACK) and not os.environ.get("DATABASE_URL") and context.args[:1] != ["env_example"]:
         note("the stack is not up, and so is no database; `./dev up --detach` starts it")
     _become(str(ROOT / "manage.py"), *context.args)
 
@@ -187,11 +187,15 @@ def test(context: typer.Context) -> None:
 
 
 @app.command(rich_help_panel=WORK)
-def lint() -> None:
+def lint(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend first what can be mended: format, imports.")
+    ] = False,
+) -> None:
     """Style, types and the direction of imports: ruff, mypy, import-linter."""
     from stack import workshop
 
-    raise typer.Exit(workshop.lint())
+    raise typer.Exit(workshop.lint(fix=fix))
 
 
 @app.command(rich_help_panel=WORK)

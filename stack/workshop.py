@@ -18,13 +18,16 @@ LINTERS = (
 )
 
 
-def lint() -> int:
-    """Run all linters, also when one has failed; returns 1 when any did.
+FIXERS = (("ruff", "check", "--fix"), ("ruff", "format"))
+
+
+def lint(*, fix: bool = False) -> int:
+    """Run all linters, also when one has failed; returns 1 when any did. `fix` mends first what can be mended.
 
     With the stack's environment, because mypy's Django plugin reads the settings.
     """
     failed, environment = [], Stack.at(STACK, DEFAULT_BASE).environment()
-    for program, *arguments in LINTERS:
+    for program, *arguments in (*(FIXERS if fix else ()), *LINTERS):
         name = " ".join([program, *arguments])
         out.print(f"[bold]{name}[/bold]")
         if subprocess.run([BIN / program, *arguments], cwd=ROOT, env=environment).returncode:

@@ -45,8 +45,18 @@ class Wait:
 
 INFRASTRUCTURE = Backoff(base=0.5, ceiling=5)
 
+
+def _of_steps() -> dict[QueueName, RetryPolicy]:
+    """The policy of each queue that orders pass through. Raises ValueError for a queue with two."""
+    policies: dict[QueueName, RetryPolicy] = {}
+    for step, spec in STEPS.items():
+        if policies.setdefault(QueueName(step.queue), spec.retry) != spec.retry:
+            raise ValueError(f"{step}: the steps of the queue {step.queue} share one retry policy")
+    return policies
+
+
 POLICIES: dict[QueueName, RetryPolicy] = {
-    **{QueueName(step.queue): spec.retry for step, spec in STEPS.items()},
+    **_of_steps(),
     # For a full disk, or no processor for half an hour, until somebody makes room.
     QueueName.MEDIA: RetryPolicy(base=5, ceiling=600, failures=60, deadline=timedelta(hours=24)),
     # Of PDFs and printouts. No provider is called: what fails three times will fail again.

@@ -16,21 +16,17 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from bench.chaos import report
 from bench.cli import Json, command
 from bench.display import note
-from stack.console import out
-from stack.layout import ROOT, STACK
+from bench.isolated_stack import scratch_folder
+from stack.layout import ROOT
 from stack.program import StackError
 
 PATCHES = ROOT / "tests" / "chaos" / "mutants"
@@ -60,7 +56,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`by` are the tests that failed with the mutant and pass without; `saying` what each said."""
+    """`by` are the tests that failed with the mutant and pass without; `saying` is what each printed."""
 
     mutant: str
     breaks: str
@@ -115,18 +111,9 @@ def try_out(mutant: Mutant, folder: Path) -> Found:
 
 def _tests(mutant: Mutant, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_HANDED_ON}
+    pytest = [sys.executable, "-P", "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "pytest",
-            "-q",
-            "-rfE",
-            "-p",
-            "no:cacheprovider",
-            *shlex.split(mutant.run),
-        ],
+        [*pytest, *shlex.split(mutant.run)],
         cwd=folder,
         env={**environment, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -141,17 +128,6 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def tell(found: Sequence[Found]) -> None:
-    table = Table("mutant", "what it breaks", "caught by", title="Mutants")
-    for one in found:
-        table.add_row(
-            one.mutant,
-            one.breaks,
-            escape("\n".join(one.by)) if one.caught else "[bold red]NOT CAUGHT[/bold red]",
-        )
-    out.print(table, soft_wrap=False)
-
-
 @command
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Only these mutants.")] = None,
@@ -162,20 +138,14 @@ def main(
     if unknown := set(names or ()) - known.keys():
         raise StackError(f"there is no mutant {', '.join(sorted(unknown))}. There are: {', '.join(known)}")
     found = []
-    STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix="mutants-", dir=STACK.base, ignore_cleanup_errors=True
-    ) as scratch:
-        folder = Path(scratch)
+    with scratch_folder("mutants-") as folder:
         copy_to(folder)
         for mutant in known.values():
             if not names or mutant.name in names:
                 note(f"{mutant.name} …")
                 found.append(try_out(mutant, folder))
-    tell(found)
-    if json:
-        json.write_bytes(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
-    return 0 if all(one.caught for one in found) else 1
+    missed = [f"No test caught {one.mutant}." for one in found if not one.caught]
+    return report.show([asdict(one) for one in found], missed, json)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A network that fails on demand: TCP proxies between the house and a server, in a thread with a loop of their own.
+"""A network that fails on demand: TCP proxies between the shop and a server, in a thread with a loop of their own.
 
 What a network does to a connection, and a killed process cannot show:
 
     delay        every piece arrives later
-    cut          connections are reset, and new ones too, until it is healed
-    half open    nothing arrives any more and nobody is told; what was open then stays dead after healing, as when a
+    cut          connections are reset, and new ones too, until the fault is lifted
+    half open    nothing arrives any more and nobody is told; what was open then stays dead after the fault, as when a
                  machine vanished behind a firewall: only time-outs and keep-alives find out
 """
 
@@ -16,7 +16,6 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from stack.ports import HOST
@@ -27,7 +26,7 @@ CHUNK = 64 * 1024
 _AT_ONCE = struct.pack("ii", 1, 0)  # linger for no time: closing sends a reset
 
 
-class Fault(StrEnum):
+class NetworkFault(StrEnum):
     NONE = "none"
     DELAY = "delay"
     CUT = "cut"
@@ -54,7 +53,7 @@ class Proxy:
 
     def __init__(self, port: int, target: int) -> None:
         self.port, self.target = port, target
-        self._fault, self._delay = Fault.NONE, 0.0
+        self._fault, self._delay = NetworkFault.NONE, 0.0
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{port}", daemon=True)
@@ -64,9 +63,7 @@ class Proxy:
         self._server = self._call(asyncio.start_server(self._serve, HOST, self.port))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         async def close() -> None:
             self._server.close()
             for connection in list(self._connections):
@@ -81,15 +78,15 @@ class Proxy:
         self._thread.join()
         self._loop.close()
 
-    def set(self, fault: Fault, delay: float = 0.0) -> None:
+    def set(self, fault: NetworkFault, delay: float = 0.0) -> None:
         """From now on; `delay` in seconds a piece."""
 
         async def change() -> None:
             self._fault, self._delay = fault, delay
             for connection in list(self._connections):
-                if fault is Fault.CUT:
+                if fault is NetworkFault.CUT:
                     connection.reset()
-                elif fault is Fault.HALF_OPEN:
+                elif fault is NetworkFault.HALF_OPEN:
                     connection.dead = True
 
         self._call(change())
@@ -98,10 +95,10 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection([writer], dead=self._fault is Fault.HALF_OPEN)
+        connection = _Connection([writer], dead=self._fault is NetworkFault.HALF_OPEN)
         self._connections.add(connection)
         try:
-            if self._fault is Fault.CUT:
+            if self._fault is NetworkFault.CUT:
                 return
             there, back = await asyncio.open_connection(HOST, self.target)
             connection.writers.append(back)
@@ -118,7 +115,7 @@ class Proxy:
         while data := await source.read(CHUNK):
             if connection.dead:
                 continue  # swallowed without a word
-            if self._fault is Fault.DELAY:
+            if self._fault is NetworkFault.DELAY:
                 await asyncio.sleep(self._delay)
             sink.write(data)
             await sink.drain()

@@ -1,7 +1,8 @@
-"""`python -m bench.chaos.report FILE …`: puts measured tables into docs/reliability.md, in the place of the last ones.
+"""The tables of `./dev chaos`, `troubles`, `poison` and `mutants`: on the screen, and in docs/reliability.md.
 
-The files are what `./dev chaos`, `troubles`, `poison` and `mutants` write with --json; each is known by its shape. A
-table stands between `<!-- name -->` and `<!-- /name -->`, and nobody types a figure by hand.
+`python -m bench.chaos.report FILE …` puts what these commands wrote with --json into the page, in the place of the last
+tables; each file is known by its shape. A table stands between `<!-- name -->` and `<!-- /name -->`, and nobody types a
+figure by hand.
 """
 
 import json
@@ -11,35 +12,55 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markdown import Markdown
+
+from bench.cli import finish
+from stack.console import out
 from stack.layout import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
+_NAMES = (
+    *("struck", "process", "runs", "lost", "doubled", "oversold"),
+    *("back_max", "recovery_p50", "recovery_max"),
+)
+
+
+def show(found: Any, problems: list[str], file: Path | None) -> int:
+    """Print the table and the problems, write `found` as JSON; returns the exit code."""
+    _, text = _section(found)
+    text = text.replace("<br>", ", ")
+    if out.is_terminal:
+        out.print(Markdown(text), soft_wrap=False)
+    else:
+        out.print(text, markup=False)
+    return finish(found, problems, file)
 
 
 def matrix(found: dict[str, Any]) -> str:
-    run = f"`--orders {found['orders']} --kills {found['kills']} --seed {found['seed']}`"
-    about = (
-        f"{found['at'][:10]}, {found['machine']}, {run}: {found['strikes']} strikes in {found['seconds']:,.0f} s,"
-        f" {found['accepted']:,} orders accepted, **{found['lost']} lost, {found['doubled']} doubled,"
-        f" {found['oversold']} oversold**, books {'clean' if found['books_clean'] else '**NOT CLEAN**'}."
-        f" {found['set_apart_and_replayed']} orders were set apart and replayed. Of"
-        f" {found['messages'].get('seen', 0):,} messages that were taken in hand,"
-        f" {_some(found['messages'], 'doubled', 'delayed', 'reordered')}."
+    messages = ", ".join(
+        f"{found['messages'].get(what, 0)} {what}" for what in ("doubled", "delayed", "reordered")
     )
-    head = ("struck", "who", "runs", "lost", "doubled", "oversold", "back after s", "recovery p50 s", "max s")
-    names = (
-        "struck",
+    about = (
+        f"{found['at'][:10]}, {found['machine']}, `--orders {found['orders']} --kills {found['kills']} --seed"
+        f" {found['seed']}`: {found['strikes']} faults in {found['seconds']:,.0f} s, {found['accepted']:,} orders"
+        f" accepted, **{found['lost']} lost, {found['doubled']} doubled, {found['oversold']} oversold**, books"
+        f" {'clean' if found['books_clean'] else '**NOT CLEAN**'}. {found['set_apart_and_replayed']} orders were set"
+        f" apart and replayed. Of {found['messages'].get('seen', 0):,} messages that were taken in hand, {messages}."
+    )
+    head = (
+        "fault",
         "process",
         "runs",
         "lost",
         "doubled",
         "oversold",
-        "back_max",
-        "recovery_p50",
-        "recovery_max",
+        "back after s",
+        "recovery p50 s",
+        "max s",
     )
-    rows = [[_text(row[name], name) for name in names] for row in found["matrix"]]
-    return f"{about}\n\n{_table(head, rows)}"
+    return (
+        f"{about}\n\n{_table(head, ([_text(row[name], name) for name in _NAMES] for row in found['matrix']))}"
+    )
 
 
 def troubles(found: list[dict[str, Any]]) -> str:
@@ -61,33 +82,23 @@ def poison(found: dict[str, Any]) -> str:
         "p99, times",
         "attempts of the poison",
     )
-    rows = [
-        [
-            str(number),
-            *(
-                " / ".join(f"{one['to_completed_ms'][name]:,.0f}" for name in ("p50", "p99"))
-                for one in (pair["clean"], pair["poisoned"])
-            ),
-            str(ratio),
-            str(pair["poisoned"]["attempts"]),
-        ]
-        for number, (pair, ratio) in enumerate(zip(found["rounds"], found["p99_ratio"], strict=True), start=1)
-    ]
+    rows = []
+    for number, (pair, ratio) in enumerate(zip(found["rounds"], found["p99_ratio"], strict=True), start=1):
+        clean, poisoned = (
+            " / ".join(f"{pair[which]['to_completed_ms'][name]:,.0f}" for name in ("p50", "p99"))
+            for which in ("clean", "poisoned")
+        )
+        rows.append([str(number), clean, poisoned, str(ratio), str(pair["poisoned"]["attempts"])])
     about = f"p99 of the neighbours: **{found['p99_ratio_median']} times** that of a clean round (median)."
     return f"{_table(head, rows)}\n\n{about}"
 
 
 def mutants(found: list[dict[str, Any]]) -> str:
-    head = ("mutant", "what it breaks", "caught by")
-    rows = [
-        [
-            row["mutant"],
-            row["breaks"],
-            "<br>".join(f"`{name}`" for name in row["by"]) if row["caught"] else "**NOBODY**",
-        ]
-        for row in found
-    ]
-    return _table(head, rows)
+    rows = []
+    for row in found:
+        caught = "<br>".join(f"`{name}`" for name in row["by"]) if row["caught"] else "**NOBODY**"
+        rows.append([row["mutant"], row["breaks"], caught])
+    return _table(("mutant", "what it breaks", "caught by"), rows)
 
 
 def put(page: str, name: str, table: str) -> str:
@@ -103,17 +114,16 @@ def put(page: str, name: str, table: str) -> str:
 
 def written_up(page: str, found: Any) -> str:
     """The page with what one of the commands found."""
-    if isinstance(found, dict) and "rounds" in found:
-        return put(page, "poison", poison(found))
+    return put(page, *_section(found))
+
+
+def _section(found: Any) -> tuple[str, str]:
+    """Name and text of what one of the commands found."""
     if isinstance(found, dict):
-        return put(page, "matrix", matrix(found))
+        return ("poison", poison(found)) if "rounds" in found else ("matrix", matrix(found))
     if found and "trouble" in found[0]:
-        return put(page, "troubles", troubles(found))
-    return put(page, "mutants", mutants(found))
-
-
-def _some(counts: dict[str, int], *names: str) -> str:
-    return ", ".join(f"{counts.get(name, 0)} {name}" for name in names)
+        return "troubles", troubles(found)
+    return "mutants", mutants(found)
 
 
 def _text(value: Any, name: str) -> str:

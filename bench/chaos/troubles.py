@@ -1,27 +1,27 @@
-"""`./dev troubles FILE`: a real retailer's orders, while one thing goes wrong all the time. Each trouble has a house
-of its own, and ends with the books proved.
+"""`./dev troubles FILE`: a real retailer's orders, while one thing goes wrong all the time.
+
+Each trouble has an isolated stack of its own, and ends with the books proved.
 """
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 import uvloop
-from rich.table import Table
 
-from bench.chaos.house import POOL_NAMES, House, opened
-from bench.chaos.strikes import HANG_MS, let_go, set_faults
+from bench.chaos import report
+from bench.chaos.faulty_stack import FaultyStack, faulty_stack
+from bench.chaos.injector import HANG_MS, lift_all, set_faults
 from bench.cli import Json, command
 from bench.display import note
-from bench.replay import replay
-from bench.run import Run
-from bench.wiping import wipe
-from stack.console import out
+from bench.replay import File, replay
+from bench.run import Run, wipe
+from bench.running_stack import POOL_NAMES
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
 DOWN_SECONDS = 60.0
@@ -35,41 +35,39 @@ class Trouble(StrEnum):
     POOLS = "pools"
 
 
-async def _wiped(house: House) -> None:
+async def _wiped(stack: FaultyStack) -> None:
     await asyncio.sleep(5)
-    await asyncio.to_thread(wipe, house.stack.valkey.url)
+    await asyncio.to_thread(wipe, stack.servers.valkey.url)
 
 
-async def _database(house: House) -> None:
+async def _database(stack: FaultyStack) -> None:
     await asyncio.sleep(20)
-    house.signal(await asyncio.to_thread(house.main, "postgres"), signal.SIGKILL)
+    stack.signal(await asyncio.to_thread(stack.main, "postgres"), signal.SIGKILL)
 
 
-async def _provider(house: House) -> None:
+async def _provider(stack: FaultyStack) -> None:
     await asyncio.sleep(10)
-    await set_faults(house, "payments", {"down": True})
+    await set_faults(stack, "payments", {"down": True})
     await asyncio.sleep(DOWN_SECONDS)
-    await set_faults(house, "payments", {"down": False})
+    await set_faults(stack, "payments", {"down": False})
     await asyncio.Event().wait()  # once
 
 
-async def _late(house: House) -> None:
-    await set_faults(house, "payments", {"late_answer_rate": 0.1, "late_answer_s": HANG_MS / 1000})
-    await asyncio.Event().wait()  # until it is let go
+async def _late(stack: FaultyStack) -> None:
+    await set_faults(stack, "payments", {"late_answer_rate": 0.1, "late_answer_s": HANG_MS / 1000})
+    await asyncio.Event().wait()  # until it is lifted
 
 
-async def _pools(house: House) -> None:
+async def _pools(stack: FaultyStack) -> None:
     await asyncio.sleep(15)
     for name in POOL_NAMES:
-        for pid in (
-            await asyncio.to_thread(house.main, name),
-            *await asyncio.to_thread(house.children, name),
-        ):
+        main = await asyncio.to_thread(stack.main, name)
+        for pid in (main, *await asyncio.to_thread(stack.children, name)):
             if pid:
-                house.signal(pid, signal.SIGKILL)
+                stack.signal(pid, signal.SIGKILL)
 
 
-TROUBLES: dict[Trouble, tuple[str, Callable[[House], Awaitable[None]]]] = {
+TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = {
     Trouble.WIPED: ("the broker is wiped every 5 s", _wiped),
     Trouble.DATABASE: ("PostgreSQL is killed every 20 s", _database),
     Trouble.PROVIDER: (f"the payment provider is down for {DOWN_SECONDS:.0f} s", _provider),
@@ -78,29 +76,32 @@ TROUBLES: dict[Trouble, tuple[str, Callable[[House], Awaitable[None]]]] = {
 }
 
 
-async def suffer(house: House, trouble: Trouble, file: Path, orders: int) -> Run:
-    """Replay so many orders of the file in this trouble, let go, wait for the last, and prove the books."""
-    run = Run(house.measured, "replay")
-    happened = 0
+async def suffer(stack: FaultyStack, trouble: Trouble, file: Path, orders: int) -> Run:
+    """Replay so many orders of the file in this trouble, lift it, wait for the last, and prove the books."""
+    run = Run(stack, "replay")
+    run.more["trouble"] = {"name": trouble.value, "times": 0}
 
-    async def once() -> None:
-        nonlocal happened
-        happened += 1
-        await TROUBLES[trouble][1](house)
+    async def again_and_again() -> None:
+        while True:
+            run.more["trouble"]["times"] += 1
+            await TROUBLES[trouble][1](stack)
 
-    async def relieved() -> None:
-        await let_go(house)
-        await set_faults(house, "payments", {"down": False})
+    @asynccontextmanager
+    async def troubled() -> AsyncIterator[None]:
+        troubling = asyncio.create_task(again_and_again())
+        yield
+        troubling.cancel()
+        await asyncio.gather(troubling, return_exceptions=True)
+        await lift_all(stack)
+        await set_faults(stack, "payments", {"down": False})
 
-    await replay(
-        run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, beside=once, relieve=relieved
-    )
-    run.more["trouble"] = {"name": trouble.value, "times": happened}
+    await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, during=troubled())
     return run
 
 
 def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
     found = run.figures.as_json()
+    times = found["to_completed_ms"]
     return {
         "trouble": trouble.value,
         "what": TROUBLES[trouble][0],
@@ -108,9 +109,7 @@ def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
         "ended": found["ended"],
         "post_p99_ms": found["post_ms"].get("p99"),
         "to_completed_s": {
-            name: round(ms / 1000, 1)
-            for name, ms in found["to_completed_ms"].items()
-            if name in ("p50", "p99", "max")
+            name: round(times[name] / 1000, 1) for name in ("p50", "p99", "max") if name in times
         },
         "books_clean": bool(run.more.get("audit") and run.more["audit"]["clean"]),
         "problems": run.problems,
@@ -119,7 +118,7 @@ def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
 
 @command
 def main(
-    file: Annotated[Path, typer.Argument(help="A retailer's sales, such as online-retail-2011-11.csv.gz.")],
+    file: File,
     trouble: Annotated[list[Trouble] | None, typer.Option(help="Only this one. May be repeated.")] = None,
     orders: Annotated[int, typer.Option(min=1, help="How many of the file's orders.")] = ORDERS,
     json: Json = None,
@@ -128,30 +127,9 @@ def main(
     rows = []
     for one in trouble or list(Trouble):
         note(f"{TROUBLES[one][0]} …")
-        with opened() as house:
-            rows.append(_row(one, uvloop.run(suffer(house, one, file, orders))))
-    table = Table(
-        "trouble",
-        "accepted",
-        "ended",
-        "to completed, p50 / p99 / max s",
-        "books",
-        title="A replay in trouble",
-    )
-    for row in rows:
-        table.add_row(
-            row["what"],
-            f"{row['accepted']:,}",
-            ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in row["ended"].items()),
-            " / ".join(f"{seconds:g}" for seconds in row["to_completed_s"].values()),
-            "clean" if row["books_clean"] else "[bold red]WRONG[/bold red]",
-        )
-    out.print(table, soft_wrap=False)
-    for problem in [problem for row in rows for problem in row["problems"]]:
-        out.print(f"[bold red]{problem}[/bold red]")
-    if json:
-        json.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
-    return 1 if any(row["problems"] for row in rows) else 0
+        with faulty_stack() as stack:
+            rows.append(_row(one, uvloop.run(suffer(stack, one, file, orders))))
+    return report.show(rows, [problem for row in rows for problem in row["problems"]], json)
 
 
 if __name__ == "__main__":

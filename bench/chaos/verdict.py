@@ -1,7 +1,7 @@
-"""What came of it, by two witnesses who know nothing of the workers: what the customers were told, and what the
+"""What came of it, by two witnesses that know nothing of the workers: what the customers were answered, and what the
 providers say they did.
 
-    lost        a customer was told 201, and the order is not in the books, or has not ended
+    lost        a customer was answered 201, and the order is not in the books, or has not ended
     doubled     captured twice, a parcel sent twice, or a message delivered twice
     oversold    pieces of a product that were sold or promised beyond what ever came in
 """
@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import LiteralString
 
 from bench.books import Books
-from bench.house import House
 from bench.ledgers import entries
 from bench.load import Answer
+from bench.running_stack import RunningStack
 
+# When each order was placed, ended, and was first set apart.
 _ORDERS: LiteralString = """
 SELECT o.idempotency_key, o.id, o.status, extract(epoch FROM o.placed_at)::float8,
        extract(epoch FROM o.ended_at)::float8,
@@ -23,14 +24,14 @@ SELECT o.idempotency_key, o.id, o.status, extract(epoch FROM o.placed_at)::float
         WHERE e.order_id = o.id AND e.kind = 'order.dead_lettered')
 FROM orders_order o WHERE o.idempotency_key LIKE %(keys)s
 """
+# Pieces that were sold or promised beyond what came in.
 _OVERSOLD: LiteralString = """
 SELECT coalesce(sum(gone.quantity - s.stocked), 0)::int FROM orders_stockitem s JOIN (
     SELECT sku, sum(CASE kind WHEN 'reserved' THEN quantity WHEN 'released' THEN -quantity ELSE 0 END) AS quantity
     FROM orders_stockmovement GROUP BY sku) AS gone ON gone.sku = s.sku
 WHERE gone.quantity > s.stocked
 """
-# How the shop writes an order's number; from outside of it, as everybody who reads one has to know it.
-_NUMBER = "S-{}"
+# How the shop writes an order's number, as everybody outside has to know it who reads one.
 _NUMBERS_BEGIN = 100_000
 
 
@@ -47,7 +48,7 @@ class Ended:
 
     @property
     def number(self) -> str:
-        return _NUMBER.format(self.order_id + _NUMBERS_BEGIN)
+        return f"S-{self.order_id + _NUMBERS_BEGIN}"
 
 
 @dataclass
@@ -62,8 +63,8 @@ class Verdict:
         return {order.order_id: order for order in self.orders.values()}
 
 
-async def judge(house: House, books: Books, answers: Mapping[str, Answer]) -> Verdict:
-    """Compare what was told with what is there; to be called when nothing is under way any more."""
+async def judge(stack: RunningStack, books: Books, answers: Mapping[str, Answer]) -> Verdict:
+    """Compare what was answered with what is there; to be called when nothing is under way any more."""
     rows = await books.rows(_ORDERS)
     verdict = Verdict({key: Ended(*rest) for key, *rest in rows})
     for missing, (key, answer) in enumerate(answers.items(), start=1):
@@ -77,16 +78,17 @@ async def judge(house: House, books: Books, answers: Mapping[str, Answer]) -> Ve
                 f"{answer.number} was accepted, is {order.status} and has not ended"
             )
     ids = {order.number: order.order_id for order in verdict.orders.values()}
-    captured = Counter(one["order"] for one in await entries(house, "payments") if one["kind"] == "captured")
-    parcels = Counter(one["order"] for one in await entries(house, "carrier"))
-    for what, counts in (("captured", captured), ("sent as a parcel", parcels)):
-        for number, count in counts.items():
+
+    def doubled(facts: Counter[tuple[str, str]], what: str) -> None:
+        for (number, _), count in facts.items():
             if count > 1 and number in ids:
-                verdict.doubled[ids[number]] = f"{number} was {what} {count} times"
+                verdict.doubled[ids[number]] = f"{number} {what}: {count} times"
+
+    payments = await entries(stack, "payments")
+    doubled(Counter((one["order"], "") for one in payments if one["kind"] == "captured"), "was captured")
+    doubled(Counter((one["order"], "") for one in await entries(stack, "carrier")), "was sent as a parcel")
     for provider in ("sms", "mailbox"):
-        told = Counter((one["order"], one["key"]) for one in await entries(house, provider) if one["key"])
-        for (number, _), count in told.items():
-            if count > 1 and number in ids:
-                verdict.doubled[ids[number]] = f"{number} was told the same {count} times by {provider}"
-    [(verdict.oversold,)] = await books.rows(_OVERSOLD)
+        sent = [one for one in await entries(stack, provider) if one["key"]]
+        doubled(Counter((one["order"], one["key"]) for one in sent), f"got the same message by {provider}")
+    verdict.oversold = await books.value(_OVERSOLD)
     return verdict

@@ -96,4 +96,4 @@ class Printout(Leased):
 
     @property
     def suffix(self) -> str:
-        return "csv" if self.kind == self.Kind.ORDERS_CSV else "pdf"
+        return "csv" if self.kind.endswith("_csv") else "pdf"

@@ -12,6 +12,7 @@ from orders.printouts.recipes import Piece, Recipe, Row, cut
 from orders.printouts.slips import of_packed
 from orders.typesetting import breakable
 
+# How many SKUs are on the list.
 _COUNTS: LiteralString = of_packed(
     "SELECT count(DISTINCT l.sku) FROM chosen JOIN orders_orderline l ON l.order_id = chosen.id"
 )

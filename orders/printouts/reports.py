@@ -17,6 +17,7 @@ from orders.printouts.recipes import Piece, Recipe, Row, cut, of_orders
 from orders.states import OrderStatus
 from orders.typesetting import breakable
 
+# How many orders are in it.
 _COUNTS: LiteralString = of_orders("SELECT count(*) FROM chosen")
 # The fields of _Order.
 _ROWS: LiteralString = of_orders("""

@@ -21,6 +21,7 @@ of_packed = partial(
     at="s.requested_at",
     wanted="o.status IN ('reserved', 'paid', 'completed')",
 )
+# How many parcels there are.
 _COUNTS: LiteralString = of_packed("SELECT count(*) FROM chosen")
 # The lines of each parcel.
 _ROWS: LiteralString = of_packed("""

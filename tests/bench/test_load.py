@@ -10,18 +10,18 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bench.load import Answer, Customers, Purchase, closed_loop, due_at, open_loop, reason_of
+from bench.load import Answer, Purchase, ShopClient, closed_loop, due_at, open_loop, reason_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def shop(handler: Handler, connections: int = 100) -> AsyncIterator[Customers]:
+async def shop(handler: Handler, connections: int = 100) -> AsyncIterator[ShopClient]:
     app = web.Application()
     app.router.add_post("/api/orders/", handler)
     async with (
         TestServer(app) as server,
-        Customers(f"http://{server.host}:{server.port}", connections) as customers,
+        ShopClient(f"http://{server.host}:{server.port}", connections) as customers,
     ):
         yield customers
 

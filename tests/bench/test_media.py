@@ -1,4 +1,4 @@
-"""The measurement of the media pool as a person starts it, in a small form, in houses of its own."""
+"""The measurement of the media pool as a person starts it, in a small form, in isolated stacks."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`./dev bench` in its short form, in houses of its own."""
+"""`./dev bench` in its short form, in isolated stacks."""
 
 from pathlib import Path
 

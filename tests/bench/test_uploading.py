@@ -14,7 +14,7 @@ pytestmark = pytest.mark.acceptance
 def test_interrupted_five_times_it_arrives_whole(tmp_path: Path) -> None:
     found, _ = short_bench(tmp_path / "figures.json", "--only", "upload")
     assert len({one["what"] for one in found["interrupted"]}) == 5
-    # It was struck in the middle: more was on the disk than was counted, and what was not counted was sent again.
+    # It was interrupted in the middle: more was on the disk than was counted, and what was not counted was sent again.
     assert any(one["written_beyond"] for one in found["interrupted"])
     for one in found["interrupted"]:
         assert one["at"] <= one["goes_on_at"] <= one["at"] + uploading.PIECE

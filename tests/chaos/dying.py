@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import runpy
 import signal
 import sys
 from multiprocessing import forkserver
@@ -40,7 +41,7 @@ class Loaded:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tests.chaos.loaded"])
+        self._context.set_forkserver_preload(["tests.chaos.django_ready", "tests.chaos.loaded"])
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment(folder).items():
                 patch.setenv(name, value)
@@ -49,8 +50,9 @@ class Loaded:
     def dies(self, point: Point, script: str) -> None:
         """Run `script` as a process of the stack, which must be killed at the point."""
         arm(self.folder, point)
-        said = self.folder / "said"
-        process = self._context.Process(target=_run, args=(script, said))
+        file, said = self.folder / "script.py", self.folder / "said"
+        file.write_text(script)
+        process = self._context.Process(target=_run, args=(file, said))
         process.start()
         process.join(120)
         ended = process.exitcode
@@ -60,8 +62,8 @@ class Loaded:
         assert hits(self.folder)[-1]["point"] == point.value
 
 
-def _run(script: str, said: Path) -> None:
+def _run(script: Path, said: Path) -> None:
     with said.open("w") as file:
         for output in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), output.fileno())
-    exec(script, {})  # noqa: S102 - a test's own words
+    runpy.run_path(str(script))

@@ -117,7 +117,7 @@ def test_all_orders_that_were_in_hand_are_dispatched_again_and_nothing_else_is_t
     stock(KETTLE=2)
     reserved, placed = place_order().pk, place_order().pk
     claim(10)
-    reserve([reserved])  # and the node died before the next step was rung
+    reserve([reserved])  # and the node died before the next step was dispatched
     take(broker, "dead@here", "inventory.reserve", [reserved, placed])
     take(broker, "dead@here", "documents.render", [reserved])
     broker.hset("unacked.dead@here", "nonsense", "nonsense")

@@ -1,4 +1,4 @@
-"""The kill matrix in short: every crash point once, in one house under load, and nothing lost, doubled or oversold.
+"""The kill matrix in short: every crash point once, in one stack under load, and nothing lost, doubled or oversold.
 
 `./dev chaos` does the same at length, at random moments too, and says how long each recovery took
 (docs/reliability.md): that all recover is tested here, how fast is measured there.
@@ -9,10 +9,9 @@ from collections import Counter
 import pytest
 import uvloop
 
-from bench.chaos import matrix
 from bench.chaos.campaign import campaign
-from bench.chaos.house import opened
-from bench.chaos.plan import Strike, Way
+from bench.chaos.faulty_stack import faulty_stack
+from bench.chaos.plan import Fault, Kind
 from orders.crashpoints import Point
 
 ORDERS = 300
@@ -22,10 +21,13 @@ SEED = 1
 @pytest.mark.acceptance
 def test_whatever_dies_wherever_it_dies_no_order_is_lost_doubled_or_oversold() -> None:
     # Quick ones in the order of the registry, PDFs last: they want a quiet moment.
-    plan = [Strike(Way.POINT, point.value, "kill") for point in Point]
-    with opened() as house:
-        outcome = uvloop.run(campaign(house, plan, ORDERS, SEED))
-    assert not outcome.problems
-    assert outcome.audit["clean"]
-    assert Counter(one.strike.target for one in outcome.struck) == Counter(point.value for point in Point)
-    assert all(row.recovery_max is not None for row in matrix.rows(outcome))
+    plan = [Fault(Kind.POINT, point.value, "kill") for point in Point]
+    with faulty_stack() as stack:
+        found = uvloop.run(campaign(stack, plan, ORDERS, SEED))
+    assert not found["problems"]
+    assert found["books_clean"]
+    runs: Counter[str] = Counter()
+    for row in found["matrix"]:
+        runs[row["struck"]] += row["runs"]
+        assert row["recovery_max"] is not None
+    assert runs == Counter(point.value for point in Point)

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from bench.chaos.proxy import Fault, Proxy
+from bench.chaos.proxy import NetworkFault, Proxy
 from stack.ports import HOST
 
 SHORT = 0.3  # seconds that a client waits for what must not come
@@ -55,7 +55,7 @@ def test_it_passes_on_what_it_gets(proxy: Proxy) -> None:
 def test_a_delay_holds_back_every_piece(proxy: Proxy) -> None:
     with closing(connect(proxy)) as client:
         assert says(client) == b"hello"
-        proxy.set(Fault.DELAY, delay=0.2)
+        proxy.set(NetworkFault.DELAY, delay=0.2)
         began = time.monotonic()
         assert says(client) == b"hello"
         assert time.monotonic() - began >= 0.4  # there and back
@@ -64,12 +64,12 @@ def test_a_delay_holds_back_every_piece(proxy: Proxy) -> None:
 def test_a_cut_resets_what_is_open_and_turns_away_what_comes(proxy: Proxy) -> None:
     with closing(connect(proxy)) as client:
         assert says(client) == b"hello"
-        proxy.set(Fault.CUT)
+        proxy.set(NetworkFault.CUT)
         with pytest.raises(ConnectionError):
             says(client)
     with pytest.raises(ConnectionError), closing(connect(proxy)) as client:
         says(client)
-    proxy.set(Fault.NONE)
+    proxy.set(NetworkFault.NONE)
     with closing(connect(proxy)) as client:
         assert says(client) == b"hello"
 
@@ -77,8 +77,8 @@ def test_a_cut_resets_what_is_open_and_turns_away_what_comes(proxy: Proxy) -> No
 def test_what_was_half_open_stays_dead_and_what_comes_after_it_lives(proxy: Proxy) -> None:
     with closing(connect(proxy)) as old:
         assert says(old) == b"hello"
-        proxy.set(Fault.HALF_OPEN)
-        proxy.set(Fault.NONE)
+        proxy.set(NetworkFault.HALF_OPEN)
+        proxy.set(NetworkFault.NONE)
         old.settimeout(SHORT)
         with pytest.raises(TimeoutError):
             says(old)

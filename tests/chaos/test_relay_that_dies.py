@@ -22,7 +22,7 @@ TELL = "from workers.relay.outbox import Outbox\nOutbox().publish()"
 
 
 @pytest.mark.parametrize(
-    ("point", "claimed", "rung"),
+    ("point", "claimed", "dispatched"),
     [
         (Point.RELAY_BEFORE_CLAIM, False, 0),
         (Point.RELAY_AFTER_CLAIM, True, 0),
@@ -32,7 +32,7 @@ TELL = "from workers.relay.outbox import Outbox\nOutbox().publish()"
     ids=lambda value: value.value if isinstance(value, Point) else "",
 )
 def test_what_it_had_claimed_is_known_and_falls_due_again(
-    point: Point, claimed: bool, rung: int, broker: redis.Redis, dies: Dies
+    point: Point, claimed: bool, dispatched: int, broker: redis.Redis, dies: Dies
 ) -> None:
     stock(KETTLE=1)
     order = place_order()
@@ -42,7 +42,7 @@ def test_what_it_had_claimed_is_known_and_falls_due_again(
     assert order.due_at is not None
     assert (order.due_at > timezone.now()) == claimed
     assert order.due_at <= timezone.now() + scheduling.LEASE
-    assert broker.llen(QueueName.INVENTORY) == rung
+    assert broker.llen(QueueName.INVENTORY) == dispatched
     broker.delete(QueueName.INVENTORY)
     Order.objects.update(due_at=timezone.now() - timedelta(seconds=1))  # the lease has run out
     Relay().run_once()
@@ -72,7 +72,7 @@ def test_who_has_moved_on_is_not_taken_back(broker: redis.Redis, dies: Dies) -> 
     inventory.reserve([order.pk])
     Claim.objects.update(claimed_at=timezone.now() - scheduling.UNDISPATCHED)
     Relay().run_once()
-    assert broker.llen(QueueName.INVENTORY) == 1  # the message that was rung before
+    assert broker.llen(QueueName.INVENTORY) == 1  # the message that was dispatched before
     assert not broker.llen(QueueName.PAYMENT)
 
 

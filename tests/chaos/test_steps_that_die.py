@@ -14,7 +14,7 @@ from orders.crashpoints import Point
 from orders.facts import facts_of
 from orders.models import InvoiceCounter, Order
 from orders.states import OrderStatus
-from orders.workflow import Step, remaining
+from orders.workflow import SIDE_BY_SIDE, Step, remaining
 from tests.chaos.conftest import Dies
 from tests.integration.audit.conftest import ledger_ends
 from tests.making import ledger, place_order, stock
@@ -74,8 +74,7 @@ def ready_for(step: Step) -> Order:
 
 
 def _beside(step: Step, steps: list[Step]) -> bool:
-    group = (Step.EMAIL, Step.SMS, Step.INVOICE, Step.SHIP)
-    return step in group and steps[0] in group
+    return step in SIDE_BY_SIDE and steps[0] in SIDE_BY_SIDE
 
 
 def drive(order: Order) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orders.scheduling import LEASE
 from orders.states import OrderStatus, PaymentMethod, Provider
-from orders.workflow import Facts, Step, remaining
+from orders.workflow import SIDE_BY_SIDE, STEPS, Facts, Step, remaining
 from workers.breakers.rules import State
 from workers.breakers.status import BreakerStatus
 from workers.queues import ORDER_QUEUES, QueueName
@@ -199,9 +199,8 @@ SENTENCES = [
     (
         seen(OrderStatus.PAID),
         Waiting.TIME,
-        "S-100017 is paid and is looked at next at 12:00:12 UTC (in 12 s), for sending the e-mail, "
-        "sending the SMS, "
-        "issuing the invoice and booking the parcel.",
+        "S-100017 is paid and is looked at next at 12:00:12 UTC (in 12 s), for "
+        f"{', '.join(STEPS[step].doing for step in SIDE_BY_SIDE[:-1])} and {STEPS[SIDE_BY_SIDE[-1]].doing}.",
     ),
     (
         seen(OrderStatus.PLACED, due_at=NOW - timedelta(seconds=1)),

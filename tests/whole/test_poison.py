@@ -1,15 +1,14 @@
 """Orders that kill their worker, and a provider that is away: their neighbours, and the stack, go on."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 import uvloop
 
-import bench.house
-from bench import shoppers
+import bench.running_stack
+from bench import buyers
 from bench.chaos import poison, poisonous
 from orders.scheduling import LEASE
 from tests.conftest import RunningStack
@@ -21,12 +20,12 @@ def running(stack: RunningStack) -> Iterator[RunningStack]:
     """The stack while its payment provider poisons the worker that charges one certain card."""
     with stack.told("payment", PAYMENT_GATEWAY=f"{poisonous.__name__}.PoisonousGateway"):
         yield stack
-    shoppers.stock(outside(stack), {"BF-1000": 1_000})  # as it was
+    buyers.stock(outside(stack), {"BF-1000": 1_000})  # as it was
 
 
-def outside(running: RunningStack) -> bench.house.House:
+def outside(running: RunningStack) -> bench.running_stack.RunningStack:
     """The stack as the benchmarks know it."""
-    return bench.house.House(running.stack.environment(), dict)
+    return bench.running_stack.RunningStack(running.stack.environment(), dict)
 
 
 def placed(running: RunningStack, count: int) -> list[int]:
@@ -80,12 +79,7 @@ def test_poison_is_set_apart_after_three_drives_and_its_neighbours_do_not_wait_f
 
 
 def faults(running: RunningStack, provider: str, **values: Any) -> None:
-    request = urllib.request.Request(  # noqa: S310 (our own URL)
-        f"{running.stack.url(provider)}/faults",
-        json.dumps(values).encode(),
-        {"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request).close()  # noqa: S310
+    requests.post(f"{running.stack.url(provider)}/faults", json=values, timeout=10).raise_for_status()
 
 
 def test_a_provider_that_is_away_is_left_in_peace_and_everything_goes_on_when_it_is_back(

@@ -10,13 +10,12 @@ from pytest_django import Settings
 
 from orders import closing, inventory
 from orders.cancelling import cancel
-from orders.invoices import issuing
 from orders.models import InvoiceCounter, Order
 from orders.models.order import number_of
 from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.providers.http import client, expect
-from orders.shipping import booking
+from orders.workflow import SIDE_BY_SIDE, work_of
 from tests.integration.audit.lying import Lying, front
 from tests.making import place_order, stock
 from workers.audit.books import Report, prove
@@ -83,8 +82,8 @@ def carry(ids: Collection[int]) -> list[int]:
     """Every step of an order that goes well."""
     inventory.reserve(ids)
     charging.charge(ids)
-    for step in (email.mail, sms.text, issuing.issue, booking.book):
-        step(ids)
+    for step in SIDE_BY_SIDE:
+        work_of(step)(ids)
     return closing.complete(ids)
 
 

@@ -9,11 +9,12 @@ from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.shipping import booking
 from orders.states import OrderStatus
+from orders.workflow import SIDE_BY_SIDE, work_of
 from tests.making import at_once, kinds, ledger, place_order, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STEPS = {"mail": email.mail, "text": sms.text, "invoice": issuing.issue, "ship": booking.book}
+STEPS = {step.value: work_of(step) for step in SIDE_BY_SIDE}
 
 
 def ready(count: int = 1, card: str | None = "pm_card_visa") -> list[Order]:

@@ -12,15 +12,13 @@ from hypothesis.extra.django import TransactionTestCase
 
 from orders import closing, inventory, locking, refunds, sql
 from orders.facts import facts_of
-from orders.invoices import issuing
 from orders.models import Order, Payment, Refund, RefundLine, StockItem
 from orders.notifications import email, sms
 from orders.payments import charging, refunding
 from orders.providers.failures import Refused, Transient
 from orders.refunds import NotRefundable, refund, refundable
-from orders.shipping import booking
 from orders.states import OrderStatus
-from orders.workflow import Step, remaining
+from orders.workflow import SIDE_BY_SIDE, Step, remaining, work_of
 from tests.making import at_once, kinds, last_detail, ledger, place_order, stock, unlocked
 from tests.servers import Servers
 
@@ -34,8 +32,8 @@ def completed(lines: tuple[tuple[str, int], ...] = LINES, card: str | None = "pm
     order = place_order(lines, card=card)
     inventory.reserve([order.pk])
     charging.charge([order.pk])
-    for step in (email.mail, sms.text, issuing.issue, booking.book):
-        step([order.pk])
+    for step in SIDE_BY_SIDE:
+        work_of(step)([order.pk])
     assert closing.complete([order.pk]) == [order.pk]
     order.refresh_from_db()
     return order

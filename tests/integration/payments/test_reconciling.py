@@ -199,10 +199,10 @@ def test_another_amount_is_raised() -> None:
 
 
 def test_what_is_under_way_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    driven, young = completed(), completed()
-    for order in (driven, young):
+    scheduled, young = completed(), completed()
+    for order in (scheduled, young):
         ended(order, OrderStatus.CANCELLED, "voided", 0, 0)
-    corrupt("UPDATE orders_order SET due_at = now() WHERE id = %s", driven.pk)
+    corrupt("UPDATE orders_order SET due_at = now() WHERE id = %s", scheduled.pk)
     corrupt("UPDATE orders_payment SET updated_at = now() + interval '1 hour' WHERE order_id = %s", young.pk)
     report = look()
     assert (report.mended, report.raised) == ([], [])

@@ -71,6 +71,10 @@ def text(printout: Printout) -> str:
         return "\n".join(page.get_textpage().get_text_bounded() for page in pdf)
 
 
+def test_every_kind_has_a_recipe() -> None:
+    assert set(RECIPES) == set(Kind)
+
+
 def test_a_packing_slip_is_a_page_for_each_order_that_leaves_that_day() -> None:
     first, second = packed((("KETTLE", 2), ("MUG", 1)), (("MUG", 3),))
     place_order()  # nobody packs it yet

@@ -15,7 +15,7 @@ from kombu.asynchronous import Hub
 from kombu.message import Message
 from redis.exceptions import TimeoutError as Hung
 
-from bench.chaos.proxy import Fault, Proxy
+from bench.chaos.proxy import NetworkFault, Proxy
 from tests.freezing import frozen
 from tests.sandbox.peers import free_port
 from tests.servers import Servers
@@ -99,8 +99,8 @@ def test_what_is_sent_over_a_connection_that_died_unnoticed_is_sent_again(broker
         connection.Producer() as producer,
     ):
         producer.publish({"number": 3}, routing_key=QUEUE.name)
-        network.set(Fault.HALF_OPEN)
-        network.set(Fault.NONE)
+        network.set(NetworkFault.HALF_OPEN)
+        network.set(NetworkFault.NONE)
         producer.publish({"number": 4}, routing_key=QUEUE.name)
     queue = QUEUE.bind(broker.default_channel)
     numbers = []

@@ -1,4 +1,4 @@
-"""Doubles, delays and reorders messages in the broker's queues while the house works.
+"""Doubles, delays and reorders messages in the broker's queues while the shop works.
 
 It stands in the queue as a worker does, takes what it gets, and puts it back: mostly as it was, now and then twice, a
 few seconds later, or in front of those that came before. What it holds while the broker dies is lost, as any message
@@ -18,19 +18,19 @@ QUEUES = ("inventory", "payment", "shipping", "email", "sms")
 # Of those that it gets, which are about half of all: the workers stand in the same queue.
 SHARE = 0.1
 DELAY_SECONDS = 2.0
-REST_SECONDS = 0.03  # between messages: it shall not stand in the way
+REST_SECONDS = 0.03  # between messages, so that it does not slow the workers down
 
 
-class Meddler:
-    """Runs as long as its `async with`; `did` counts what it did."""
+class MessageFaults:
+    """Runs as long as its `async with`; `done` counts what it did."""
 
     def __init__(self, broker_url: str, seed: int) -> None:
         self._url, self._dice = broker_url, random.Random(seed)
-        self.did: Counter[str] = Counter()
+        self.done: Counter[str] = Counter()
         self._delayed: set[asyncio.Task[None]] = set()
         self._leaving = False
 
-    async def __aenter__(self) -> "Meddler":
+    async def __aenter__(self) -> "MessageFaults":
         self._task = asyncio.create_task(self._run())
         return self
 
@@ -47,20 +47,19 @@ class Meddler:
                 async with redis.asyncio.Redis.from_url(self._url, socket_timeout=5) as broker:
                     while not self._leaving:
                         self._dice.shuffle(names)
-                        found = await broker.brpop(names, timeout=1)
-                        if found:
+                        if found := await broker.brpop(names, timeout=1):
                             await self._pass_on(broker, *found)
                             await asyncio.sleep(REST_SECONDS)
             await asyncio.sleep(0.5)
 
     async def _pass_on(self, broker: redis.asyncio.Redis, queue: bytes, message: bytes) -> None:
         """Workers take from the right, so that is where the oldest stands."""
-        self.did["seen"] += 1
+        self.done["seen"] += 1
         if self._dice.random() >= SHARE:
             await broker.rpush(queue, message)
             return
         what = self._dice.choice(("doubled", "delayed", "reordered"))
-        self.did[what] += 1
+        self.done[what] += 1
         if what == "doubled":
             await broker.rpush(queue, message, message)
         elif what == "reordered":

@@ -1,7 +1,7 @@
-"""A house to be mistreated: every program of `./dev up` under its process manager, with its crash points on.
+"""A stack to inject faults into: every program of `./dev up` under its process manager, with its crash points on.
 
-The process manager is part of what is tested: it must bring back what falls, for as often as it falls. Between the
-house and both its broker and its payment provider stands a network that can fail (bench.chaos.proxy).
+The process manager is part of what is tested: it must bring back what falls, as often as it falls. Between the
+shop and both its broker and its payment provider stands a network that can fail (bench.chaos.proxy).
 """
 
 import json
@@ -9,22 +9,21 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from bench import house as measured
 from bench.chaos.proxy import Proxy
+from bench.isolated_stack import scratch_folder
+from bench.running_stack import RunningStack
 from orders.crashpoints import HITS, VARIABLE, Point
 from stack import life
 from stack.environment import Stack
-from stack.layout import STACK, Layout
+from stack.layout import Layout
 from stack.ports import HOST, is_free, next_free_base
-from stack.processes import POOLS
 from stack.program import StackError
 from stack.supervisor import Record, Supervisor
 
@@ -64,15 +63,14 @@ class Hit:
 
 
 @dataclass
-class House:
-    """The running house, its faults and its crash points."""
+class FaultyStack(RunningStack):
+    """The running stack, its network and its crash points. `servers` are reached past that network."""
 
-    stack: ProxiedStack
+    servers: ProxiedStack
     crashpoints: Path
     broker: Proxy
     payments: Proxy
-    measured: measured.House
-    _read: int = field(default=0, repr=False)
+    _hits_read: int = 0
 
     def arm(self, point: Point, action: str) -> None:
         """Lay down a token; it gets its name when it is whole."""
@@ -86,16 +84,14 @@ class House:
     def new_hits(self) -> list[Hit]:
         """The hits since the last look."""
         file = self.crashpoints / HITS
-        if not file.exists():
-            return []
-        lines = file.read_text().splitlines(keepends=True)
+        lines = file.read_text().splitlines(keepends=True) if file.exists() else []
         whole = [line for line in lines if line.endswith("\n")]
-        fresh, self._read = whole[self._read :], len(whole)
+        fresh, self._hits_read = whole[self._hits_read :], len(whole)
         return [Hit(**json.loads(line)) for line in fresh]
 
     def main(self, name: str) -> int:
         """The pid of a program's main process now; 0 when it does not run."""
-        return self._supervisor().pid(name)
+        return self.roots().get(name, 0)
 
     def children(self, name: str) -> list[int]:
         """The pids of the processes that a program's main process has started."""
@@ -110,42 +106,29 @@ class House:
 
     def stop(self, name: str) -> None:
         """Stop a program, and leave it stopped until `start`."""
-        self._supervisor().stop(name)
+        Supervisor.of(self.servers.layout).stop(name)
 
     def start(self, name: str) -> None:
-        self._supervisor().start(name, wait=False)
-
-    def _supervisor(self) -> Supervisor:
-        return Supervisor.of(self.stack.layout)
-
-
-POOL_NAMES = tuple(pool.name for pool in POOLS)
+        Supervisor.of(self.servers.layout).start(name, wait=False)
 
 
 @contextmanager
-def opened(keep: Path | None = None) -> Iterator[House]:
-    """A house that is ready, gone afterwards; with `keep` it stands in that folder, which stays with its logs."""
-    STACK.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+def faulty_stack(keep: Path | None = None) -> Iterator[FaultyStack]:
+    """A stack that is ready, gone afterwards; with `keep` it stands in that folder, which stays with its logs."""
     with ExitStack() as resources:
-        if keep:
-            keep.mkdir(parents=True, exist_ok=True)
-            folder = keep.resolve()
-        else:
-            temporary = tempfile.TemporaryDirectory(
-                prefix="chaos-", dir=STACK.base, ignore_cleanup_errors=True
-            )
-            folder = Path(resources.enter_context(temporary)).resolve()
+        folder = keep.resolve() if keep else resources.enter_context(scratch_folder("chaos-"))
         stack = ProxiedStack.at(Layout(folder), _free_base())
         crashpoints = folder / "crashpoints"
-        crashpoints.mkdir(exist_ok=True)
+        crashpoints.mkdir(parents=True, exist_ok=True)
         broker = resources.enter_context(Proxy(stack.broker_port, stack.ports.valkey))
         payments = resources.enter_context(Proxy(stack.payments_port, stack.ports.payments))
         resources.callback(life.down, stack.layout)
         _open(stack, crashpoints)
-        environment = stack.environment()
-        yield House(
-            stack, crashpoints, broker, payments, measured.House(environment, lambda: _roots(stack.layout))
-        )
+
+        def roots() -> dict[str, int]:
+            return Supervisor.of(stack.layout).pids() if Record.load(stack.layout) else {}
+
+        yield FaultyStack(stack.environment(), roots, stack, crashpoints, broker, payments)
 
 
 def _free_base() -> int:
@@ -161,15 +144,15 @@ def _free_base() -> int:
 def _open(stack: ProxiedStack, crashpoints: Path) -> None:
     # In a process that ends, so that the process manager is nobody's child and no zombie of ours.
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench.chaos.opening", str(stack.layout.base), str(stack.ports.shop)],
-        # The payment provider tells of everything it does, so that some events come before the answer to the call.
+        [sys.executable, "-P", "-m", __name__, str(stack.layout.base), str(stack.ports.shop)],
+        # The payment provider reports everything it does, so that some events come before the answer to the call.
         env={**stack.environment(), VARIABLE: str(crashpoints), "SANDBOX_WEBHOOK_ALL": "1"},
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        raise StackError(f"the house did not open:\n{done.stdout}{done.stderr}")
+        raise StackError(f"the stack did not open:\n{done.stdout}{done.stderr}")
 
 
-def _roots(layout: Layout) -> dict[str, int]:
-    return Supervisor.of(layout).pids() if Record.load(layout) else {}
+if __name__ == "__main__":
+    raise SystemExit(life.up(ProxiedStack.at(Layout(Path(sys.argv[1])), int(sys.argv[2])), detach=True))

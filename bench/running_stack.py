@@ -1,6 +1,4 @@
-"""The house under test as a benchmark meets it: its addresses, its command line, and which of its processes
-is which.
-"""
+"""The stack under test as a benchmark meets it: its addresses, its command line, the main process of each program."""
 
 import os
 import subprocess
@@ -16,30 +14,26 @@ from stack.program import StackError
 from stack.supervisor import Supervisor
 
 PROVIDERS = ("payments", "sms", "carrier", "mailbox")
-_POOLS = frozenset(pool.name for pool in POOLS)
+POOL_NAMES = tuple(pool.name for pool in POOLS)
 _NEEDED = ("SHOP_URL", "DATABASE_URL", "BROKER_URL", "PAYMENTS_URL", "MAILBOX_URL")
 
 
 def kind_of(name: str) -> str:
-    """The kind of process that a program of the stack is counted as: the pool "payment" is not the provider
-    "payments".
-    """
-    if name in _POOLS:
+    """The kind of process that a program is counted as: the pool "payment" is not the provider "payments"."""
+    if name in POOL_NAMES:
         return f"pool.{name}"
     return f"provider.{name}" if name in PROVIDERS else name
 
 
-@dataclass(frozen=True)
-class House:
-    """A running stack. `environment` is what its processes were told; `roots` finds the main process of each
-    program.
-    """
+@dataclass
+class RunningStack:
+    """`environment` is that of its processes; `roots` finds the main process of each program that runs."""
 
     environment: Mapping[str, str]
     roots: Callable[[], Mapping[str, int]]
 
     @classmethod
-    def running(cls) -> "House":
+    def of_environment(cls) -> "RunningStack":
         """The stack of this checkout, or the one in the folder that the environment names; its settings are ours."""
         if missing := [name for name in _NEEDED if not os.environ.get(name)]:
             raise StackError(
@@ -54,21 +48,14 @@ class House:
         return self.environment[name].rstrip("/")
 
     def manage(self, *arguments: str, text: str = "") -> str:
-        """Run a command of manage.py, `text` on its standard input; returns its output, raises StackError if
-        it fails.
-        """
+        """Run a command of manage.py, `text` on its standard input; returns its output; StackError if it fails."""
         done = self.try_manage(*arguments, text=text)
         if done.returncode:
-            raise StackError(
-                f"manage.py {' '.join(arguments)} failed:\n{(done.stdout + done.stderr).strip()}"
-            )
+            said = (done.stdout + done.stderr).strip()
+            raise StackError(f"manage.py {' '.join(arguments)} failed:\n{said}")
         return done.stdout
 
     def try_manage(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-P", str(ROOT / "manage.py"), *arguments],
-            env=dict(self.environment),
-            input=text,
-            capture_output=True,
-            text=True,
-        )
+        """The same, whatever its exit code."""
+        command = [sys.executable, "-P", str(ROOT / "manage.py"), *arguments]
+        return subprocess.run(command, env=dict(self.environment), input=text, capture_output=True, text=True)
