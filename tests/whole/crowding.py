@@ -115,7 +115,9 @@ def all_complete(running: RunningStack, answers: list[Answer], seconds: float = 
 def restarted(before: dict[str, set[tuple[int, float]]], running: RunningStack) -> set[str]:
     """Programs of which a process has ended since; PostgreSQL's sessions come and go, its first process does not."""
     now = running.processes()
-    kept = {name: {min(found)} if name == "postgres" else found for name, found in before.items()}
+    # The first is the one that was started first: its number may be the higher one, when numbers begin anew.
+    first = min(before["postgres"], key=lambda process: process[1])
+    kept = {**before, "postgres": {first}}
     return {name for name, processes in kept.items() if not processes <= now.get(name, set())}
 
 
