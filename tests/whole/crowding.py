@@ -115,9 +115,11 @@ def all_complete(running: RunningStack, answers: list[Answer], seconds: float = 
 def restarted(before: dict[str, set[tuple[int, float]]], running: RunningStack) -> set[str]:
     """Programs of which a process has ended since; PostgreSQL's sessions come and go, its first process does not."""
     now = running.processes()
-    # The first is the one that was started first: its number may be the higher one, when numbers begin anew.
-    first = min(before["postgres"], key=lambda process: process[1])
-    kept = {**before, "postgres": {first}}
+    # By when they were started: process numbers begin anew, and then the first has not the lowest.
+    kept = {
+        name: {min(found, key=lambda one: one[1])} if name == "postgres" else found
+        for name, found in before.items()
+    }
     return {name for name, processes in kept.items() if not processes <= now.get(name, set())}
 
 
