@@ -59,6 +59,12 @@ ENCODINGS = Table(
     dispatch=_DISPATCH,
 )
 
+# Whether anything is due of any video: the cheap question of a shop without new ones.
+_ANY_DUE: LiteralString = """
+SELECT EXISTS (SELECT FROM videos_video WHERE due_at <= now()) OR EXISTS (
+    SELECT FROM videos_segment s JOIN videos_video v ON v.id = s.video_id
+    WHERE s.due_at <= now() AND v.state = 'encoding')
+"""
 # An encoder is begun; the admin shows how often.
 _COUNT_ENCODE: LiteralString = """
 UPDATE videos_segment SET encodes = encodes + 1 WHERE id = %(id)s AND holder = %(holder)s AND done_at IS NULL
@@ -82,6 +88,11 @@ WHERE id = %(video)s AND state = 'encoding'
 """,
     due_now=DUE_NOW,
 )
+
+
+def any_due() -> bool:
+    """Whether any kind of work on videos is due."""
+    return bool(sql.rows(_ANY_DUE, {})[0][0])
 
 
 class MediaLease(Lease):

@@ -17,7 +17,7 @@ from orders.printouts.making import PRINTOUTS
 from workers import documents
 from workers.broker import Broker
 from workers.media import runner, tasks
-from workers.media.leases import CLEARINGS, ENCODINGS, JOINS, PROBES
+from workers.media.leases import CLEARINGS, ENCODINGS, JOINS, PROBES, any_due
 from workers.queues import QueueName
 from workers.relay.dispatcher import Dispatcher
 from workers.tasks import make_printout, render_documents
@@ -97,6 +97,9 @@ def dispatch_documents(broker: Broker, dispatcher: Dispatcher) -> None:
 
 
 def dispatch_videos(broker: Broker) -> None:
+    """A few of what is due; the rest keeps waiting in the database, where the shortest goes first."""
+    if not any_due():
+        return
     _CLEARINGS.dispatch(CLEARED_A_LOOK)
     room = MEDIA_WAITING - broker.length(QueueName.MEDIA)
     for work in _OF_VIDEOS:
