@@ -52,7 +52,8 @@ class Duty:
             if not self.away:
                 log.warning("%s waits, nothing is lost: %s", self.name.capitalize(), error)
             self.away = True
-            connection.close()
+            if isinstance(error, DatabaseError | InterfaceError):
+                connection.close()
             wait = _AWAY
         self.next_at = monotonic() + (self.interval if wait is None else wait)
 
