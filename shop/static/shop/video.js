@@ -271,7 +271,8 @@
     }
 
     choose(level) {
-      this.hls.nextLevel = level;
+      // At once: with `nextLevel` hls.js keeps what is loaded of a video of one or two segments, and nothing changes.
+      this.hls.currentLevel = level;
       this.showQuality();
     }
 
