@@ -8,14 +8,18 @@ import signal
 import sys
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.db import connection
 
+from orders import sql
 from orders.crashpoints import HITS, VARIABLE, Point
 from stack.layout import ROOT
+from tests.waiting import wait_until
+
+_NAME = "dies"  # of the database sessions of the processes that are to die
 
 
 def environment(crashpoints: Path) -> dict[str, str]:
@@ -60,9 +64,19 @@ class Loaded:
         (self.folder / point.value).unlink(missing_ok=True)  # whoever comes after it shall not die of it
         assert ended == -signal.SIGKILL, f"{point.value} was not reached:\n{said.read_text()}"
         assert hits(self.folder)[-1]["point"] == point.value
+        # PostgreSQL notices a moment later; until then the dead process keeps its locks.
+        wait_until(_its_sessions_are_gone, "the end of the dead process's database sessions")
+
+
+def _its_sessions_are_gone() -> bool:
+    statement: LiteralString = (
+        "SELECT FROM pg_stat_activity WHERE application_name = %(name)s AND datname = current_database()"
+    )
+    return not sql.rows(statement, {"name": _NAME})
 
 
 def _run(script: Path, said: Path) -> None:
+    os.environ["PGAPPNAME"] = _NAME
     with said.open("w") as file:
         for output in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), output.fileno())
