@@ -6,7 +6,10 @@ from typing import LiteralString
 from orders import sql
 from orders.inventory import HELD
 from orders.states import OrderStatus, PaymentMethod
-from orders.workflow import Facts
+from orders.workflow import STEPS, Facts
+
+# The steps of which a row says that they are done, in the order of the columns of `_FACTS`.
+_RECORDED = tuple((step, spec.done) for step, spec in STEPS.items() if spec.done is not None)
 
 # The facts of these orders, a row each. `messages` are those that the orders' present states call for.
 _FACTS: LiteralString = sql.compose(
@@ -17,10 +20,7 @@ WITH messages AS (
       AND n.kind = CASE WHEN o.status IN ('reserved', 'paid', 'completed') THEN 'confirmation' ELSE o.status END
 ), held AS (SELECT DISTINCT order_id FROM ($held) AS pieces)
 SELECT o.id, o.status, o.payment_method,
-    EXISTS (SELECT FROM messages m WHERE m.order_id = o.id AND m.channel = 'email'),
-    EXISTS (SELECT FROM messages m WHERE m.order_id = o.id AND m.channel = 'sms'),
-    EXISTS (SELECT FROM orders_document d WHERE d.order_id = o.id AND d.kind = 'invoice'),
-    EXISTS (SELECT FROM orders_shipment s WHERE s.order_id = o.id AND s.status = 'booked'),
+    ARRAY[$done],
     EXISTS (SELECT FROM held WHERE held.order_id = o.id),
     EXISTS (SELECT FROM orders_payment p WHERE p.order_id = o.id
                                            AND p.status NOT IN ('pending', 'declined', 'voided', 'refunded')),
@@ -28,10 +28,20 @@ SELECT o.id, o.status, o.payment_method,
 FROM orders_order o WHERE o.id = ANY(%(ids)s) ORDER BY o.id
 """,
     held=HELD,
+    done=", ".join(done for _, done in _RECORDED),
 )
 
 
 def facts_of(ids: Collection[int]) -> list[Facts]:
     """The facts of these orders, by id, in one statement."""
     found = sql.rows(_FACTS, {"ids": list(ids)}) if ids else []
-    return [Facts(row[0], OrderStatus(row[1]), PaymentMethod(row[2]), *row[3:]) for row in found]
+    return [
+        Facts(
+            order_id,
+            OrderStatus(status),
+            PaymentMethod(method),
+            frozenset(step for (step, _), is_done in zip(_RECORDED, done, strict=True) if is_done),
+            *holdings,
+        )
+        for order_id, status, method, done, *holdings in found
+    ]

@@ -19,15 +19,12 @@ from orders.states import WITHOUT_GOODS, Channel, OrderStatus, PaymentMethod, Pr
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an order has and lacks. `emailed` and `texted` are about the message that its present state calls for."""
+    """What an order has and lacks. `done` are the steps whose row in `STEPS` says that they are."""
 
     order_id: int
     status: OrderStatus
     payment_method: PaymentMethod
-    emailed: bool = False
-    texted: bool = False
-    invoiced: bool = False
-    shipped: bool = False
+    done: frozenset["Step"] = frozenset()
     holds_stock: bool = False
     holds_money: bool = False
     owes_refund: bool = False
@@ -80,6 +77,8 @@ class StepSpec:
     record    the row that counts its failures, and where they are uncounted when the provider was known to be away
     channel   of a message that the order can do without: given up, it leaves a dead letter and the order goes on
     leads_on  the order's status changes with it, and there is more to do
+    done      SQL of `orders_order o`: whether it is done, where the status does not say so. `messages` are those
+              that the orders' present states call for (`orders/facts.py`)
     """
 
     work: str
@@ -89,6 +88,7 @@ class StepSpec:
     record: Record | None = None
     channel: Channel | None = None
     leads_on: bool = False
+    done: LiteralString | None = None
 
 
 # Payments and parcels are tried for a day; a message to the customer is soon stale. Short database work waits for no
@@ -104,14 +104,36 @@ STEPS: dict[Step, StepSpec] = {
         "orders.payments.charging.charge", "charging it", _PROVIDER, Provider.PAYMENTS, PAYMENT, leads_on=True
     ),
     Step.EMAIL: StepSpec(
-        "orders.notifications.email.mail", "sending the e-mail", _EMAIL, Provider.MAIL, EMAIL, Channel.EMAIL
+        "orders.notifications.email.mail",
+        "sending the e-mail",
+        _EMAIL,
+        Provider.MAIL,
+        EMAIL,
+        Channel.EMAIL,
+        done="EXISTS (SELECT FROM messages m WHERE m.order_id = o.id AND m.channel = 'email')",
     ),
     Step.SMS: StepSpec(
-        "orders.notifications.sms.text", "sending the SMS", _SMS, Provider.SMS, SMS, Channel.SMS
+        "orders.notifications.sms.text",
+        "sending the SMS",
+        _SMS,
+        Provider.SMS,
+        SMS,
+        Channel.SMS,
+        done="EXISTS (SELECT FROM messages m WHERE m.order_id = o.id AND m.channel = 'sms')",
     ),
-    Step.INVOICE: StepSpec("orders.invoices.issuing.issue", "issuing the invoice", _SHORT),
+    Step.INVOICE: StepSpec(
+        "orders.invoices.issuing.issue",
+        "issuing the invoice",
+        _SHORT,
+        done="EXISTS (SELECT FROM orders_document d WHERE d.order_id = o.id AND d.kind = 'invoice')",
+    ),
     Step.SHIP: StepSpec(
-        "orders.shipping.booking.book", "booking the parcel", _PROVIDER, Provider.CARRIER, SHIPMENT
+        "orders.shipping.booking.book",
+        "booking the parcel",
+        _PROVIDER,
+        Provider.CARRIER,
+        SHIPMENT,
+        done="EXISTS (SELECT FROM orders_shipment s WHERE s.order_id = o.id AND s.status = 'booked')",
     ),
     Step.COMPLETE: StepSpec("orders.closing.complete", "completing it", _SHORT),
     Step.RELEASE: StepSpec("orders.inventory.release", "putting its stock back", _SHORT),
@@ -146,7 +168,7 @@ def remaining(facts: Facts) -> Plan:
     if facts.status == OrderStatus.COMPLETED:
         # A part was promised back, or a message was given up and is replayed.
         return (Step.REFUND, *(_messages(facts) or (Step.CLOSE,))) if facts.owes_refund else _messages(facts)
-    undone = _undone(facts)
+    undone = tuple(step for step in SIDE_BY_SIDE if step not in facts.done)
     fulfil: Plan = (undone, Step.COMPLETE) if undone else (Step.COMPLETE,)
     if facts.status == OrderStatus.PAID:
         return fulfil
@@ -154,11 +176,6 @@ def remaining(facts: Facts) -> Plan:
     if facts.status == OrderStatus.PLACED:
         return (Step.RESERVE, *charge, *fulfil)
     return (*charge, *fulfil)
-
-
-def _undone(facts: Facts) -> tuple[Step, ...]:
-    done = (facts.emailed, facts.texted, facts.invoiced, facts.shipped)
-    return tuple(step for step, is_done in zip(SIDE_BY_SIDE, done, strict=True) if not is_done)
 
 
 def _clearing_up(facts: Facts) -> Plan:
@@ -172,7 +189,7 @@ def _clearing_up(facts: Facts) -> Plan:
 
 def _messages(facts: Facts) -> Plan:
     """Send what the customer has not got yet, and close; () when all is sent."""
-    unsent = tuple(step for step, sent in ((Step.EMAIL, facts.emailed), (Step.SMS, facts.texted)) if not sent)
+    unsent = tuple(step for step in (Step.EMAIL, Step.SMS) if step not in facts.done)
     return (unsent, Step.CLOSE) if unsent else ()
 
 

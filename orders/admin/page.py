@@ -53,7 +53,7 @@ def order_page(order: Order) -> dict[str, Any]:
         "documents": _documents(order, order.documents.all()),
         "timeline": table(
             ("When", "What", "Details"),
-            ((precisely(event.at), event.get_kind_display(), event.detail) for event in order.events.all()),
+            ((precisely(event.at), event.label, event.detail) for event in order.events.all()),
         ),
     }
 

@@ -137,7 +137,7 @@ class OrderEvent(models.Model):
     """What happened to an order, written in the transaction that did it. A trigger keeps all but `published_at`."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events", db_index=False)
-    kind = models.CharField(max_length=32, choices=EventKind.choices)
+    kind = models.CharField(max_length=32)
     at = models.DateTimeField(db_default=models.Func(function="clock_timestamp"))
     detail = models.CharField(max_length=300, blank=True, db_default="")
     published_at = models.DateTimeField(null=True, blank=True)
@@ -153,3 +153,8 @@ class OrderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{number_of(self.order_id)} {self.kind}"
+
+    @property
+    def label(self) -> str:
+        """Its kind in words for people."""
+        return EventKind(self.kind).label

@@ -94,7 +94,7 @@ class DocumentSerializer(Answer):
 
 class EventSerializer(Answer):
     kind = serializers.ChoiceField(choices=EventKind.choices)
-    label = serializers.CharField(source="get_kind_display", help_text="`kind` in words for people.")
+    label = serializers.CharField(help_text="`kind` in words for people.")
     at = serializers.DateTimeField()
     detail = serializers.SerializerMethodField(help_text="A sentence more; often empty.")
 

@@ -10,23 +10,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from shop.videos.models import Segment, Video
+from tests.media import keep_media_in
 from workers.media import runner
 
 
 @pytest.fixture(autouse=True)
 def media_root(settings: Settings, tmp_path: Path) -> Path:
     """Where all files of the test lie."""
-    root = tmp_path / "media"
-    settings.MEDIA_ROOT = str(root)
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "public": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(root / "public"), "base_url": "/media/"},
-        },
-    }
-    assert storages["public"].path("any").startswith(str(root))
-    return root
+    return keep_media_in(tmp_path / "media", settings)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
@@ -26,6 +25,7 @@ from tests.freezing import frozen
 from tests.integration.invoices.test_printing import invoices
 from tests.integration.media.conftest import drive
 from tests.making import place_order, stock
+from tests.media import keep_media_in
 from tests.servers import Servers
 from tests.waiting import wait_for
 from workers.media.tasks import encode
@@ -39,17 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def media(settings: Settings, tmp_path: Path) -> Path:
-    root = tmp_path / "media"
-    settings.MEDIA_ROOT = str(root)
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "public": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(root / "public"), "base_url": "/media/"},
-        },
-    }
-    assert storages["public"].path("any").startswith(str(root))
-    return root
+    return keep_media_in(tmp_path / "media", settings)
 
 
 @dataclass
