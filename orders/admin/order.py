@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -71,7 +72,7 @@ class OrderAdmin(ReadOnlyAdmin):
     def found_by(self, orders: QuerySet[Order], term: str) -> QuerySet[Order]:
         """By what the term looks like, so that every search except that for a name can use an index."""
         if "@" in term:
-            return orders.filter(email__in={term, term.lower()})
+            return orders.annotate(folded_email=Lower("email")).filter(folded_email=term.lower())
         # One by one: three indices answer in no time, an OR across tables would read them all.
         ids = [
             *Order.objects.filter(pk=id_of(term) or 0).values_list("pk", flat=True),

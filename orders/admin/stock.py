@@ -55,10 +55,13 @@ class StockItemAdmin(UndeletableAdmin):
     form = StockForm
     list_display = ("sku", "on_hand", "reserved", "sold", "stocked")
     ordering = ("sku",)
-    search_fields = ("sku__startswith",)
+    search_fields = ("sku",)
     search_help_text = "The SKU, or how it begins"
     ledger = column("Ledger", lambda item: link(f"{reverse(_LEDGER)}?q={item.sku}", "Every movement of it"))
     fields = ("sku", "stocked", "on_hand", "reserved", "sold", "ledger")
+
+    def found_by(self, items: QuerySet[StockItem], term: str) -> QuerySet[StockItem]:
+        return items.filter(sku__startswith=term.upper())
 
     def get_readonly_fields(self, _request: HttpRequest, obj: StockItem | None = None) -> tuple[str, ...]:
         return ("on_hand", "reserved", "sold", "ledger", *(("sku",) if obj else ()))

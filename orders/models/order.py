@@ -5,7 +5,7 @@ Only the status and the columns that schedule the work do.
 """
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from orders.links import order_path, order_url
 from orders.states import EventKind, OrderStatus, PaymentMethod
@@ -76,7 +76,7 @@ class Order(models.Model):
         indexes = [
             models.Index(name="order_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
             models.Index(name="order_by_status", fields=["status", "id"]),
-            models.Index(name="order_by_email", fields=["email"]),
+            models.Index(Lower("email"), name="order_by_email_lower"),
             # The few that are not due although they have not ended: they wait for a person.
             models.Index(
                 name="order_set_aside",

@@ -20,7 +20,7 @@ from orders import money
 from orders.admin.base import ModelAdmin, ModelForm
 from orders.admin.columns import column, display
 from orders.models import StockItem
-from shop.catalogue import pictures
+from shop.catalogue import pictures, queries
 from shop.catalogue.importing.drafts import SKU, sku_of
 from shop.catalogue.models import Category, Product
 
@@ -77,7 +77,7 @@ class ProductAdmin(ModelAdmin):
     list_select_related = ("category",)
     list_per_page = 50
     search_fields = ("sku", "name")
-    search_help_text = "SKU or words of the name"
+    search_help_text = "SKU, or words of the name or description"
     readonly_fields = ("stock",)
     change_form_outer_after_template = "shop/desk/video_card.html"
     fieldsets = (
@@ -108,6 +108,11 @@ class ProductAdmin(ModelAdmin):
         stock = StockItem.objects.filter(sku=OuterRef("sku")).values("on_hand")
         products: QuerySet[Product] = super().get_queryset(request)
         return products.annotate(free_to_sell=Subquery(stock))
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[Product], search_term: str
+    ) -> tuple[QuerySet[Product], bool]:
+        return queries.search(queryset, search_term), False
 
     def get_readonly_fields(self, _request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         # A product that could have been ordered keeps its SKU: orders and stock know it by that.

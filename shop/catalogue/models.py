@@ -1,8 +1,10 @@
 """Categories and products. A price is what the shopper pays, tax included, in the currency's minor unit."""
 
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.urls import reverse
+
+from shop.catalogue.folding import Fold, Words
 
 PLACEHOLDERS = 6  # neutral pictures, each in another tint
 
@@ -54,8 +56,11 @@ class Product(models.Model):
         ]
         indexes = [
             GinIndex(
-                name="product_search", fields=["name", "sku"], opclasses=["gin_trgm_ops", "gin_trgm_ops"]
+                OpClass(Fold("name"), "gin_trgm_ops"),
+                OpClass(Fold("sku"), "gin_trgm_ops"),
+                name="product_by_letters",
             ),
+            GinIndex(Words("name", "description"), name="product_by_words"),
             models.Index(name="product_by_category", fields=["category", "name"]),
         ]
 

@@ -1,18 +1,16 @@
 """What pages and API ask of the catalogue. Stock belongs to orders and is fetched for a whole list at once.
 
-Search uses the trigram index where the database has one (see the migration `search`), and finds the same without it.
+Search compares as `shop.catalogue.folding` says, by two indexes: one for letters anywhere, one for stems of words.
 """
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
-from django.contrib.postgres.search import TrigramWordSimilarity
-from django.db import connection
-from django.db.models import Case, CharField, Count, Lookup, Q, QuerySet, Value, When
-from django.db.models.sql.compiler import SQLCompiler
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Case, Count, F, FloatField, Func, Q, QuerySet, Value, When
 
 from orders import inventory
+from shop.catalogue.folding import LANGUAGE, Fold, Words
 from shop.catalogue.importing.drafts import SKU
 from shop.catalogue.models import Category, Product
 
@@ -21,19 +19,6 @@ NEAR = 0.5  # of 1; two swapped letters in a word of six leave 0.57
 MAX_LENGTH = 100  # characters of the query; nobody types more, and each word costs a scan of the index
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # PostgreSQL refuses NUL, and nobody means the others
-_LIKE_SIGNS = re.compile(r"([\\%_])")
-
-
-@CharField.register_lookup
-class Like(Lookup):
-    """`name__ilike="%mug%"`: Django's icontains compares upper-case copies, which the trigram index does not help."""
-
-    lookup_name = "ilike"
-
-    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        left, left_params = self.process_lhs(compiler, connection)
-        right, right_params = self.process_rhs(compiler, connection)
-        return f"{left} ILIKE {right}", (*left_params, *right_params)
 
 
 def on_sale(category: str = "") -> QuerySet[Product]:
@@ -43,23 +28,33 @@ def on_sale(category: str = "") -> QuerySet[Product]:
 
 
 def search(products: QuerySet[Product], text: str) -> QuerySet[Product]:
-    """Those with every word of `text` in their name or SKU, the likeliest first; all of them if there is no text.
+    """Those with every word of `text` in their name, SKU or description, the likeliest first; all if there is no text.
 
-    First the SKU itself, then names that begin with the text, then names with a word that does, then the others. If
-    there are none and the database knows trigrams, those with the nearest names: "kettel" finds the kettle.
+    Accents, case and plurals do not matter; in name and SKU a part of a word will do. First the SKU itself, then names
+    that begin with the text, then names with a word that does, other names, and descriptions. If there are none, those
+    with a name near to every word: "blue kettel" finds the blue kettle.
     """
     words = _CONTROL.sub(" ", text)[:MAX_LENGTH].split()[:MAX_WORDS]
     if not words:
         return products
-    found = products
+    products = products.alias(
+        folded_name=Fold("name"), folded_sku=Fold("sku"), words=Words("name", "description")
+    )
+    found = near = products
     for word in words:
-        anywhere = f"%{_literal(word)}%"
-        found = found.filter(Q(name__ilike=anywhere) | Q(sku__ilike=anywhere))
-    typed = " ".join(words)
-    if not found.exists() and _knows_trigrams():
-        near = products.annotate(nearness=TrigramWordSimilarity(typed, "name")).filter(nearness__gte=NEAR)
-        return near.order_by("-nearness", "name", "id")
-    return found.order_by(_likeliest_first(typed), "name", "id")
+        typed = Fold(Value(word))
+        fits = Q(folded_name__contains=typed) | Q(folded_sku__contains=typed)
+        if word.isalnum():  # "mug_" and "100%" mean these very signs
+            fits |= Q(words=SearchQuery(typed, config=LANGUAGE))
+        found = found.filter(fits)
+    if found.exists():
+        return found.order_by(_likeliest_first(" ".join(words)), "name", "id")
+    for number, word in enumerate(words):
+        nearness = Func(
+            Fold(Value(word)), F("folded_name"), function="word_similarity", output_field=FloatField()
+        )
+        near = near.annotate(**{f"near_{number}": nearness}).filter(**{f"near_{number}__gte": NEAR})
+    return near.order_by(*(f"-near_{number}" for number in range(len(words))), "name", "id")
 
 
 def with_stock(products: Iterable[Product]) -> list[Product]:
@@ -86,22 +81,12 @@ def categories() -> QuerySet[Category]:
     return found.order_by("position", "name")  # grouping drops the model's own order
 
 
-def _knows_trigrams() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')")
-        return bool(cursor.fetchone()[0])
-
-
 def _likeliest_first(typed: str) -> Case:
-    begins = f"{_literal(typed)}%"
+    folded = Fold(Value(typed))
     return Case(
-        When(sku=typed.upper(), then=Value(0)),
-        When(name__ilike=begins, then=Value(1)),
-        When(name__ilike=f"% {begins}", then=Value(2)),
-        default=Value(3),
+        When(folded_sku=folded, then=Value(0)),
+        When(folded_name__startswith=folded, then=Value(1)),
+        When(folded_name__contains=Fold(Value(f" {typed}")), then=Value(2)),
+        When(folded_name__contains=folded, then=Value(3)),
+        default=Value(4),
     )
-
-
-def _literal(text: str) -> str:
-    """Text as a LIKE pattern that matches only itself."""
-    return _LIKE_SIGNS.sub(r"\\\1", text)

@@ -1,9 +1,7 @@
 """The trigram index that search uses, wherever the server has pg_trgm.
 
-It is part of every distribution's and provider's PostgreSQL and may be created by a database's owner, but
-small builds, as that of the wheel that `./dev up` starts, come without. Search means the same either way
-(shop.catalogue. queries): without the index it reads the whole table, which a demo's thousand rows bear, and
-it mends no typing errors.
+The wheel that `./dev up` started in those days came without it. `search_folded` has the index of today, and wants
+the extension.
 """
 
 from django.contrib.postgres.indexes import GinIndex

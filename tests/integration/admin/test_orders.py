@@ -44,12 +44,25 @@ def paid_order() -> Order:
 
 
 @pytest.mark.parametrize(
-    "term", ["number", "bare number", "email", "upper email", "name", "sku", "token", "reference"]
+    "term",
+    [
+        "number",
+        "bare number",
+        "email",
+        "upper email",
+        "email of an order with capitals",
+        "name",
+        "sku",
+        "token",
+        "reference",
+    ],
 )
 def test_an_order_is_found_by(operator: Client, term: str) -> None:
     stock(KETTLE=5, BOOK=5)
     order, other = place_order((("KETTLE", 1),)), place_order((("BOOK", 1),))
     Order.objects.filter(pk=order.pk).update(email="grace@example.com", name="Grace Hopper")
+    if "capitals" in term:
+        Order.objects.filter(pk=order.pk).update(email="Grace@Example.com")
     order.payment.reference = "pi_17"
     order.payment.save(update_fields=["reference"])
     terms = {
@@ -57,6 +70,7 @@ def test_an_order_is_found_by(operator: Client, term: str) -> None:
         "bare number": str(order.pk + 100_000),
         "email": "grace@example.com",
         "upper email": "Grace@Example.com",
+        "email of an order with capitals": "grace@example.com",
         "name": "hopper",
         "sku": "kettle",
         "token": order.token,

@@ -51,3 +51,11 @@ def test_the_ledger_is_read_by_sku_or_order_and_never_written(operator: Client) 
     assert operator.post(delete, {"post": "yes"}).status_code == 403
     change = reverse("admin:orders_stockmovement_change", args=[movement.pk])
     assert operator.post(change, {"quantity": "1000"}).status_code == 403
+
+
+@pytest.mark.parametrize("term", ["KET", "ket", " kettle "])
+def test_stock_is_found_by_how_its_sku_begins(operator: Client, term: str) -> None:
+    stock(KETTLE=3, TEAPOT=1)
+    page = operator.get(reverse("admin:orders_stockitem_changelist"), {"q": term}).content.decode()
+    assert page_of("KETTLE") in page
+    assert page_of("TEAPOT") not in page

