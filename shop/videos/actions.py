@@ -1,4 +1,4 @@
-"""What people can do about a video that is being made: cancel it, or try it again.
+"""What people can do about a video: cancel one that is being made or try it again, and take down one that is shown.
 
 Each is one conditional statement, so of two people who press at once the second changes nothing, and neither does a
 press that comes too late. Nothing is dispatched here: a worker that holds the video sees a cancel at its next
@@ -32,10 +32,26 @@ WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND source <> ''
     due_now=DUE_NOW,
 )
 
+# Take down a video that is published, or was until a moment ago and is kept for those who watch it. Its files are due
+# to be deleted.
+_REMOVE: LiteralString = sql.compose(
+    """
+UPDATE videos_video SET state = 'removed', problem = %(why)s, ended_at = now(), $due_now
+WHERE id = %(id)s AND (state = 'published' OR state = 'replaced' AND due_at IS NOT NULL)
+""",
+    due_now=DUE_NOW,
+)
+
 
 def cancel(video: Video, by: str) -> bool:
     """Stop making this video, or give up one that failed, and delete its files. False if there was nothing to stop."""
     return bool(sql.count(_CANCEL, {"id": video.pk, "why": f"Cancelled by {by}."}))
+
+
+def remove(video: Video, by: str) -> bool:
+    """Take down a video that shoppers can see: no page names it any more, and its files are deleted. False if there was
+    nothing to take down."""
+    return bool(sql.count(_REMOVE, {"id": video.pk, "why": f"Removed by {by}."}))
 
 
 def retry(video: Video, by: str) -> bool:

@@ -1,7 +1,8 @@
 """Videos in the admin: the list of all, and what the buttons of the card on a product's page do.
 
-Nothing of a video is edited: it is uploaded (over the API, by the card's script), cancelled or tried again, each by a
-POST, and each is written into the admin's log. htmx gets the card's moving part back, a browser without it the page.
+Nothing of a video is edited: it is uploaded (over the API, by the card's script), cancelled, tried again or removed,
+each by a POST, and each is written into the admin's log. htmx gets the card's moving part back, a browser without it
+the page.
 """
 
 from collections.abc import Callable
@@ -55,6 +56,7 @@ class VideoAdmin(ReadOnlyAdmin):
         return [
             path("of/<int:product_id>/", view(self.card_view), name="videos_video_standing"),
             path("<int:video_id>/cancel/", view(self.cancel_view), name="videos_video_cancel"),
+            path("<int:video_id>/remove/", view(self.remove_view), name="videos_video_remove"),
             path("<int:video_id>/retry/", view(self.retry_view), name="videos_video_retry"),
             path("uploads/<uuid:token>/discard/", view(self.discard_view), name="videos_upload_discard"),
             path("of/<int:product_id>/captions/", view(self.captions_view), name="videos_captions"),
@@ -82,6 +84,15 @@ class VideoAdmin(ReadOnlyAdmin):
                 raise _Refused("It cannot be tried again: its file has been thrown away. Upload it again.")
             self.log_change(request, video, "Tried again.")
             return f"{video} is tried again."
+
+        return self._act(request, get_object_or_404(Video, pk=video_id), "videos.change_video", act)
+
+    def remove_view(self, request: HttpRequest, video_id: int) -> HttpResponse:
+        def act(video: Video) -> str:
+            if not actions.remove(video, request.user.get_username()):
+                raise _Refused("It is not shown any more.")
+            self.log_change(request, video, "Removed.")
+            return f"{video} is removed: no page shows it any more, and its files are deleted."
 
         return self._act(request, get_object_or_404(Video, pk=video_id), "videos.change_video", act)
 

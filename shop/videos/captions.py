@@ -58,7 +58,7 @@ def read(content: bytes) -> Captions:
         ) from None
     if "\x00" in text:
         raise NotCaptions("The file has characters that are not text.")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = _ended(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     if not re.fullmatch(r"WEBVTT(?:[ \t].*)?", lines[0]):
         raise NotCaptions("A WebVTT file begins with the line “WEBVTT”. Is this another format, such as SRT?")
     cues = _check(lines)
@@ -75,13 +75,22 @@ def save(product: Product, language: str, captions: Captions) -> Caption:
     return saved
 
 
+def _ended(lines: list[str]) -> list[str]:
+    """A line of blanks is a line of a caption's words, as YouTube writes them; but before times it was meant to be
+    empty, as an editor leaves it."""
+    return [
+        "" if not line.strip() and any("-->" in after for after in lines[number : number + 2]) else line
+        for number, line in enumerate(lines, 1)
+    ]
+
+
 def _check(lines: list[str]) -> int:
     """The number of cues; raises NotCaptions with the first line that is wrong."""
     cues, latest, header = 0, -1, True
-    for blank, numbered in groupby(enumerate(lines, 1), key=lambda line: not line[1].strip()):
-        if blank:
-            continue
+    for blank, numbered in groupby(enumerate(lines, 1), key=lambda line: not line[1]):
         block = list(numbered)
+        if blank or not any(text.strip() for _, text in block):
+            continue
         if header:  # lines right after the first one belong to the header, unless they are times
             header, block = False, block[1:] if len(block) > 1 and "-->" in block[1][1] else []
         if block and (not block[0][1].startswith(_NOT_CUES) or "-->" in block[0][1]):

@@ -27,6 +27,7 @@ COLOURS = {
     Video.State.REFUSED: "danger",
     Video.State.FAILED: "danger",
     Video.State.CANCELLED: "warning",
+    Video.State.REMOVED: "warning",
 }
 _LATELY = timedelta(seconds=30)  # since its last piece; an upload that is silent for longer has stopped
 _PAST = 4  # videos that are neither made nor shown any more
@@ -49,6 +50,7 @@ class Shown:
     progress: Progress
     under_way: bool
     retryable: bool
+    removable: bool
     poster: str  # address of its picture, or ""
 
 
@@ -99,5 +101,6 @@ def _shown(video: Video) -> Shown:
         progress=progress_of(video),
         under_way=state in Video.UNDER_WAY,
         retryable=state in (Video.State.FAILED, Video.State.CANCELLED) and bool(video.source),
+        removable=published or (state is Video.State.REPLACED and video.due_at is not None),
         poster=storages["public"].url(f"{files.folder(video.token)}/{files.POSTER}") if published else "",
     )

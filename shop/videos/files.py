@@ -1,7 +1,7 @@
 """A video's files: what they are called, and when they are safe.
 
 Names are made from the video's token and never from anything that the sender says. The token is drawn anew for each
-video, so a public address never shows another video and browsers may cache it for ever.
+video, so a public address never shows another video and browsers may keep it.
 """
 
 import os

@@ -59,11 +59,16 @@ class Video(Leased):
         JOINING = "joining", "Joining"
         PUBLISHED = "published", "Published"
         REPLACED = "replaced", "Replaced by a newer one"
+        REMOVED = "removed", "Removed"
         REFUSED = "refused", "Refused"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
     UNDER_WAY = (State.WAITING, State.ENCODING, State.JOINING)
+
+    class Hdr(models.TextChoices):
+        HLG = "hlg", "HLG"
+        PQ = "pq", "PQ"
 
     token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False, help_text="Names its folder.")
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="videos")
@@ -89,6 +94,19 @@ class Video(Leased):
         max_length=20, blank=True, db_default="", help_text="Frames a second, as a fraction: 30000/1001."
     )
     has_audio = models.BooleanField(null=True, blank=True)
+    hdr = models.CharField(
+        max_length=3,
+        choices=Hdr.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="How its brightness is encoded, if it is HDR.",
+    )
+    is_interlaced = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Each frame is two half pictures, taken one after the other.",
+    )
 
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True, help_text="When its probe began.")

@@ -51,12 +51,14 @@ class Track:
 
     @property
     def peak(self) -> int:
-        """Bits a second, of the piece with the most."""
-        return max(math.ceil(piece.size * 8 / max(piece.end - piece.start, 0.5)) for piece in self.pieces)
+        """Bits a second, of the piece with the most; never less than the average."""
+        most = max(math.ceil(piece.size * 8 / max(piece.end - piece.start, 0.5)) for piece in self.pieces)
+        return max(most, self.average)
 
     @property
     def average(self) -> int:
-        return math.ceil(self.size * 8 / max(self.end - self.pieces[0].start, 0.5))
+        """Bits a second over all pieces; the head is none of them."""
+        return math.ceil((self.size - self.head) * 8 / max(self.end - self.pieces[0].start, 0.5))
 
 
 def concatenate(

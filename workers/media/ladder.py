@@ -24,6 +24,10 @@ OWN_SIZE = 1.25
 PRESET = "veryfast"
 CRF = 23
 KEY_SECONDS = 2
+FASTEST = 60  # frames a second
+# HDR's names in ffmpeg, and the light of a white page in it, in cd/m² (ITU-R BT.2408).
+_TRANSFER = {"hlg": "arib-std-b67", "pq": "smpte2084"}
+_REFERENCE_WHITE = 203
 AUDIO_KBITS, AUDIO_RATE = 128, 48_000
 # The encoder's delay: it puts so many samples before the first one that it was given.
 AUDIO_PRIMING = 1_024
@@ -73,12 +77,50 @@ def timescale(frame_rate: str) -> int:
     return rate.numerator
 
 
-def picture_graph(ladder: Sequence[Rendition], start_ms: int, end_ms: int | None) -> str:
+def shown_rate(frame_rate: str) -> float:
+    """Frames a second of what is shown: no more than FASTEST."""
+    return min(float(Fraction(frame_rate)), FASTEST)
+
+
+def repairs(hdr: str, interlaced: bool, frame_rate: str, largest: Rendition) -> list[str]:
+    """The filters that make of a camera's picture what every browser shows as it is meant.
+
+    Of half pictures whole ones are made, as many as there were frames. Of more frames than FASTEST (slow motion) those
+    that a screen could not show are left out. HDR becomes BT.709: its light is made linear, brought down to the largest
+    size first because that costs less, its colours are fitted into the smaller space and the highlights rolled off.
+    """
+    filters = []
+    if interlaced:
+        filters.append("bwdif=mode=send_frame:deint=interlaced")
+    if Fraction(frame_rate) > FASTEST * 1.02:
+        filters.append(f"select='isnan(prev_t)+gt(floor(t*{FASTEST}+0.25),floor(prev_t*{FASTEST}+0.25))'")
+    if hdr:
+        filters += [
+            f"scale={largest.width}:{largest.height}:flags=bicubic",
+            f"setparams=color_primaries=bt2020:colorspace=bt2020nc:color_trc={_TRANSFER[hdr]}",
+            f"zscale=transfer=linear:npl={_REFERENCE_WHITE},format=gbrpf32le,zscale=primaries=bt709",
+            "tonemap=mobius:desat=0:param=0.7:peak=5",
+            "zscale=transfer=bt709:matrix=bt709:range=tv:dither=error_diffusion",
+        ]
+    return filters
+
+
+def still_until(from_ms: int, end_ms: int) -> str:
+    """The filter that shows the last picture, once a second, until a longer sound ends."""
+    again = f"lt(t,{from_ms / 1000:.3f})+isnan(prev_selected_t)+gte(t-prev_selected_t,1)"
+    return f"tpad=stop=-1:stop_mode=clone,trim=end={end_ms / 1000:.3f},select='{again}'"
+
+
+def picture_graph(
+    ladder: Sequence[Rendition], start_ms: int, end_ms: int | None, repairs: Sequence[str] = ()
+) -> str:
     """The filter graph from the source's picture to one output a rendition, [v0] the largest. Times do not change."""
     end = "" if end_ms is None else f":end={end_ms / 1000:.3f}"
-    graph = f"[0:V:0]trim=start={start_ms / 1000:.3f}{end}"
+    graph = ",".join([f"[0:V:0]trim=start={start_ms / 1000:.3f}{end}", *repairs])
     for number, rendition in enumerate(ladder):
-        graph += f",scale={rendition.width}:{rendition.height}:flags=bicubic,setsar=1,format=yuv420p"
+        graph += (
+            f",scale={rendition.width}:{rendition.height}:flags=bicubic:out_range=tv,setsar=1,format=yuv420p"
+        )
         last = number == len(ladder) - 1
         graph += f"[v{number}]" if last else f",split=2[v{number}][s{number}];[s{number}]null"
     return graph

@@ -36,7 +36,7 @@ def _videos(wanted: LiteralString) -> Table:
 
 PROBES = _videos("state = 'waiting'")
 JOINS = _videos("state = 'joining'")
-CLEARINGS = _videos("state IN ('published', 'replaced', 'refused', 'cancelled')")
+CLEARINGS = _videos("state IN ('published', 'replaced', 'removed', 'refused', 'cancelled')")
 ENCODINGS = Table(
     "videos_segment",
     due="""

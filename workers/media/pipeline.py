@@ -7,7 +7,6 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, LiteralString
@@ -42,7 +41,7 @@ _PROBED: LiteralString = sql.compose(
     """
 UPDATE videos_video
 SET state = 'encoding', duration_ms = %(duration_ms)s, width = %(width)s, height = %(height)s,
-    frame_rate = %(frame_rate)s, has_audio = %(has_audio)s, $ended
+    frame_rate = %(frame_rate)s, has_audio = %(has_audio)s, hdr = %(hdr)s, is_interlaced = %(is_interlaced)s, $ended
 WHERE id = %(id)s AND holder = %(holder)s AND state = 'waiting'
 """,
     ended=ENDED,
@@ -114,7 +113,7 @@ def _look_into(file: Path, lease: MediaLease) -> dict[str, Any]:
 
 
 def _cut(video: Video, lease: MediaLease, found: dict[str, Any]) -> None:
-    bounds = [0, *found["cuts"], found["duration_ms"]]
+    bounds = [0, *found["cuts"], found["picture_ms"]]
     segments = [
         Segment(video=video, number=number, start_ms=start, end_ms=end)
         for number, (start, end) in enumerate(pairwise(bounds), 1)
@@ -146,15 +145,19 @@ def encode(segment: Segment, lease: SegmentLease) -> None:
 def _encode_pictures(segment: Segment, source: Path, folder: Path, lease: SegmentLease) -> None:
     video, start = segment.video, segment.start_ms
     width, height, whole = _measures(video)
-    is_last = segment.end_ms >= whole
+    is_last = not video.segments.filter(number=segment.number + 1).exists()
+    end = whole if is_last else segment.end_ms
     renditions = ladder.renditions(width, height)
-    seconds = (segment.end_ms - start) / 1000
+    repairs = ladder.repairs(video.hdr, video.is_interlaced, video.frame_rate, renditions[0])
+    if end > segment.end_ms:
+        repairs.append(ladder.still_until(segment.end_ms, end))
+    seconds = (end - start) / 1000
     arguments = [
         # A cut is less than 2 ms before its frame: so the key frame there is found, and no earlier one decoded.
         *("-copyts", "-start_at_zero", "-noaccurate_seek"),
         *("-ss", f"{(start + 2) / 1000 if start else 0:.3f}"),
         *ffmpeg.source(source, "-threads", str(ffmpeg.threads())),
-        *("-filter_complex", ladder.picture_graph(renditions, start, None if is_last else segment.end_ms)),
+        *("-filter_complex", ladder.picture_graph(renditions, start, None if is_last else end, repairs)),
     ]
     for number, rendition in enumerate(renditions):
         arguments += ladder.picture_output(
@@ -222,7 +225,7 @@ def _make(video: Video, store: Store, folder: Path, parts: Path, lease: MediaLea
     sound = track(SOUND, [0]) if video.has_audio else None
     for made in (*(pictured for _, pictured in pictures), *([sound] if sound else [])):
         (folder / f"{made.name}.m3u8").write_text(concatenation.playlist(made))
-    (folder / MASTER).write_text(concatenation.master(pictures, sound, float(Fraction(video.frame_rate))))
+    (folder / MASTER).write_text(concatenation.master(pictures, sound, ladder.shown_rate(video.frame_rate)))
     _fallback(renditions, folder, sound, lease)
     _stills(pictures, folder, end, lease)
 

@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ SOUND = {"aac", "mp3", "opus", "vorbis", "ac3", "eac3", "flac", "alac", "mp2"}
 LONGEST_HOURS = 4
 WIDEST = 8_192  # pixels a side
 MOST_PIXELS = 8_192 * 4_608
+# Transfer characteristics of HDR by their numbers in ITU-T H.273.
+HDR = {16: "pq", 18: "hlg"}
+_TAIL = 0.5  # seconds that a sound may be longer than the picture without being worth a still one
+_LOOKED_AT = 10  # frames at the beginning that tell whether the picture is interlaced
 _GAP_MS = 2  # between frames that may be cut apart; a cut is up to 1 ms before its first frame
 
 # For all that opens an uploaded file: these containers, no protocol but files, no larger pictures.
@@ -110,49 +114,64 @@ def _look(container: Any, longest: float) -> dict[str, Any]:
     claimed = (container.duration or 0) / av.time_base
     _check_length(claimed)
     origin = Fraction(container.start_time or 0, av.time_base)
-    rotation, ratio = _first_frame(container, stream)
-    frames, end = _frames(container, stream, origin)
+    rotation, ratio, interlaced = _first_frames(container, stream)
+    frames, end, heard = _frames(container, stream, sounds[0] if sounds else None, origin)
     _check_length(end)
     shown = round(width * ratio), height
     if rotation % 180:
         shown = shown[1], shown[0]
     target = segment_seconds(end, longest)
     return {
-        "duration_ms": math.ceil(end * 1_000),
+        # A sound that goes on is heard to its end, while the last picture stays.
+        "duration_ms": math.ceil((heard if heard > end + _TAIL else end) * 1_000),
+        "picture_ms": math.ceil(end * 1_000),
         "width": shown[0],
         "height": shown[1],
         "frame_rate": str(Fraction(stream.average_rate or stream.base_rate or 25).limit_denominator(10_000)),
         "has_audio": bool(sounds),
+        "hdr": HDR.get(int(stream.codec_context.color_trc), ""),
+        "is_interlaced": interlaced,
         "frames": len(frames),
         "cuts": cuts(frames, target),
     }
 
 
-def _first_frame(container: Any, stream: Any) -> tuple[int, float]:
-    """(rotation in degrees, width of a pixel by its height) of the first frame that decodes."""
+def _first_frames(container: Any, stream: Any) -> tuple[int, float, bool]:
+    """(rotation in degrees, width of a pixel by its height, whether they are interlaced) of the first that decode."""
     import av
 
+    found, interlaced = None, False
     try:
-        for frame in container.decode(stream):
+        for frame in islice(container.decode(stream), _LOOKED_AT):
             ratio = float(stream.sample_aspect_ratio or 1) or 1.0
-            return frame.rotation, ratio if 0.1 < ratio < 10 else 1.0
+            found = found or (frame.rotation, ratio if 0.1 < ratio < 10 else 1.0)
+            interlaced = interlaced or frame.interlaced_frame
     except av.error.FFmpegError as error:
-        raise Refuse(f"Its picture cannot be decoded ({_reason(error)}).") from error
-    raise Refuse("Not a single frame of its picture can be decoded.")
+        if found is None:
+            raise Refuse(f"Its picture cannot be decoded ({_reason(error)}).") from error
+    if found is None:
+        raise Refuse("Not a single frame of its picture can be decoded.")
+    return *found, interlaced
 
 
-def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[float, bool]], float]:
-    """(milliseconds, whether it is a key frame) of each frame in the order of showing; and the end in seconds."""
+def _frames(
+    container: Any, stream: Any, sound: Any, origin: Fraction
+) -> tuple[list[tuple[float, bool]], float, float]:
+    """(milliseconds, whether it is a key frame) of each frame in the order of showing; and where picture and sound end,
+    in seconds."""
     import av
 
     container.seek(container.start_time or 0, backward=True)
-    base, found, end = stream.time_base, [], Fraction(0)
+    base, found, end, heard = stream.time_base, [], Fraction(0), Fraction(0)
     ticks = Fraction(1, stream.average_rate) if stream.average_rate else Fraction(1, 25)
     try:
-        for packet in container.demux(stream):
+        for packet in container.demux([stream] if sound is None else [stream, sound]):
             if packet.pts is None or packet.is_discard or not packet.size:
                 continue
-            _check_length(float(packet.pts * base - origin))
+            _check_length(float(packet.pts * packet.time_base - origin))
+            if packet.stream is sound:
+                heard = max(heard, (packet.pts + (packet.duration or 0)) * packet.time_base)
+                continue
             found.append((packet.pts, packet.is_keyframe, packet.is_corrupt))
             end = max(end, packet.pts * base + (packet.duration * base if packet.duration else ticks))
     except av.error.FFmpegError as error:
@@ -161,7 +180,8 @@ def _frames(container: Any, stream: Any, origin: Fraction) -> tuple[list[tuple[f
         raise Refuse("The file is damaged or ends early: send it again.")
     found.sort()
     shift, scale = float(origin * 1_000), float(base * 1_000)
-    return [(pts * scale - shift, key) for pts, key, _ in found], float(end - origin)
+    shown = [(pts * scale - shift, key) for pts, key, _ in found]
+    return shown, float(end - origin), float(heard - origin)
 
 
 def _check_boxes(path: str, size: int) -> None:

@@ -149,7 +149,7 @@ class TestPublished:
         answer, body = ask("GET", f"/media/videos/a/{name}")
         assert (answer.status, body) == (200, self.CONTENT.decode())
         assert answer.headers["Content-Type"] == kind
-        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["Cache-Control"] == "public, max-age=86400, immutable"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in answer.headers["Content-Security-Policy"]
 

@@ -48,6 +48,38 @@ def test_a_cancelled_video_leaves_nothing(moment: str, film: Path, media_root: P
     assert not actions.retry(video, "ada")  # its file is gone
 
 
+def test_a_removed_video_leaves_nothing(film: Path, tmp_path: Path, media_root: Path) -> None:
+    video = drive(uploaded(film))
+    assert actions.remove(video, "ada")
+    assert not actions.remove(video, "ada")
+    drive(video)
+    assert (video.state, video.problem) == (Video.State.REMOVED, "Removed by ada.")
+    assert video.due_at is None
+    assert files_under(media_root) == set()
+    assert not actions.retry(video, "ada")
+    # Another takes its place.
+    assert drive(uploaded(film, video.product)).state == Video.State.PUBLISHED
+
+
+def test_one_that_was_replaced_is_removed_before_its_hour_is_over(film: Path, media_root: Path) -> None:
+    first = drive(uploaded(film))
+    second = drive(uploaded(film, first.product))
+    first.refresh_from_db()
+    assert published_folder(first).exists()
+    assert actions.remove(first, "ada")
+    drive(first)
+    assert not published_folder(first).exists()
+    assert published_folder(second).exists()
+    assert not actions.remove(first, "ada")
+
+
+@pytest.mark.parametrize("state", [Video.State.WAITING, Video.State.FAILED, Video.State.CANCELLED])
+def test_what_is_not_shown_is_not_removed(film: Path, state: Video.State) -> None:
+    video = uploaded(film)
+    Video.objects.filter(pk=video.pk).update(state=state)
+    assert not actions.remove(video, "ada")
+
+
 def test_what_is_over_is_not_cancelled(film: Path) -> None:
     video = drive(uploaded(film))
     assert not actions.cancel(video, "ada")

@@ -88,6 +88,23 @@ def test_a_video_is_cancelled_and_tried_again(admin_client: Client, kettle: Prod
     assert made.state == "waiting"
 
 
+@pytest.mark.parametrize("state", ["published", "replaced"])
+def test_what_is_shown_is_removed(admin_client: Client, kettle: Product, page: str, state: str) -> None:
+    shown = video(kettle, state, due_at=timezone.now() if state == "replaced" else None)
+    address = reverse("admin:videos_video_standing", args=[kettle.pk])
+    remove = reverse("admin:videos_video_remove", args=[shown.pk])
+    assert remove in admin_client.get(address).content.decode()
+    answer = admin_client.post(remove, headers={"HX-Request": "true"}).content.decode()
+    assert "Removed by admin." in answer
+    assert remove not in answer
+    assert f"videos/{shown.token}" not in admin_client.get("/products/KETTLE/").content.decode()
+    assert "not shown any more" in text(admin_client.post(remove, headers={"HX-Request": "true"}))
+    shown.refresh_from_db()
+    assert shown.state == "removed"
+    assert shown.due_at  # its files are due to be deleted
+    assert shown.due_at <= timezone.now()
+
+
 def test_published_first_and_old_ones_last(admin_client: Client, kettle: Product) -> None:
     for number in range(6):
         video(kettle, "replaced", problem=f"old-{number}")

@@ -107,6 +107,20 @@ def test_the_master_playlist_begins_with_the_middle_size_and_names_the_sound() -
     assert "BANDWIDTH=220000" in said
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (Piece(7_000, 900, 0.0, 0.3),),
+        (Piece(7_000, 10_000, 0.0, 4.0), Piece(17_000, 400, 4.0, 4.2)),
+        (Piece(7_000, 100, 0.0, 4.0), Piece(7_100, 5_000, 4.0, 4.1)),
+    ],
+)
+def test_the_average_is_never_above_the_peak(pieces: tuple[Piece, ...]) -> None:
+    """In a short clip its head is a large part of the file."""
+    made = Track("240p", "avc1.64001f", 7_000, 100, list(pieces), [0.0])
+    assert made.average <= made.peak
+
+
 def test_thumbnails_tell_when_and_where() -> None:
     sheets = thumbnails.layout(Rendition("240p", 426, 240, 400), 3)
     assert (sheets.step, sheets.across, sheets.down, sheets.width, sheets.height) == (1, 3, 1, 160, 90)

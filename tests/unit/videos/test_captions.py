@@ -30,6 +30,42 @@ def test_valid_captions(content: str) -> None:
     assert captions.text.strip() == GOOD.strip()
 
 
+YOUTUBE = """WEBVTT
+Kind: captions
+Language: en
+
+00:00:00.160 --> 00:00:02.389 align:start position:0%
+@
+it<00:00:00.400><c> whistles</c>
+
+00:00:02.389 --> 00:00:02.399 align:start position:0%
+it whistles
+@
+
+00:00:02.399 --> 00:00:04.000 align:start position:0%
+it whistles
+loudly
+""".replace("@", " ")
+
+
+@pytest.mark.parametrize(
+    ("content", "cues"),
+    [
+        (YOUTUBE, 3),
+        (YOUTUBE.replace("\n \n", "\n\u00a0\n"), 3),
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\na\n\t\n00:02.000 --> 00:03.000\nb\n", 2),
+        ("WEBVTT\n \n00:01.000 --> 00:02.000\na\n  \nname\n00:02.000 --> 00:03.000\nb\n \n\n  ", 2),
+    ],
+    ids=["YouTube", "no-break blanks", "a tab between", "blanks between"],
+)
+def test_lines_of_blanks(content: str, cues: int) -> None:
+    """Within a caption they are a line of it; before times they were meant to be empty, and are made so."""
+    captions = read(content.encode())
+    assert captions.cues == cues
+    times = [number for number, line in enumerate(captions.text.split("\n")) if "-->" in line]
+    assert all(not captions.text.split("\n")[number - 1].isspace() for number in times)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
