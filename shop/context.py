@@ -1,7 +1,7 @@
 """What every page of the shop shows: its name, the categories of the menu, how many pieces are in the cart.
 
 The menu is cached in the process for half a minute, because each page needs it and it changes a few times a year. The
-cart is in the visitor's cookie. So pages need no query for these, even while a crowd is browsing.
+cart is asked for only when the visitor's cookie names one. So who only looks around costs no query for these.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from shop.cart import cookie
+from shop.cart import keeping
 from shop.catalogue import queries
 from shop.catalogue.models import Category
 
@@ -35,5 +35,5 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
         "shop_name": SHOP_NAME,
         "demonstration": settings.PAYMENT_GATEWAY == "sandbox",
         "menu": SimpleLazyObject(menu),
-        "cart_count": SimpleLazyObject(lambda: cookie.read(request).pieces),
+        "cart_count": SimpleLazyObject(lambda: keeping.held_by(request).pieces),
     }

@@ -2,7 +2,7 @@
 
 Nothing here asks the database. Programs get a problem, people a page, and htmx, which shows neither, a sentence. The
 page looks whether the shop is back, and then loads what was asked for. A form that was sent can be sent again by a
-button, with what was typed into it. The cart is in its cookie, which stays as it is.
+button, with what was typed into it. The cart is in the database, and its cookie stays as it is.
 """
 
 from collections.abc import Callable

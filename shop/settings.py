@@ -184,6 +184,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "shop",
+    "shop.cart",
     "shop.catalogue",
     "shop.videos",
     "orders",

@@ -109,6 +109,11 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 60},
         },
+        "sweep expired carts": {
+            "task": "bulk.sweep_carts",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         "apply reports of the payment provider that came too early": {
             "task": "payment.sweep_inbox",
             "schedule": 60.0,

@@ -8,6 +8,7 @@ from django.utils import timezone
 from orders.payments import inbox
 from orders.payments.reconciling import reconcile
 from orders.providers.failures import ProviderError
+from shop.cart import keeping as carts
 from shop.videos import uploads
 from workers.audit import books
 from workers.celery import app
@@ -53,3 +54,10 @@ def sweep_uploads() -> None:
     deleted, completed = uploads.sweep()
     if deleted or completed:
         log.info("Uploads: %d expired and deleted, %d complete and made into videos.", deleted, completed)
+
+
+@app.task(name="bulk.sweep_carts")
+def sweep_carts() -> None:
+    """Delete carts whose cookie has expired."""
+    if deleted := carts.sweep():
+        log.info("%d carts were expired and deleted.", deleted)

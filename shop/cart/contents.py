@@ -10,7 +10,7 @@ from django.conf import settings
 
 from orders import inventory
 from orders.money import tax_within
-from shop.cart.cookie import Cart
+from shop.cart.keeping import Held
 from shop.catalogue.models import Product
 
 LOW_STOCK = 10  # from here on the shopper is told how many are left
@@ -83,17 +83,14 @@ class Contents:
         return any(line.too_many for line in self.lines)
 
 
-def look_up(cart: Cart) -> Contents:
-    """What is in the cart; products that are gone or not sold in our currency are taken out of it."""
-    on_sale = Product.objects.filter(sku__in=cart.items, active=True, currency=settings.CURRENCY)
-    products = {product.sku: product for product in on_sale} if cart.items else {}
+def look_up(held: Held) -> Contents:
+    """What is in the cart; products that are not sold any more, or not in our currency, are gone."""
+    on_sale = Product.objects.filter(sku__in=held.items, active=True, currency=settings.CURRENCY)
+    products = {product.sku: product for product in on_sale} if held.items else {}
     on_hand = inventory.on_hand(list(products)) if products else {}
     lines = [
         CartLine(products[sku], quantity, Availability(on_hand.get(sku, 0)))
-        for sku, quantity in cart.items.items()
+        for sku, quantity in held.items.items()
         if sku in products
     ]
-    gone = [sku for sku in cart.items if sku not in products]
-    for sku in gone:
-        cart.set(sku, 0)
-    return Contents(lines, gone)
+    return Contents(lines, [sku for sku in held.items if sku not in products])

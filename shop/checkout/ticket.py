@@ -2,7 +2,7 @@
 
 It is signed and holds the idempotency key of the checkout and a fingerprint of the summary that the shopper
 saw. So nobody can choose a key of another's order, and nobody is charged for a cart or a price that changed
-after the form was shown. The same key is in the cart's cookie: two tabs with one cart share one checkout.
+after the form was shown. The cart keeps the same key: two tabs with one cart share one checkout.
 """
 
 from dataclasses import dataclass

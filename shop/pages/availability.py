@@ -15,8 +15,8 @@ View = Callable[..., HttpResponse]
 def open_while_possible(view: View) -> View:
     """Run the view once more when its kept connection turns out to be dead; what fails then is shop.outage's.
 
-    Every page of the shop may be run twice: an order has its key, a cart is in its cookie, cancelling what is
-    cancelled changes nothing.
+    Every page of the shop may be run twice: an order has its key, a cart that was not committed is as it was,
+    cancelling what is cancelled changes nothing.
     """
 
     @wraps(view)

@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from shop.cart.contents import Availability
-from shop.cart.cookie import MAX_QUANTITY
+from shop.cart.keeping import MAX_QUANTITY
 from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
 from shop.pages.request import ShopRequest, wants_fragment

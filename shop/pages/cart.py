@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from shop.cart import contents, cookie
+from shop.cart import contents, cookie, keeping
 from shop.catalogue.models import Product
 from shop.pages.redirects import see_other
 from shop.pages.request import ShopRequest
@@ -15,7 +15,7 @@ from shop.pages.request import ShopRequest
 @never_cache
 @require_safe
 def cart(request: ShopRequest) -> HttpResponse:
-    return _shown(request, cookie.read(request), "shop/cart.html")
+    return _shown(request, keeping.held_by(request), "shop/cart.html")
 
 
 @never_cache
@@ -23,48 +23,53 @@ def cart(request: ShopRequest) -> HttpResponse:
 def cart_change(request: ShopRequest, sku: str) -> HttpResponse:
     """Put `quantity` more of the product into the cart, or with `set` have exactly that many; none takes it out.
 
-    To htmx it answers with the part that changes: the whole cart on the cart's page, a short "added"
-    elsewhere.
+    To htmx it answers with the part that changes: the whole cart on the cart's page, a short "added" elsewhere. What
+    does not fit is refused in words, and the cart stays as it is.
     """
-    held = cookie.read(request)
-    quantity = _quantity(request)
-    full = False
-    if "set" in request.POST:
-        held.set(sku, quantity if sku in held.items else 0)
-    elif not Product.objects.filter(sku=sku, active=True).exists():
+    token = cookie.token_for(request)
+    setting = "set" in request.POST
+    if not setting and not Product.objects.filter(sku=sku, active=True).exists():
         raise Http404("There is no such product on sale.")
-    else:
-        try:
-            held.add(sku, max(1, quantity))
-        except cookie.CartFull:
-            full = True
+    problem = ""
+    try:
+        quantity = _quantity(request, least=0 if setting else 1)
+        held = keeping.have(token, sku, quantity) if setting else keeping.add(token, sku, quantity)
+    except keeping.DoesNotFit as reason:
+        held, problem = keeping.held_by(request), str(reason)
 
     response: HttpResponse
-    if request.htmx and "set" in request.POST:
-        response = _shown(request, held, "shop/_cart.html")
+    if request.htmx and setting:
+        response = _shown(request, held, "shop/_cart.html", problem)
     elif request.htmx:
-        context = {"full": full, "cart_count": held.pieces, "in_cart": held.items.get(sku, 0)}
+        context = {"problem": problem, "cart_count": held.pieces, "in_cart": held.items.get(sku, 0)}
         response = render(request, "shop/_added.html", context)
     else:
-        if full:
-            messages.error(
-                request, "Your cart is full. Order what is in it first; the next one starts empty."
-            )
+        if problem:
+            messages.error(request, problem)
         response = see_other("cart")
-    cookie.write(response, held)
+    cookie.hand_out(response, token)
     return response
 
 
-def _shown(request: ShopRequest, held: cookie.Cart, template: str) -> HttpResponse:
+def _shown(request: ShopRequest, held: keeping.Held, template: str, problem: str = "") -> HttpResponse:
     shown = contents.look_up(held)
-    context = {"cart": shown, "cart_count": held.pieces, "max_quantity": cookie.MAX_QUANTITY}
-    response = render(request, template, context)
     if shown.gone:
-        cookie.write(response, held)
-    return response
+        held = keeping.take_out(cookie.token_of(request), shown.gone)
+    context = {
+        "cart": shown,
+        "cart_count": held.pieces,
+        "max_quantity": keeping.MAX_QUANTITY,
+        "problem": problem,
+    }
+    return render(request, template, context)
 
 
-def _quantity(request: ShopRequest) -> int:
-    """What was typed as a quantity; what is no number counts as one."""
+def _quantity(request: ShopRequest, least: int) -> int:
+    """The number that was typed, in the digits of whatever script. Raises DoesNotFit for what is none to have here."""
     typed = request.POST.get("quantity", "1").strip()
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 7 else 1
+    if typed.isdecimal() and len(typed) < 10 and int(typed) >= least:
+        return int(typed)
+    said = f"“{typed[:20]}” is no number of pieces" if typed else "No number was given"
+    raise keeping.DoesNotFit(
+        f"{said}, so nothing was changed. Please give a whole number from {least} to {keeping.MAX_QUANTITY}."
+    )

@@ -13,9 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from orders import inventory
-from orders.models import Order
+from orders.models import Order, OrderLine
 from orders.placing import KeyReused, OrderDraft, Placed, place
-from shop.cart import contents, cookie
+from shop.cart import contents, cookie, keeping
 from shop.checkout import ticket as tickets
 from shop.checkout.forms import CheckoutForm
 from shop.checkout.quoting import Quote, QuoteError, fingerprint, quote
@@ -39,16 +39,17 @@ def checkout(request: ShopRequest) -> HttpResponse:
 
 
 def _begun(request: ShopRequest) -> HttpResponse:
-    held = cookie.read(request)
-    if held.key and (order := _placed_under(Ticket(held.key, ""))):
-        # It was placed, but the answer with the emptied cart never reached the browser.
-        return _to_order(request, order, again=True)
+    held = keeping.held_by(request)
+    # A cart that was placed still has its goods when whoever placed it died before they were taken out. When only the
+    # answer was lost it is empty, and this is the checkout page loaded again.
+    if (key := held.key if held.items else held.ordered_key) and (order := _placed_under(Ticket(key, ""))):
+        return _to_order(request, order, key, again=True)
     return _page(request, held, CheckoutForm(initial=_details_of(held.refilled_from)))
 
 
 def _submitted(request: ShopRequest) -> HttpResponse:
     """1. Read ticket, cart and form. 2. Price the cart. 3. Place the order, or show what stands in the way."""
-    held = cookie.read(request)
+    held = keeping.held_by(request)
     form = CheckoutForm(request.POST)
     try:
         ticket = tickets.read(request.POST.get("ticket", ""))
@@ -56,9 +57,9 @@ def _submitted(request: ShopRequest) -> HttpResponse:
         return _page(request, held, form, _TOO_OLD)
     of_this_cart = held.key in ("", ticket.key)
     if not of_this_cart:
-        # Another tab has begun a checkout of the cart: this form is either done already or belongs to that one.
+        # The cart was ordered, or filled again, since this page was shown: this form is done, or belongs to that one.
         if order := _placed_under(ticket):
-            return _to_order(request, order, again=True, cart_too=False)
+            return _to_order(request, order, ticket.key, again=True)
         ticket = replace(ticket, key=held.key)
 
     problem = ""
@@ -75,7 +76,7 @@ def _submitted(request: ShopRequest) -> HttpResponse:
             else:
                 return _place(request, form, quoted, ticket)
     if order := _placed_under(ticket):
-        return _to_order(request, order, again=True)
+        return _to_order(request, order, ticket.key, again=True)
     return _page(request, held, form, problem)
 
 
@@ -93,12 +94,12 @@ def _place(request: ShopRequest, form: CheckoutForm, quoted: Quote, ticket: Tick
         payment_token=form.payment_token,
     )
     try:
-        return _to_order(request, place(draft, wait=True))
+        return _to_order(request, place(draft, wait=True), ticket.key)
     except KeyReused as reused:
-        return _to_order(request, reused.placed, again=True)
+        return _to_order(request, reused.placed, ticket.key, again=True)
 
 
-def _page(request: ShopRequest, held: cookie.Cart, form: CheckoutForm, problem: str = "") -> HttpResponse:
+def _page(request: ShopRequest, held: keeping.Held, form: CheckoutForm, problem: str = "") -> HttpResponse:
     shown = contents.look_up(held)
     if not shown.lines:
         messages.info(request, "Your cart is empty, so there is nothing to check out.")
@@ -106,26 +107,24 @@ def _page(request: ShopRequest, held: cookie.Cart, form: CheckoutForm, problem: 
     else:
         if shown.gone:
             problem = problem or _CHANGED
-        ticket = Ticket(held.become_checkout(), tickets.summary_of_contents(shown))
+            keeping.take_out(cookie.token_of(request), shown.gone)
+        ticket = Ticket(held.key, tickets.summary_of_contents(shown))
         context = {"form": form, "cart": shown, "ticket": ticket.packed(), "problem": problem}
         response = render(request, "shop/checkout.html", context, status=422 if form.is_bound else 200)
-    cookie.write(response, held)
     return response
 
 
-def _to_order(
-    request: ShopRequest, order: Order | Placed, *, again: bool = False, cart_too: bool = True
-) -> HttpResponse:
-    """303 to the order's page; `cart_too`: the cart became this order, so it is emptied."""
+def _to_order(request: ShopRequest, order: Order | Placed, key: str, *, again: bool = False) -> HttpResponse:
+    """303 to the order's page. Its goods are taken out of the cart, if that is still at the checkout with this key."""
+    if token := cookie.token_of(request):
+        ordered = OrderLine.objects.filter(order_id=order.id).values_list("sku", "quantity")
+        keeping.became_order(token, key, ordered)
     if again:
         note = (
             f"This checkout had already placed order {order.number}. Here it is; nothing was ordered twice."
         )
         messages.info(request, note)
-    response = see_other("order", order.token)
-    if cart_too:
-        cookie.write(response, cookie.Cart())
-    return response
+    return see_other("order", order.token)
 
 
 def _placed_under(ticket: Ticket) -> Order | None:

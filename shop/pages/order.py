@@ -19,7 +19,7 @@ from orders.cancelling import NotCancellable, cancel, cancellable
 from orders.models import Document, Order, Payment, Shipment
 from orders.states import FAILED_STATES, OrderStatus
 from shop import downloads
-from shop.cart import cookie
+from shop.cart import cookie, keeping
 from shop.checkout import testcards
 from shop.checkout.rules import COUNTRIES
 from shop.downloads import Download
@@ -111,16 +111,13 @@ def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
 def order_again(request: ShopRequest, token: str) -> HttpResponse:
     """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout."""
     failed = get_object_or_404(Order.objects.filter(status__in=FAILED_STATES), token=token)
-    held = cookie.read(request)
-    held.key, held.refilled_from = "", token
-    for line in failed.lines.all():
-        try:
-            held.set(line.sku, line.quantity)
-        except cookie.CartFull:
-            messages.warning(request, "Not everything fits into one cart. Order this first, then the rest.")
-            break
+    cart, lines = cookie.token_for(request), list(failed.lines.all())
+    left_out = keeping.refill(cart, token, [(line.sku, line.quantity) for line in lines])
+    if left_out:
+        goods = ", ".join(f"{line.quantity} × {line.name}" for line in lines if line.sku in left_out)
+        messages.warning(request, f"Not everything fits into one cart. This is not in it: {goods}.")
     response = see_other("checkout" if failed.status == OrderStatus.PAYMENT_DECLINED else "cart")
-    cookie.write(response, held)
+    cookie.hand_out(response, cart)
     return response
 
 
