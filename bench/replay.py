@@ -24,8 +24,8 @@ from bench.display import note
 from bench.load import OnAnswer, Purchase
 from bench.run import Run
 from bench.running_stack import RunningStack
-from shop.catalogue.importing import sales, table
-from shop.catalogue.importing.drafts import UnusableFile
+from orders.csvfile import UnusableFile, opened
+from shop.catalogue.importing import sales
 from shop.catalogue.importing.retail import Invoice, invoices
 from stack.program import StackError
 
@@ -115,8 +115,7 @@ async def _stock(run: Run, file: Path, skus: list[str]) -> None:
 
 def _levels(file: Path) -> dict[str, int]:
     """What the import would stock of each product if there were none."""
-    with table.opened(file) as opened:
-        reading = sales.read(opened, decimals=2, stock_from_sales=True, short_every=SHORT_EVERY)
+    reading = sales.read(opened(file), decimals=2, stock_from_sales=True, short_every=SHORT_EVERY)
     return {draft.sku: draft.stock or 0 for draft in reading.drafts} if reading else {}
 
 

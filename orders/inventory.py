@@ -71,20 +71,35 @@ SELECT sku, stocked, stocked, 0, 0 FROM wanted
 ON CONFLICT (sku) DO UPDATE
 SET stocked = excluded.stocked, on_hand = orders_stockitem.on_hand + excluded.stocked - orders_stockitem.stocked
 """
-# More pieces came in.
+# Rows for SKUs that were never stocked, without a piece.
+_MAKE: LiteralString = """
+INSERT INTO orders_stockitem (sku, stocked, on_hand, reserved, sold)
+SELECT sku, 0, 0, 0, 0 FROM unnest(%(skus)s::text[]) AS one (sku) ORDER BY sku
+ON CONFLICT (sku) DO NOTHING RETURNING sku
+"""
+# More pieces came in, or less than none are gone.
 _TAKE_IN: LiteralString = """
 WITH came AS (
     SELECT * FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS one (sku, quantity)
 ), moved AS (
-    INSERT INTO orders_stockmovement (sku, kind, quantity) SELECT sku, 'stocked', quantity FROM came
+    INSERT INTO orders_stockmovement (sku, kind, quantity) SELECT sku, 'stocked', quantity FROM came WHERE quantity <> 0
 )
 UPDATE orders_stockitem s SET stocked = stocked + came.quantity, on_hand = on_hand + came.quantity
 FROM came WHERE s.sku = came.sku
+"""
+# What came in of these, how many of it by the catalogue's files, and what is free to sell.
+_CAME_IN: LiteralString = "SELECT sku, stocked, filed, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+# Note what the catalogue's files have said.
+_FILE: LiteralString = """
+UPDATE orders_stockitem s SET filed = file.level
+FROM unnest(%(skus)s::text[], %(levels)s::bigint[]) AS file (sku, level) WHERE s.sku = file.sku
 """
 # Free to sell.
 _ON_HAND: LiteralString = "SELECT sku, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
 # Promised to orders or gone with them.
 _GONE: LiteralString = "SELECT sku, reserved + sold FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+
+MOST = 10**9  # pieces that come in at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,14 @@ class StockTooLow(Exception):
         super().__init__(
             f"More than that is already reserved or sold of {', '.join(self.skus)}. Nothing was changed."
         )
+
+
+class LevelsRefused(Exception):
+    """A file's levels of stock cannot be booked, and none was; `reasons` says why, by SKU."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        super().__init__("; ".join(f"{sku}: {reason}" for sku, reason in self.reasons.items()))
 
 
 def reserve(ids: Collection[int]) -> Reservation:
@@ -193,6 +216,51 @@ def take_in(pieces: Mapping[str, int]) -> None:
     once more. Call it in the transaction that says why."""
     lock_stock(pieces)
     _all_changed(sql.count(_TAKE_IN, {"skus": list(pieces), "quantities": list(pieces.values())}), pieces)
+
+
+def change_by(pieces: Mapping[str, int]) -> None:
+    """So many more pieces came in of each SKU, or with a minus are gone; an SKU that was never stocked is from now on.
+
+    Raises StockTooLow, and changes nothing, when more would be gone than is free to sell.
+    """
+    with transaction.atomic():
+        sql.rows(_MAKE, {"skus": list(pieces)})
+        left = lock_stock(pieces)
+        if too_low := [sku for sku, quantity in pieces.items() if left[sku] + quantity < 0]:
+            raise StockTooLow(too_low)
+        take_in(pieces)
+
+
+def book_file(levels: Mapping[str, int | None]) -> int:
+    """Book what is new in a file that says how many pieces it ever brought in; returns how many SKUs that changed.
+
+    Only the difference from what files said before is booked. So a file that is imported again takes back nothing that
+    came in by another way: sent back by a buyer, or booked by a person. None is a file that does not say; an SKU that
+    was never stocked has none from then on. Raises LevelsRefused, and changes nothing.
+    """
+    with transaction.atomic():
+        new = {sku for (sku,) in sql.rows(_MAKE, {"skus": list(levels)})}
+        lock_stock(levels)
+        changes: dict[str, int] = {}
+        refused: dict[str, str] = {}
+        for sku, stocked, filed, left in sql.rows(_CAME_IN, {"skus": list(levels)}):
+            level = levels[sku]
+            if level is None or level == filed:
+                continue
+            change = level - (stocked if filed is None else filed)
+            if filed is None and stocked and change:
+                refused[sku] = (
+                    f"{stocked:,} came in without a file, and whether these {level:,} are among them nobody can know; "
+                    f"say {stocked:,} to count on from there, or leave it empty"
+                )
+            elif left + change < 0:
+                refused[sku] = f"it takes {-change:,} away, but all but {left:,} are already reserved or sold"
+            changes[sku] = change
+        if refused:
+            raise LevelsRefused(refused)
+        take_in({sku: change for sku, change in changes.items() if change})
+        sql.count(_FILE, {"skus": list(changes), "levels": [levels[sku] for sku in changes]})
+    return len(new | {sku for sku, change in changes.items() if change})
 
 
 def stock_to(levels: Mapping[str, int]) -> None:

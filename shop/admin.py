@@ -11,6 +11,7 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from orders.admin.base import ModelAdmin
+from orders.admin.guarded import GuardedAdmin
 
 if TYPE_CHECKING:
     AccountAdmin = DjangoUserAdmin[User]
@@ -22,14 +23,14 @@ for model in (User, Group, TokenProxy):
 
 
 @admin.register(User)
-class UserAdmin(AccountAdmin, ModelAdmin):
+class UserAdmin(GuardedAdmin, AccountAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(GuardedAdmin, DjangoGroupAdmin, ModelAdmin):
     pass
 
 

@@ -1,5 +1,7 @@
 """Stock in the admin. What is on hand, reserved and sold follows from orders; a person can only say how many pieces
-ever came in, and orders.inventory books the difference in its ledger."""
+came in or are gone, and orders.inventory books that in its ledger.
+
+It is a difference and no new total, because orders and other people change the total while the form is open."""
 
 from typing import Any
 
@@ -12,66 +14,71 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from orders.admin.base import ModelForm, ReadOnlyAdmin, UndeletableAdmin
 from orders.admin.columns import briefly, column, link, order_column
-from orders.inventory import stock_to
+from orders.admin.guarded import GuardedAdmin
+from orders.inventory import MOST, change_by
 from orders.locking import lock_stock
 from orders.models import StockItem, StockMovement
 from orders.models.order import id_of
+from orders.skus import NO_SKU, SKU, sku_of
 
 _LEDGER = "admin:orders_stockmovement_changelist"
 
 
 class StockForm(ModelForm):
-    stocked = forms.IntegerField(
-        min_value=0,
-        max_value=10**12,
-        label="Ever stocked",
+    came_in = forms.IntegerField(
+        min_value=-MOST,
+        max_value=MOST,
+        label="Came in",
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="All pieces that ever came in. When ten more arrive, add 10; when two break, subtract 2.",
+        help_text="How many pieces more there are now. When ten arrive: 10; when two break: -2.",
     )
 
     class Meta:
         model = StockItem
-        fields = ("sku", "stocked")
+        fields = ("sku",)
 
     def clean_sku(self) -> str:
-        return str(self.cleaned_data["sku"]).strip().upper()
+        sku = sku_of(self.cleaned_data["sku"])
+        if not SKU.fullmatch(sku):
+            raise forms.ValidationError(f"“{sku}” {NO_SKU}.")
+        return sku
 
-    def clean_stocked(self) -> int:
-        """The row stays locked until the level is saved, so nobody reserves what this takes away."""
-        level: int = self.cleaned_data["stocked"]
-        if self.instance.pk:
-            lock_stock([self.instance.pk])
-            item = StockItem.objects.get(pk=self.instance.pk)
-            if level < item.reserved + item.sold:
-                raise forms.ValidationError(
-                    f"{item.reserved:,} are reserved and {item.sold:,} sold: it cannot be less than "
-                    f"{item.reserved + item.sold:,}."
-                )
-        return level
+    def clean_came_in(self) -> int:
+        """The row stays locked until this is booked, so nobody reserves what it takes away."""
+        pieces: int = self.cleaned_data["came_in"]
+        on_hand = lock_stock([self.instance.pk]).get(self.instance.pk, 0)
+        if not pieces:
+            raise forms.ValidationError("Nothing came in and nothing is gone: there is nothing to book.")
+        if on_hand + pieces < 0:
+            raise forms.ValidationError(
+                f"Only {on_hand:,} are on hand, and what is reserved or sold cannot be taken away."
+            )
+        return pieces
 
 
 @admin.register(StockItem)
-class StockItemAdmin(UndeletableAdmin):
+class StockItemAdmin(GuardedAdmin, UndeletableAdmin):
     form = StockForm
+    watched = ("stocked",)  # so that a form that is sent twice is booked once
     list_display = ("sku", "on_hand", "reserved", "sold", "stocked")
     ordering = ("sku",)
     search_fields = ("sku",)
     search_help_text = "The SKU, or how it begins"
     ledger = column("Ledger", lambda item: link(f"{reverse(_LEDGER)}?q={item.sku}", "Every movement of it"))
-    fields = ("sku", "stocked", "on_hand", "reserved", "sold", "ledger")
+    fields = ("sku", "came_in", "on_hand", "reserved", "sold", "stocked", "ledger")
 
     def found_by(self, items: QuerySet[StockItem], term: str) -> QuerySet[StockItem]:
         return items.filter(sku__startswith=term.upper())
 
     def get_readonly_fields(self, _request: HttpRequest, obj: StockItem | None = None) -> tuple[str, ...]:
-        return ("on_hand", "reserved", "sold", "ledger", *(("sku",) if obj else ()))
+        return ("on_hand", "reserved", "sold", "stocked", "ledger", *(("sku",) if obj else ()))
 
     def get_fields(self, _request: HttpRequest, obj: StockItem | None = None) -> tuple[str, ...]:
-        return self.fields if obj else ("sku", "stocked")
+        return self.fields if obj else ("sku", "came_in")
 
-    def save_model(self, _request: HttpRequest, obj: StockItem, _form: Any, _change: bool) -> None:
+    def save_model(self, _request: HttpRequest, obj: StockItem, form: Any, _change: bool) -> None:
         """Booked, not saved: the row changes together with its ledger, or not at all."""
-        stock_to({obj.sku: obj.stocked})
+        change_by({obj.sku: form.cleaned_data["came_in"]})
 
 
 @admin.register(StockMovement)

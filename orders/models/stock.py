@@ -11,6 +11,9 @@ from django.db.models.functions import Now
 class StockItem(models.Model):
     sku = models.CharField("SKU", max_length=40, primary_key=True)
     stocked = models.BigIntegerField(help_text="Every piece that ever came in, corrections included.")
+    filed = models.BigIntegerField(
+        null=True, editable=False, help_text="What files of the catalogue said of it; empty while none has."
+    )
     on_hand = models.BigIntegerField(help_text="On the shelf and free to sell.")
     reserved = models.BigIntegerField(default=0, help_text="Held for orders that are not shipped yet.")
     sold = models.BigIntegerField(default=0, help_text="Gone with a shipment.")

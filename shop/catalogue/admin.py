@@ -17,8 +17,9 @@ from django.templatetags.static import static
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from orders import money
-from orders.admin.base import ModelAdmin, ModelForm
+from orders.admin.base import ModelForm
 from orders.admin.columns import column, display
+from orders.admin.guarded import GuardedAdmin
 from orders.models import StockItem
 from shop.catalogue import pictures, queries
 from shop.catalogue.importing.drafts import SKU, sku_of
@@ -70,8 +71,9 @@ class ProductForm(ModelForm):
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):
+class ProductAdmin(GuardedAdmin):
     form = ProductForm
+    watched = ("price_minor",)
     list_display = ("shown", "category", "price", "on_hand", "active")
     list_filter = ("category", "active")
     list_select_related = ("category",)
@@ -123,9 +125,8 @@ class ProductAdmin(ModelAdmin):
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(GuardedAdmin):
     list_display = ("name", "slug", "position", "products")
-    list_editable = ("position",)
     prepopulated_fields = {"slug": ("name",)}
     search_fields = ("name",)
 

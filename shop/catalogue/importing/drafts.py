@@ -4,19 +4,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-# A SKU is part of its page's path, so it has only characters that need no quoting there.
-SKU = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,39}")
+from orders.csvfile import UnusableFile as UnusableFile
+from orders.skus import SKU as SKU
+from orders.skus import sku_of as sku_of
+
 # Control characters except tab and line ends: PostgreSQL refuses NUL, and no text of a shop has the others.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
-
-def sku_of(text: str) -> str:
-    """The normal form of a SKU or stock code: capitals, no outer spaces, single inner spaces."""
-    return " ".join(text.split()).upper()
-
-
-class UnusableFile(Exception):
-    """The file as a whole cannot be read; the message says what is wrong and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)

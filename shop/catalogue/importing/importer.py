@@ -10,10 +10,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from orders import money
-from orders.inventory import StockTooLow
+from orders import csvfile, money
+from orders.inventory import LevelsRefused
 from shop.catalogue import pictures
-from shop.catalogue.importing import native, retail, sales, table, writer
+from shop.catalogue.importing import native, retail, sales, writer
 from shop.catalogue.importing.drafts import Reading, Refused, UnusableFile
 
 
@@ -86,24 +86,24 @@ def import_file(path: Path, options: Options) -> Report:
 
 def _read(path: Path, options: Options) -> Reading:
     decimals = money.decimals(settings.CURRENCY)
-    with table.opened(path) as opened:
-        reading = native.read(opened, decimals=decimals, picture_exists=pictures.exists)
-        if reading is not None and options.stock_from_sales:
-            raise UnusableFile(f"{path} holds no sales to take the stock from: it names the stock itself.")
-        if reading is None:
-            reading = sales.read(
-                opened,
-                decimals=decimals,
-                stock_from_sales=options.stock_from_sales,
-                short_every=options.short_every,
-            )
-        if reading is None:
-            raise UnusableFile(
-                f"{path} has columns of neither format.\n"
-                f"  found:              {', '.join(opened.columns)}\n"
-                f"  products expected:  {', '.join(native.COLUMNS)}\n"
-                f"  sales expected:     {', '.join(retail.COLUMNS)}"
-            )
+    opened = csvfile.opened(path)
+    reading = native.read(opened, decimals=decimals, picture_exists=pictures.exists)
+    if reading is not None and options.stock_from_sales:
+        raise UnusableFile(f"{path} holds no sales to take the stock from: it names the stock itself.")
+    if reading is None:
+        reading = sales.read(
+            opened,
+            decimals=decimals,
+            stock_from_sales=options.stock_from_sales,
+            short_every=options.short_every,
+        )
+    if reading is None:
+        raise UnusableFile(
+            f"{path} has columns of neither format.\n"
+            f"  found:              {', '.join(opened.columns)}\n"
+            f"  products expected:  {', '.join(native.COLUMNS)}\n"
+            f"  sales expected:     {', '.join(retail.COLUMNS)}"
+        )
     return reading
 
 
@@ -120,8 +120,9 @@ def _write_stock(reading: Reading) -> int:
     """Stock first: a product with an impossible level is refused before anything else of it is written."""
     try:
         return writer.write_stock(reading.drafts)
-    except StockTooLow as problem:
-        _refuse(reading, set(problem.skus), "stock: more than that is already reserved or sold")
+    except LevelsRefused as problem:
+        for sku, reason in problem.reasons.items():
+            _refuse(reading, {sku}, f"stock: {reason}")
         return writer.write_stock(reading.drafts)
 
 

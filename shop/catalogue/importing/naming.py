@@ -59,7 +59,7 @@ def category_of(description: str) -> str:
 def name_of(description: str) -> str:
     """A name to show: "SET OF 3  T-LIGHT HOLDERS" is "Set of 3 T-Light Holders"."""
     words = description.split()
-    return " ".join(_cased(word, first=at == 0) for at, word in enumerate(words)).rstrip(" ,.;:-")[:200]
+    return " ".join(_cased(word, first=at == 0) for at, word in enumerate(words)).rstrip(" ,.;:-")
 
 
 def _cased(word: str, *, first: bool) -> str:

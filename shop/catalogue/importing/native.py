@@ -8,21 +8,23 @@
 | `category` | its name; a category that does not exist is created |
 | `price` | what the shopper pays, tax included, in the shop's currency: `12.50` |
 | `tax_rate` | the tax that the price includes, in per cent: `20`, `5.5`, `0` |
-| `stock` | pieces that ever came in, with those sold; empty leaves it unchanged (a new product: 0) |
+| `stock` | pieces that this file ever brought in, with those sold; empty leaves it unchanged (a new product: 0) |
 | `picture` | path of a static file, `shop/pictures/kettle.svg`; may be empty |
 
-All eight columns must be there, in any order. The whole row is the truth: an empty description empties it. `stock`
-counts what ever came in, so importing the same file again after a day of sales changes nothing.
+All eight columns must be there, in any order. Of `stock` the difference from the last import is booked: 15 where it was
+5 brings in ten. So importing the same file again changes nothing, whatever was sold, sent back or counted meanwhile.
 """
 
 from collections.abc import Callable
 
+from orders.csvfile import Table
+from orders.skus import NO_SKU
 from shop.catalogue.importing.amounts import to_minor
 from shop.catalogue.importing.drafts import CONTROL, SKU, ProductDraft, Reading, Refused, sku_of
-from shop.catalogue.importing.table import Table
 
 FORMAT = "products"
 COLUMNS = ("sku", "name", "description", "category", "price", "tax_rate", "stock", "picture")
+NUMBERS = ("price", "tax_rate", "stock")
 UPDATES = ("name", "description", "category_id", "price_minor", "currency", "tax_rate_bp", "picture")
 
 MOST_MINOR = 10**12  # far above any price; the column still holds it when a large order adds it up
@@ -32,7 +34,7 @@ LENGTHS = {"name": 200, "description": 10_000, "category": 80, "picture": 200}
 
 def read(table: Table, *, decimals: int, picture_exists: Callable[[str], bool]) -> Reading | None:
     """Read the rows; None if the columns are not this format's. `decimals` are those of the shop's currency."""
-    if (records := table.records(COLUMNS)) is None:
+    if (records := table.records(COLUMNS, NUMBERS)) is None:
         return None
     reading = Reading(format=FORMAT, updates=UPDATES)
     first_lines: dict[str, int] = {}
@@ -57,14 +59,14 @@ def _draft(
     line: int, sku: str, values: dict[str, str], decimals: int, picture_exists: Callable[[str], bool]
 ) -> ProductDraft:
     if not SKU.fullmatch(sku):
-        raise ValueError(
-            f'"{sku}" is no SKU: 1 to 40 of A-Z, 0-9, ".", "_", "-", the first a letter or digit'
-        )
+        raise ValueError(f'"{sku}" {NO_SKU}')
     for column, longest in LENGTHS.items():
         if len(values[column]) > longest:
             raise ValueError(f"{column} has {len(values[column])} characters, {longest} is the most")
         if CONTROL.search(values[column]):
             raise ValueError(f"{column} holds control characters")
+        if column != "description" and len(values[column].splitlines()) > 1:
+            raise ValueError(f"{column} goes on over several lines: is a quotation mark missing?")
     for column in ("name", "category"):
         if not values[column]:
             raise ValueError(f"{column} is empty")

@@ -13,9 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from orders.csvfile import Record, Table, UnusableFile, opened
 from shop.catalogue.importing.amounts import to_decimal
-from shop.catalogue.importing.drafts import CONTROL, SKU, UnusableFile, sku_of
-from shop.catalogue.importing.table import Record, Table, opened
+from shop.catalogue.importing.drafts import CONTROL, SKU, sku_of
 
 COLUMNS = (
     *("InvoiceNo", "StockCode", "Description", "Quantity"),
@@ -113,14 +113,14 @@ class Invoice:
 
 def invoices(path: Path) -> list[Invoice]:
     """The invoices of a file, in its order. Raises UnusableFile for a file in another format."""
-    with opened(path) as table:
-        found = rows(table)
-        if found is None:
-            raise UnusableFile(
-                f"{path} is no sales data: expected the columns {', '.join(COLUMNS)}; "
-                f"found {', '.join(table.columns)}."
-            )
-        return list(grouped(found))
+    table = opened(path)
+    found = rows(table)
+    if found is None:
+        raise UnusableFile(
+            f"{path} is no sales data: expected the columns {', '.join(COLUMNS)}; "
+            f"found {', '.join(table.columns)}."
+        )
+    return list(grouped(found))
 
 
 def grouped(sales: Iterable[SalesRow]) -> Iterator[Invoice]:
@@ -135,7 +135,7 @@ def grouped(sales: Iterable[SalesRow]) -> Iterator[Invoice]:
 
 def rows(table: Table) -> Iterator[SalesRow] | None:
     """Every row of an open file with its reason; None if the columns are not this format's."""
-    records = table.records(COLUMNS)
+    records = table.records(COLUMNS, ("Quantity", "UnitPrice"))
     return None if records is None else map(_row, records)
 
 

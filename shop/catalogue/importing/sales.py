@@ -22,12 +22,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from orders.csvfile import Table
 from shop.catalogue.importing import retail
 from shop.catalogue.importing.amounts import rounded_to_minor
 from shop.catalogue.importing.drafts import ProductDraft, Reading, Refused
+from shop.catalogue.importing.native import LENGTHS
 from shop.catalogue.importing.naming import category_of, is_goods, name_of
 from shop.catalogue.importing.retail import Reason, SalesRow
-from shop.catalogue.importing.table import Table
 
 FORMAT = "sales"
 UPDATES = ("name", "price_minor", "currency")
@@ -61,6 +62,10 @@ def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: in
             reason = "never sold at a price under a description of goods"
             reading.refused.append(Refused(found.first_line, sku, reason, stops=False))
             continue
+        if len(shown := name_of(name)) > LENGTHS["name"]:
+            reason = f"its description has {len(shown)} characters, {LENGTHS['name']} is the most"
+            reading.refused.append(Refused(found.first_line, sku, reason, stops=False))
+            continue
         # Of equally frequent prices the lowest, so that the order of rows does not decide.
         price = min(found.prices, key=lambda minor: (-found.prices[minor], minor))
         nth = len(reading.drafts) + 1
@@ -69,7 +74,7 @@ def read(table: Table, *, decimals: int, stock_from_sales: bool, short_every: in
             ProductDraft(
                 line=found.first_line,
                 sku=sku,
-                name=name_of(name),
+                name=shown,
                 description="",
                 category=category_of(name),
                 price_minor=price,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from django.utils.text import slugify
 
 from orders import inventory, sql
-from orders.models import StockItem
 from shop.catalogue.importing.drafts import ProductDraft
 from shop.catalogue.models import Category
 
@@ -95,22 +94,8 @@ def write_products(
 
 
 def write_stock(drafts: Sequence[ProductDraft]) -> int:
-    """Set the stock that the drafts name; a product that was never stocked gets a level of 0. Returns how many changed.
-
-    Raises inventory.StockTooLow, and changes nothing, when more of something is already reserved or sold.
-    """
-    stocked = dict(
-        StockItem.objects.filter(sku__in=[draft.sku for draft in drafts]).values_list("sku", "stocked")
-    )
-    levels: dict[str, int] = {}
-    for draft in drafts:
-        if draft.stock is not None and draft.stock != stocked.get(draft.sku):
-            levels[draft.sku] = draft.stock
-        elif draft.sku not in stocked:
-            levels[draft.sku] = 0
-    if levels:
-        inventory.stock_to(levels)
-    return len(levels)
+    """Book what is new in the stock that the drafts name. Returns how many changed. Raises inventory.LevelsRefused."""
+    return inventory.book_file({draft.sku: draft.stock for draft in drafts})
 
 
 def analyse() -> None:

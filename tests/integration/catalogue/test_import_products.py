@@ -200,7 +200,7 @@ def test_prices_are_read_in_the_minor_unit_of_the_shops_currency(
 def test_a_file_in_neither_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("sku;name;price\nA;B;1\n")
-    with pytest.raises(UnusableFile, match=r"found: +sku;name;price\n.*expected: +sku, name, description"):
+    with pytest.raises(UnusableFile, match=r"found: +sku, name, price\n.*expected: +sku, name, description"):
         import_file(path, Options())
 
 
