@@ -14,6 +14,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from orders import money
@@ -119,6 +120,12 @@ class ProductAdmin(GuardedAdmin):
     def get_readonly_fields(self, _request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         # A product that could have been ordered keeps its SKU: orders and stock know it by that.
         return ("sku", "stock") if obj else ("stock",)
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        """Notes that a person was here, so that no file undoes it unasked. No file says what is active."""
+        if set(form.changed_data) - {"active"}:
+            obj.edited_at = timezone.now()
+        super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Product | None = None) -> bool:
         return False

@@ -4,6 +4,7 @@ A file is imported whole or not at all, in one transaction: one wrong row keeps 
 take those that are right. The format decides which refused rows count as wrong (`Refused.stops`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Options:
     stock_from_sales: bool = False
     short_every: int = 0
     dry_run: bool = False
+    overwrite: bool = False
 
 
 @dataclass(slots=True)
@@ -65,18 +67,18 @@ def import_file(path: Path, options: Options) -> Report:
     _stop_if_refused(report, options)
     with transaction.atomic():
         writer.lock()
+        changes = writer.changes(reading, currency=settings.CURRENCY, overwrite=options.overwrite)
+        _refuse(reading, changes.refused)
         report.stock_changed = _write_stock(reading)
         _stop_if_refused(report, options)
-        names = list(dict.fromkeys(draft.category for draft in reading.drafts))
-        written = writer.write_products(
-            reading.drafts,
-            writer.write_categories(names),
-            currency=settings.CURRENCY,
-            updates=reading.updates,
-        )
+        taken = {draft.sku for draft in reading.drafts}
+        report.created, report.updated = len(taken & changes.created), len(taken & changes.updated)
+        new = [draft for draft in reading.drafts if draft.sku in changes.created | changes.updated | changes.noted]
+        names = list(dict.fromkeys(draft.category for draft in new))
+        categories = writer.write_categories(names)
+        writer.write_products(new, categories, currency=settings.CURRENCY, updates=reading.updates)
         transaction.set_rollback(options.dry_run)
-    report.created, report.updated = written.created, written.updated
-    report.unchanged = len(reading.drafts) - written.created - written.updated
+    report.unchanged = len(taken) - report.created - report.updated
     report.refused.sort(key=lambda refused: refused.line)
     report.written = not options.dry_run
     if report.written and (report.created or report.updated or report.stock_changed):
@@ -109,11 +111,8 @@ def _read(path: Path, options: Options) -> Reading:
 
 def _refuse_categories(reading: Reading) -> None:
     unusable = writer.unusable_categories({draft.category for draft in reading.drafts})
-    _refuse(
-        reading,
-        {draft.sku for draft in reading.drafts if draft.category in unusable},
-        "category: no address can be made of its name; it needs a Latin letter or a digit",
-    )
+    reason = "category: no address can be made of its name; it needs a Latin letter or a digit"
+    _refuse(reading, {draft.sku: reason for draft in reading.drafts if draft.category in unusable})
 
 
 def _write_stock(reading: Reading) -> int:
@@ -121,16 +120,15 @@ def _write_stock(reading: Reading) -> int:
     try:
         return writer.write_stock(reading.drafts)
     except LevelsRefused as problem:
-        for sku, reason in problem.reasons.items():
-            _refuse(reading, {sku}, f"stock: {reason}")
+        _refuse(reading, {sku: f"stock: {reason}" for sku, reason in problem.reasons.items()})
         return writer.write_stock(reading.drafts)
 
 
-def _refuse(reading: Reading, skus: set[str], reason: str) -> None:
+def _refuse(reading: Reading, reasons: Mapping[str, str]) -> None:
     reading.refused.extend(
-        Refused(draft.line, draft.sku, reason) for draft in reading.drafts if draft.sku in skus
+        Refused(draft.line, draft.sku, reasons[draft.sku]) for draft in reading.drafts if draft.sku in reasons
     )
-    reading.drafts = [draft for draft in reading.drafts if draft.sku not in skus]
+    reading.drafts = [draft for draft in reading.drafts if draft.sku not in reasons]
 
 
 def _stop_if_refused(report: Report, options: Options) -> None:

@@ -11,7 +11,9 @@
 | `stock` | pieces that this file ever brought in, with those sold; empty leaves it unchanged (a new product: 0) |
 | `picture` | path of a static file, `shop/pictures/kettle.svg`; may be empty |
 
-All eight columns must be there, in any order. Of `stock` the difference from the last import is booked: 15 where it was
+All eight columns must be there, in any order. The whole row is the truth, so an empty description empties it; but a row
+that is as it was at the last import changes nothing, and one that would undo what a person has changed in the admin is
+refused, unless `--overwrite` is said. Of `stock` the difference from the last import is booked: 15 where it was
 5 brings in ten. So importing the same file again changes nothing, whatever was sold, sent back or counted meanwhile.
 """
 

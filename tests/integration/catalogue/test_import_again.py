@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
 from orders import inventory
 from orders.models import StockItem, StockMovement
 from shop.catalogue.importing.importer import FileRefused, Options, import_file
@@ -12,6 +17,14 @@ from tests.integration.catalogue.conftest import Written
 from tests.making import at_once, place_order
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings: Settings) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
 
 
 def row(stock: object, sku: str = "KE-1") -> str:
@@ -90,3 +103,70 @@ def test_a_file_and_people_who_stock_at_once_all_count(products_csv: Written) ->
     assert at_once(act, 6) == [None] * 6
     assert item() == (30, 30, 0)
     assert item("NEW-1") == (5, 5, 0)
+
+
+def edit(name: str, price: str) -> None:
+    """As a person does it, in the admin."""
+    kettle = Product.objects.get(sku="KE-1")
+    client = Client(SERVER_NAME="testserver")
+    client.force_login(User.objects.filter(username="staff").first() or User.objects.create_superuser("staff"))
+    form = {
+        "name": name,
+        "description": kettle.description,
+        "category": kettle.category_id,
+        "picture": kettle.picture,
+        "price": price,
+        "tax_rate_bp": kettle.tax_rate_bp,
+        "active": "on",
+    }
+    answer = client.post(reverse("admin:catalogue_product_change", args=[kettle.pk]), form)
+    assert answer.status_code == 302
+
+
+def kettle() -> tuple[str, int]:
+    return Product.objects.values_list("name", "price_minor").get(sku="KE-1")
+
+
+def test_the_same_file_does_not_undo_what_a_person_has_changed(products_csv: Written) -> None:
+    file = products_csv(row(5))
+    import_file(file, Options())
+    edit("Copper kettle", "45.00")
+    report = import_file(file, Options())
+    assert (report.updated, report.unchanged) == (0, 1)
+    assert kettle() == ("Copper kettle", 4500)
+
+
+def test_another_file_asks_before_it_undoes_that(products_csv: Written) -> None:
+    import_file(products_csv(row(5)), Options())
+    edit("Copper kettle", "38.00")
+    file = products_csv(row(6).replace("38.00", "39.00"))
+    with pytest.raises(FileRefused) as refused:
+        import_file(file, Options())
+    reason = refused.value.report.refused[0].reason
+    assert "somebody has changed this product on" in reason
+    assert "its name, price would be another" in reason
+    assert kettle() == ("Copper kettle", 3800)
+    assert import_file(file, Options(partial=True)).refused[0].reason == reason
+    assert item() == (5, 5, 0), "of a row that is refused nothing is taken"
+
+    import_file(file, Options(overwrite=True))
+    assert kettle() == ("Kettle", 3900)
+    assert item() == (6, 6, 0)
+    import_file(products_csv(row(6)), Options())
+    assert kettle() == ("Kettle", 3800), "the person's change is gone, and files go on"
+
+
+def test_a_file_that_says_what_the_person_said_is_taken(products_csv: Written) -> None:
+    import_file(products_csv(row(5)), Options())
+    edit("Copper kettle", "45.00")
+    file = products_csv(row(5).replace("Kettle", "Copper kettle").replace("38.00", "45.00"))
+    assert import_file(file, Options()).unchanged == 1
+    assert import_file(products_csv(row(5)), Options()).updated == 1
+
+
+def test_overwriting_brings_the_file_back(products_csv: Written) -> None:
+    file = products_csv(row(5))
+    import_file(file, Options())
+    edit("Copper kettle", "45.00")
+    assert import_file(file, Options(overwrite=True)).updated == 1
+    assert kettle() == ("Kettle", 3800)

@@ -25,6 +25,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--partial", action="store_true", help="take the rows that are right")
+        over = "take the file's row also where a person has changed the product since"
+        parser.add_argument("--overwrite", action="store_true", help=over)
         parser.add_argument("--stock-from-sales", action="store_true", help="stock what the sales data sells")
         half = "of every Nth product, by SKU, stock only half of that"
         parser.add_argument("--short-every", type=int, default=0, metavar="N", help=half)
