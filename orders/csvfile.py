@@ -1,9 +1,9 @@
 """Reads CSV files strictly: what is not plain is refused with its line, and nothing is guessed.
 
 Spreadsheets write CSV in many ways. Read are: commas, semicolons or tabs, as the heading or a first line "sep=;" has
-them; UTF-8 with or without a byte order mark, and UTF-16 with one ("Unicode text"); gzip; blank lines, and empty columns
-at the edge. Named with what to do are: workbooks (.xlsx) and the encodings of single countries, since a wrong guess would
-change names.
+them; UTF-8 with or without a byte order mark, and UTF-16 with one ("Unicode text"); gzip; blank lines, and empty
+columns at the end. Named with what to do are: workbooks (.xlsx) and the encodings of single countries, since a wrong
+guess would change names.
 
 A quotation mark too many is what makes a reader swallow the next row as part of a cell, so the rules for it are strict.
 It needs neither Django nor the database.
@@ -63,7 +63,9 @@ class Table:
         """The rows, if the file has exactly these columns, in any order; else None. A decimal comma in one of the
         columns `numbers` comes as a point."""
         order = positions(self.columns, expected)
-        return None if order is None else self._records(expected, order, numbers if self.decimal_comma else ())
+        return (
+            None if order is None else self._records(expected, order, numbers if self.decimal_comma else ())
+        )
 
     def _records(
         self, expected: Sequence[str], order: Sequence[int], with_comma: Collection[str]
@@ -126,7 +128,9 @@ def positions(columns: Sequence[str], expected: Sequence[str]) -> list[int] | No
 
 def _decoded(content: bytes, name: str) -> str:
     if content.startswith(_WORKBOOKS):
-        raise UnusableFile(f'{name} is a workbook and no CSV file. Save it as "CSV UTF-8" in your spreadsheet.')
+        raise UnusableFile(
+            f'{name} is a workbook and no CSV file. Save it as "CSV UTF-8" in your spreadsheet.'
+        )
     encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
     try:
         return content.decode(encoding)
@@ -140,7 +144,7 @@ def _decoded(content: bytes, name: str) -> str:
 
 
 def _rows(text: str, delimiter: str, skipped: int) -> Iterator[Row]:
-    """Every row that is not blank, the heading first. One that cannot be read does not keep the next from being read."""
+    """Every row that is not blank, the heading first. One that cannot be read does not end the reading."""
     taken: list[str] = []  # the lines of the row that is being read
 
     def lines() -> Iterator[str]:
@@ -170,9 +174,7 @@ def _rows(text: str, delimiter: str, skipped: int) -> Iterator[Row]:
 def _in_words(error: csv.Error, lines: int) -> str:
     over = f", over {lines} lines" if lines > 1 else ""
     if "expected after" in str(error):
-        return (
-            f'a quotation mark ends a cell before its end{over}; inside a cell it is written twice: "Pan 28"" non-stick"'
-        )
+        return f'a quotation mark ends a cell too early{over}; within a cell write it twice: "Pan 28"" non-stick"'
     if "end of data" in str(error):
         return f"a quotation mark is opened and never closed{over}"
     return f"{error}{over}"
@@ -184,7 +186,7 @@ def _misquoted(cells: list[str], lines: list[str], delimiter: str, width: int) -
         return "a blank stands before a quotation mark"
     if width > 1 and any(len(next(csv.reader([line], delimiter=delimiter))) == width for line in lines[1:]):
         return (
-            f"a cell goes on over {len(lines)} lines, and one of them is a whole row: is a quotation mark missing or too "
-            "many? If not, write the cell in one line"
+            f"a cell goes on over {len(lines)} lines, and one of them is a whole row: is a quotation mark missing or "
+            "too many? If not, write the cell in one line"
         )
     return ""

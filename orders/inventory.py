@@ -88,7 +88,9 @@ UPDATE orders_stockitem s SET stocked = stocked + came.quantity, on_hand = on_ha
 FROM came WHERE s.sku = came.sku
 """
 # What came in of these, how many of it by the catalogue's files, and what is free to sell.
-_CAME_IN: LiteralString = "SELECT sku, stocked, filed, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+_CAME_IN: LiteralString = (
+    "SELECT sku, stocked, filed, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
+)
 # Note what the catalogue's files have said.
 _FILE: LiteralString = """
 UPDATE orders_stockitem s SET filed = file.level

@@ -25,14 +25,18 @@ class GuardedAdmin(ModelAdmin):
     """Put it before the other base classes."""
 
     change_form_before_template = "orders/admin/opened.html"
-    watched: ClassVar[Sequence[str]] = ()  # columns that the form changes without having a field of their name
+    watched: ClassVar[
+        Sequence[str]
+    ] = ()  # columns that the form changes without having a field of their name
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any
+    ) -> Any:
         form = super().get_form(request, obj, change=change, **options)
         opened = request.POST.get(_OPENED, "")
         if obj is None or not opened:
             return form
-        return type(form)(form.__name__, (_GuardedForm, form), {"opened": opened, "watched": self.watched})
+        return type(form.__name__, (_GuardedForm, form), {"opened": opened, "watched": self.watched})
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **named: Any
@@ -74,7 +78,9 @@ def _names(form: Any, watched: Sequence[str]) -> list[str]:
 
 def _state(row: Model, names: Sequence[str]) -> dict[str, str]:
     """A digest of each; not the values, because the hash of a password is among them."""
-    return {name: salted_hmac("orders.admin.guarded", repr(_value(row, name))).hexdigest()[:12] for name in names}
+    return {
+        name: salted_hmac("orders.admin.guarded", repr(_value(row, name))).hexdigest()[:12] for name in names
+    }
 
 
 def _value(row: Model, name: str) -> Any:
@@ -83,4 +89,4 @@ def _value(row: Model, name: str) -> Any:
 
 
 def _label(row: Model, name: str) -> str:
-    return str(getattr(row._meta.get_field(name), "verbose_name", name))
+    return str(getattr(row._meta.get_field(name), "verbose_name", name)).removesuffix(" minor")

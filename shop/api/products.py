@@ -78,6 +78,8 @@ class ProductView(ApiView):
 def _search_text(asked: dict[str, str]) -> str:
     if len(asked["search"]) > queries.MAX_LENGTH:
         raise problems.invalid({"search": [f"Up to {queries.MAX_LENGTH} characters are possible."]})
+    if len(asked["search"].split()) > queries.MAX_WORDS:
+        raise problems.invalid({"search": [f"Up to {queries.MAX_WORDS} words are possible."]})
     return asked["search"]
 
 

@@ -1,6 +1,6 @@
 """Which cart is the visitor's: a cookie with the cart's token, which nobody can guess.
 
-A cookie that is damaged or of another shape names no cart, and is never an error: the visitor can always go on shopping.
+A cookie that is damaged or of another shape names no cart and is never an error: the visitor can go on shopping.
 """
 
 import re

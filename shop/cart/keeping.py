@@ -82,8 +82,8 @@ def add(token: str, sku: str, quantity: int) -> Held:
         before = held.items.get(sku, 0)
         if before and before + quantity > MAX_QUANTITY:
             raise DoesNotFit(
-                f"Up to {MAX_QUANTITY} pieces of a product fit into one cart. {before} are in yours already, so nothing "
-                "was added."
+                f"Up to {MAX_QUANTITY} pieces of a product fit into one cart. {before} are in yours already, so "
+                "nothing was added."
             )
         _have(held, {sku: before + quantity})
     return held
@@ -109,7 +109,7 @@ def refill(token: str, order_token: str, items: Iterable[tuple[str, int]]) -> li
     did not fit."""
     left_out = []
     with _locked(token) as held:
-        fitting = {}
+        fitting: dict[str, int] = {}
         for sku, quantity in items:
             wanted = max(quantity, held.items.get(sku, 0))
             if wanted > MAX_QUANTITY or len(held.items.keys() | fitting.keys() | {sku}) > MAX_LINES:
@@ -150,7 +150,9 @@ def _locked(token: str) -> Iterator[Held]:
 
 def _read(token: str) -> Held:
     held = Held()
-    for held.cart_id, held.key, held.ordered_key, held.refilled_from, sku, quantity in sql.rows(_READ, {"token": token}):
+    for held.cart_id, held.key, held.ordered_key, held.refilled_from, sku, quantity in sql.rows(
+        _READ, {"token": token}
+    ):
         if sku is not None:
             held.items[sku] = quantity
     return held
@@ -159,7 +161,9 @@ def _read(token: str) -> Held:
 def _have(held: Held, wanted: Mapping[str, int]) -> None:
     """Have exactly so many pieces of each of these; none or less takes it out. Raises DoesNotFit."""
     if any(quantity > MAX_QUANTITY for quantity in wanted.values()):
-        raise DoesNotFit(f"Up to {MAX_QUANTITY} pieces of a product fit into one cart, so nothing was changed.")
+        raise DoesNotFit(
+            f"Up to {MAX_QUANTITY} pieces of a product fit into one cart, so nothing was changed."
+        )
     kept = {sku: quantity for sku, quantity in wanted.items() if quantity > 0}
     if kept.keys() - held.items.keys() and len(kept.keys() | held.items.keys()) > MAX_LINES:
         raise DoesNotFit("Your cart is full. Order what is in it first; the next one starts empty.")

@@ -5,15 +5,20 @@ from django.db.models.functions import Now
 
 
 class Cart(models.Model):
-    token = models.CharField(max_length=32, unique=True, help_text="Unguessable; the visitor's cookie has it.")
+    token = models.CharField(
+        max_length=32, unique=True, help_text="Unguessable; the visitor's cookie has it."
+    )
     checkout_key = models.CharField(
-        max_length=32, help_text="Idempotency key of the checkout that this cart becomes; another after each order."
+        max_length=32,
+        help_text="Idempotency key of the checkout that this cart becomes; another after each order.",
     )
     ordered_key = models.CharField(
         max_length=32, blank=True, help_text="That of the checkout before, which became an order."
     )
     refilled_from = models.CharField(
-        max_length=32, blank=True, help_text="Token of the order whose goods were put back into it; empty mostly."
+        max_length=32,
+        blank=True,
+        help_text="Token of the order whose goods were put back into it; empty mostly.",
     )
     changed_at = models.DateTimeField(db_default=Now())
 

@@ -45,10 +45,16 @@ class Product(models.Model):
     active = models.BooleanField(default=True, help_text="Inactive products are neither shown nor sold.")
 
     filed = models.CharField(
-        max_length=32, blank=True, db_default="", editable=False, help_text="Digest of the row that a file last had of it."
+        max_length=32,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="Digest of the row that a file last had of it.",
     )
     edited_at = models.DateTimeField(
-        null=True, editable=False, help_text="When a person last changed what files say; empty since a file was taken."
+        null=True,
+        editable=False,
+        help_text="When a person last changed what files say; empty since a file was taken.",
     )
 
     on_hand: int = 0  # pieces free to sell, filled in by shop.catalogue.queries.with_stock

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import InvalidPage, Page, Paginator
 from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.http import Http404, HttpResponse
@@ -59,10 +59,12 @@ def category(request: ShopRequest, slug: str) -> HttpResponse:
 @require_safe
 def search(request: ShopRequest) -> HttpResponse:
     """Results as a page of their own; to htmx, which asks while one types, only the part that changes."""
-    text = request.GET.get("q", "").strip()[: queries.MAX_LENGTH]
+    typed = request.GET.get("q", "").strip()
+    text = " ".join(typed[: queries.MAX_LENGTH].split()[: queries.MAX_WORDS])
     page = _page(request, queries.search(queries.on_sale(), text))
     template = "shop/_results.html" if wants_fragment(request) else "shop/search.html"
-    context = {"q": text, "page": page, "offers": _offers(page), "live_search": True}
+    cut = "" if text == " ".join(typed.split()) else text
+    context = {"q": text, "cut": cut, "page": page, "offers": _offers(page), "live_search": True}
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request"])
     return response
@@ -92,5 +94,9 @@ def _offers(products: Iterable[Product]) -> list[Offer]:
 
 
 def _page(request: ShopRequest, products: QuerySet[Product]) -> Page[Product]:
-    """The page that was asked for; the nearest one there is when it was a strange number."""
-    return Paginator(products, PER_PAGE).get_page(request.GET.get("page"))
+    """The page that was asked for, the first if none was. Raises Http404 when there is no such page."""
+    paginator = Paginator(products, PER_PAGE)
+    try:
+        return paginator.page(request.GET.get("page", 1))
+    except InvalidPage:
+        raise Http404(f"There is no such page; the last one is {paginator.num_pages}.") from None

@@ -49,7 +49,9 @@ class Command(BaseCommand):
                 raise CommandError("--on-hand and --add are for one SKU; in a file they are columns.")
             rows, problems = _read(options["file"])
         elif len(single) != 1:
-            raise CommandError("Give one of --on-hand N (so many are free to sell) and --add N (so many more).")
+            raise CommandError(
+                "Give one of --on-hand N (so many are free to sell) and --add N (so many more)."
+            )
         else:
             values = {name: str(number) for name, number in single.items()}
             rows, problems = {sku_of(options["sku"]): csvfile.Record(0, values)}, []
@@ -114,10 +116,8 @@ def _refuse_if(problems: list[str]) -> None:
 def _read(name: str) -> tuple[dict[str, csvfile.Record], list[str]]:
     """What the file says of each SKU, and which of its lines cannot be read. Raises CommandError."""
     try:
-        if name == "-":
-            table = csvfile.table(sys.stdin.buffer.read(), "standard input")
-        else:
-            table = csvfile.opened(Path(name))
+        content = sys.stdin.buffer.read() if name == "-" else None
+        table = csvfile.opened(Path(name)) if content is None else csvfile.table(content, "standard input")
     except csvfile.UnusableFile as problem:
         raise CommandError(f"Nothing was changed: {problem}") from None
     for columns in (_COUNTED, _COMPARED, _CAME_IN):
@@ -125,8 +125,8 @@ def _read(name: str) -> tuple[dict[str, csvfile.Record], list[str]]:
             break
     else:
         raise CommandError(
-            f"Nothing was changed: {name} has the columns {', '.join(table.columns)}; expected are sku and add, sku and "
-            "on_hand, or sku, was and on_hand."
+            f"Nothing was changed: {name} has the columns {', '.join(table.columns)}; expected are sku and add, "
+            "sku and on_hand, or sku, was and on_hand."
         )
     rows: dict[str, csvfile.Record] = {}
     problems = []

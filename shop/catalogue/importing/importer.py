@@ -73,7 +73,11 @@ def import_file(path: Path, options: Options) -> Report:
         _stop_if_refused(report, options)
         taken = {draft.sku for draft in reading.drafts}
         report.created, report.updated = len(taken & changes.created), len(taken & changes.updated)
-        new = [draft for draft in reading.drafts if draft.sku in changes.created | changes.updated | changes.noted]
+        new = [
+            draft
+            for draft in reading.drafts
+            if draft.sku in changes.created | changes.updated | changes.noted
+        ]
         names = list(dict.fromkeys(draft.category for draft in new))
         categories = writer.write_categories(names)
         writer.write_products(new, categories, currency=settings.CURRENCY, updates=reading.updates)

@@ -26,8 +26,8 @@ from orders.csvfile import Table
 from shop.catalogue.importing import retail
 from shop.catalogue.importing.amounts import rounded_to_minor
 from shop.catalogue.importing.drafts import ProductDraft, Reading, Refused
-from shop.catalogue.importing.native import LENGTHS
 from shop.catalogue.importing.naming import category_of, is_goods, name_of
+from shop.catalogue.importing.native import LENGTHS
 from shop.catalogue.importing.retail import Reason, SalesRow
 
 FORMAT = "sales"

@@ -33,8 +33,8 @@ ON CONFLICT (sku) DO UPDATE SET ({columns}, filed, edited_at) = ROW({excluded}, 
 
 @dataclass(slots=True)
 class Changes:
-    """What a file changes in the catalogue, by SKU. `noted` are products that are already as the file has them, which only
-    did not know it from a file; `refused` are those that a person has changed, with the reason."""
+    """What a file changes in the catalogue, by SKU. `noted` are products that are as the file has them, though no file
+    said so before; `refused` are those that a person has changed, with the reason."""
 
     created: set[str] = field(default_factory=set)
     updated: set[str] = field(default_factory=set)
@@ -78,7 +78,11 @@ def changes(reading: Reading, *, currency: str, overwrite: bool) -> Changes:
     new does, but not over what a person has changed; `overwrite` takes the file in both cases.
     """
     found = Changes()
-    rows = Product.objects.select_related("category").select_for_update(of=("self",), no_key=True).order_by("sku")
+    rows = (
+        Product.objects.select_related("category")
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("sku")
+    )
     known = {product.sku: product for product in rows.filter(sku__in=[draft.sku for draft in reading.drafts])}
     for draft in reading.drafts:
         product = known.get(draft.sku)
@@ -131,7 +135,9 @@ def _differs(product: Product, draft: ProductDraft, column: str, currency: str) 
 
 def _digest(draft: ProductDraft, updates: Collection[str], currency: str) -> str:
     """Of what a file says of a product, apart from its stock."""
-    said = [draft.category if column == "category_id" else getattr(draft, column, currency) for column in updates]
+    said = [
+        draft.category if column == "category_id" else getattr(draft, column, currency) for column in updates
+    ]
     return sha256(repr([*updates, *said]).encode()).hexdigest()[:32]
 
 

@@ -17,7 +17,12 @@ def page_of(sku: str) -> str:
 
 def test_more_pieces_come_in_through_the_ledger(operator: Client) -> None:
     stock(KETTLE=3)
-    assert operator.post(page_of("KETTLE"), {"came_in": "2", "stocked": "99", "on_hand": "99", "sold": "0"}).status_code == 302
+    assert (
+        operator.post(
+            page_of("KETTLE"), {"came_in": "2", "stocked": "99", "on_hand": "99", "sold": "0"}
+        ).status_code
+        == 302
+    )
     item = StockItem.objects.get(sku="KETTLE")
     assert (item.stocked, item.on_hand, item.reserved, item.sold) == (5, 5, 0, 0)
     assert list(StockMovement.objects.values_list("kind", "quantity")) == [("stocked", 3), ("stocked", 2)]

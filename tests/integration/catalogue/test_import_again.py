@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -67,7 +66,10 @@ def test_a_file_takes_away_no_more_than_is_left(products_csv: Written) -> None:
     inventory.reserve([place_order((("KE-1", 4),)).pk])
     with pytest.raises(FileRefused) as refused:
         import_file(products_csv(row(3)), Options())
-    assert "it takes 2 away, but all but 1 are already reserved or sold" in refused.value.report.refused[0].reason
+    assert (
+        "it takes 2 away, but all but 1 are already reserved or sold"
+        in refused.value.report.refused[0].reason
+    )
     assert item() == (5, 1, 4)
 
 
@@ -109,7 +111,9 @@ def edit(name: str, price: str) -> None:
     """As a person does it, in the admin."""
     kettle = Product.objects.get(sku="KE-1")
     client = Client(SERVER_NAME="testserver")
-    client.force_login(User.objects.filter(username="staff").first() or User.objects.create_superuser("staff"))
+    client.force_login(
+        User.objects.filter(username="staff").first() or User.objects.create_superuser("staff")
+    )
     form = {
         "name": name,
         "description": kettle.description,

@@ -19,9 +19,17 @@ POT = "PN-2,Pot,,Kitchen,30.00,20,1,\n"
 @pytest.mark.parametrize(
     ("row", "lines", "said"),
     [
-        ('PN-1,"Pan 28" non-stick",,Kitchen,20.00,20,1,\n', {2}, "inside a cell it is written twice"),
-        ('PN-1,"Pan 28,,Kitchen,20.00,20,1,\nPN-3,Lid 28",,Kitchen,5.00,20,1,\n', {2}, "is a quotation mark missing"),
-        ('PN-1,Pan,"28 cm,Kitchen,20.00,20,1,\nPN-3,Lid,28 cm",Kitchen,5.00,20,1,\n', {2}, "is a quotation mark missing"),
+        ('PN-1,"Pan 28" non-stick",,Kitchen,20.00,20,1,\n', {2}, "within a cell write it twice"),
+        (
+            'PN-1,"Pan 28,,Kitchen,20.00,20,1,\nPN-3,Lid 28",,Kitchen,5.00,20,1,\n',
+            {2},
+            "is a quotation mark missing",
+        ),
+        (
+            'PN-1,Pan,"28 cm,Kitchen,20.00,20,1,\nPN-3,Lid,28 cm",Kitchen,5.00,20,1,\n',
+            {2},
+            "is a quotation mark missing",
+        ),
         ('PN-1,"Pan\n28",,Kitchen,20.00,20,1,\n', {2}, "name goes on over several lines"),
         ("PN-1,Pan,,Kitchen,20.00,20,1,,lost\n", {2}, "it has 9 columns instead of 8"),
         ('PN-1,Pan,,Kitchen,"20,00",20,1,\n', {2}, '"20,00" is not a number such as 12.50'),
@@ -62,12 +70,22 @@ def test_what_spreadsheets_make_of_it_is_read(
     tmp_path: Path, before: str, delimiter: str, comma: str, after: str, encoding: str
 ) -> None:
     rows = [COLUMNS, ("TU-1", "Tür, 28", "Für alle.", "Küche", f"12{comma}50", f"5{comma}5", "7", "")]
-    lines = [delimiter.join(f'"{cell}"' if "," in cell and delimiter == "," else cell for cell in row) for row in rows]
+    lines = [
+        delimiter.join(f'"{cell}"' if "," in cell and delimiter == "," else cell for cell in row)
+        for row in rows
+    ]
     path = tmp_path / "excel.csv"
-    path.write_bytes((before + "".join(f"{line}{after}\r\n" for line in [*lines, "", delimiter * 7])).encode(encoding))
+    path.write_bytes(
+        (before + "".join(f"{line}{after}\r\n" for line in [*lines, "", delimiter * 7])).encode(encoding)
+    )
     import_file(path, Options())
     door = Product.objects.get()
-    assert (door.name, door.description, door.price_minor, door.tax_rate_bp) == ("Tür, 28", "Für alle.", 1250, 550)
+    assert (door.name, door.description, door.price_minor, door.tax_rate_bp) == (
+        "Tür, 28",
+        "Für alle.",
+        1250,
+        550,
+    )
     assert StockItem.objects.get().on_hand == 7
 
 
@@ -75,6 +93,6 @@ def test_what_spreadsheets_make_of_it_is_read(
 def test_an_encoding_that_can_only_be_guessed_is_named(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "excel.csv"
     path.write_bytes((";".join(COLUMNS) + "\r\nTU-1;Tür;;Küche;12,50;20;7;\r\n").encode(encoding))
-    with pytest.raises(UnusableFile, match='line 2 has the byte .* Save it as "CSV UTF-8"'):
+    with pytest.raises(UnusableFile, match=r'line 2 has the byte .* Save it as "CSV UTF-8"'):
         import_file(path, Options())
     assert not Product.objects.exists()

@@ -85,15 +85,21 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
         ("sku,on_hand\nTEA-1\n", "line 2: it has 1 columns instead of 2"),
         ("sku,on_hand\nTEA-1,8\ntea-1,9\n", "line 3: TEA-1: it stands in line 2 already"),
         ('sku,on_hand\n"TEA-1" x,8\n', "line 2: a quotation mark"),
-        ("sku,on_hand\nTEA-1,8\nKI-1O10,5\n", "line 3: KI-1O10: it was never stocked: is it a typing mistake"),
-        ("sku,was,on_hand\nTEA-1,6,8\n", "line 2: TEA-1: 6 were free to sell when this was counted, and now 5 are"),
+        (
+            "sku,on_hand\nTEA-1,8\nKI-1O10,5\n",
+            "line 3: KI-1O10: it was never stocked: is it a typing mistake",
+        ),
+        (
+            "sku,was,on_hand\nTEA-1,6,8\n",
+            "line 2: TEA-1: 6 were free to sell when this was counted, and now 5 are",
+        ),
         ("sku,add\nTEA-1,-6\n", "already reserved or sold of TEA-1"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_whole(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "count.csv"
     file.write_text(text)
-    with pytest.raises(CommandError, match="(?i)nothing was changed") as refused:
+    with pytest.raises(CommandError, match=r"(?i)nothing was changed") as refused:
         stock(file=str(file))
     assert said in str(refused.value)
     assert StockItem.objects.get().on_hand == 5
@@ -104,11 +110,16 @@ def test_every_wrong_line_is_named(tmp_path: Path) -> None:
     file.write_text("sku,on_hand\nTEA-1,many\n\nTEA-2,1\nTEA-3\n")
     with pytest.raises(CommandError) as refused:
         stock(file=str(file))
-    assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]] == ["line 5", "line 2", "line 4"]
+    assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]] == [
+        "line 5",
+        "line 2",
+        "line 4",
+    ]
 
 
 @pytest.mark.parametrize(
-    "text", ["sku,on_hand\n\nTEA-1,8\n\n", "sku;on_hand;;\nTEA-1;8;;\n", "sep=;\nsku;was;on_hand\ntea-1;5;8\n"]
+    "text",
+    ["sku,on_hand\n\nTEA-1,8\n\n", "sku;on_hand;;\nTEA-1;8;;\n", "sep=;\nsku;was;on_hand\ntea-1;5;8\n"],
 )
 def test_what_a_spreadsheet_makes_is_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "count.csv"

@@ -113,9 +113,19 @@ def test_pages_of_a_long_list_keep_the_question(client: Client) -> None:
     assert 'rel="prev" href="?q=cup"' in second.content.decode()
 
 
-@pytest.mark.parametrize("page", ["0", "-1", "999", "two", "1e3"])
-def test_a_strange_page_number_shows_the_nearest_page(client: Client, page: str) -> None:
-    assert client.get(reverse("search"), {"page": page}).status_code == 200
+@pytest.mark.parametrize("page", ["0", "-1", "999", "two", "1e3", ""])
+def test_a_page_that_is_not_there_is_not_another_page(client: Client, page: str) -> None:
+    assert client.get(reverse("search"), {"page": page}).status_code == 404
+    assert client.get(reverse("category", args=["kitchen"]), {"page": page}).status_code == 404
+
+
+@pytest.mark.parametrize("q", ["kettle " + "x" * 100, "kettle " * 9])
+def test_a_question_that_is_too_long_is_cut_and_that_is_said(client: Client, q: str) -> None:
+    assert "Only this was looked for: “kettle" in client.get(reverse("search"), {"q": q}).content.decode()
+    assert (
+        "Only this was looked for"
+        not in client.get(reverse("search"), {"q": "cast  iron kettle"}).content.decode()
+    )
 
 
 def test_a_fresh_menu_costs_no_query(

@@ -77,12 +77,18 @@ def test_htmx_gets_the_part_that_changes(client: Client, fill: Fill) -> None:
     assert "£74.99" in changed
 
 
-@pytest.mark.parametrize("typed", ["0", "-1", "-3", "x", "abc", "", "1e9", "1.5", "1000000000", "9" * 30, "²"])
+@pytest.mark.parametrize(
+    "typed", ["0", "-1", "-3", "x", "abc", "", "1e9", "1.5", "1000000000", "9" * 30, "²"]
+)
 @pytest.mark.parametrize("htmx", [True, False])
-def test_what_is_no_quantity_is_refused_and_adds_nothing(client: Client, fill: Fill, typed: str, htmx: bool) -> None:
+def test_what_is_no_quantity_is_refused_and_adds_nothing(
+    client: Client, fill: Fill, typed: str, htmx: bool
+) -> None:
     fill(KETTLE=2)
     address = reverse("cart_change", args=["KETTLE"])
-    said = client.post(address, {"quantity": typed}, headers=HTMX if htmx else {}, follow=not htmx).content.decode()
+    said = client.post(
+        address, {"quantity": typed}, headers=HTMX if htmx else {}, follow=not htmx
+    ).content.decode()
     assert "nothing was changed" in said or "nothing was added" in said
     assert in_cart(client) == {"KETTLE": 2}
 
@@ -93,7 +99,9 @@ def test_digits_of_every_script_are_digits(client: Client) -> None:
 
 
 @pytest.mark.parametrize("typed", ["-1", "abc", "", "1e9", "100"])
-def test_the_cart_shows_what_it_holds_and_why_it_is_not_what_was_typed(client: Client, fill: Fill, typed: str) -> None:
+def test_the_cart_shows_what_it_holds_and_why_it_is_not_what_was_typed(
+    client: Client, fill: Fill, typed: str
+) -> None:
     fill(KETTLE=2)
     address = reverse("cart_change", args=["KETTLE"])
     page = client.post(address, {"set": "1", "quantity": typed}, headers=HTMX).content.decode()
@@ -108,7 +116,9 @@ def test_more_than_fits_is_refused_and_not_cut(client: Client, fill: Fill) -> No
     fill(KETTLE=5000)
     assert in_cart(client) == {}
     fill(KETTLE=98)
-    said = client.post(reverse("cart_change", args=["KETTLE"]), {"quantity": "2"}, headers=HTMX).content.decode()
+    said = client.post(
+        reverse("cart_change", args=["KETTLE"]), {"quantity": "2"}, headers=HTMX
+    ).content.decode()
     assert "98 are in yours already, so nothing was added" in said
     assert in_cart(client) == {"KETTLE": 98}
 

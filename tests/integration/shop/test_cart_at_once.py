@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.test import Client
 from django.urls import reverse
 
@@ -72,11 +73,15 @@ def test_no_addition_is_lost_beside_changes_and_removals(tab: Tab) -> None:
 
     def act(number: int) -> int:
         if number == 8:
-            return tabs[8].post(
-                reverse("cart_change", args=["MUG"]),
-                {"set": "1", "quantity": "0"},
-                headers={"X-CSRFToken": tabs[8].cookies["csrftoken"].value},
-            ).status_code
+            return (
+                tabs[8]
+                .post(
+                    reverse("cart_change", args=["MUG"]),
+                    {"set": "1", "quantity": "0"},
+                    headers={"X-CSRFToken": tabs[8].cookies["csrftoken"].value},
+                )
+                .status_code
+            )
         return add(tabs[number], "KETTLE", 2)
 
     at_once(act, 9)
@@ -86,7 +91,7 @@ def test_no_addition_is_lost_beside_changes_and_removals(tab: Tab) -> None:
 def test_without_its_lock_the_cart_loses_additions(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the lock is there for: it lasts as long as the transaction."""
     add(tab(), "KETTLE")
-    monkeypatch.setattr(keeping.transaction, "atomic", nullcontext)
+    monkeypatch.setattr("shop.cart.keeping.transaction.atomic", nullcontext)
     lost = 0
     for _ in range(20):
         CartLine.objects.update(quantity=1)
@@ -100,13 +105,12 @@ def test_without_its_lock_the_cart_loses_additions(tab: Tab, monkeypatch: pytest
 def test_a_checkout_page_that_is_slow_undoes_nothing(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tab(), "KETTLE")
     shopper = tab()
-    render = checkout.render
 
     def slowly(*arguments: Any, **named: Any) -> HttpResponse:
         add(tab(), "BOOK", 2)
         return render(*arguments, **named)
 
-    monkeypatch.setattr(checkout, "render", slowly)
+    monkeypatch.setattr("shop.pages.checkout.render", slowly)
     response = shopper.get(reverse("checkout"))
     assert response.status_code == 200
     assert in_cart() == {"KETTLE": 1, "BOOK": 2}

@@ -58,6 +58,17 @@ def test_it_can_be_narrowed_down(filters: list[str]) -> None:
     assert told("list", "--order", letter.about)[0]["order"] == letter.about
 
 
+def test_a_list_that_was_cut_says_so() -> None:
+    bury()
+    bury()
+    said = StringIO()
+    call_command("deadletters", "list", "--limit", "1", stdout=StringIO(), stderr=said)
+    assert said.getvalue().strip() == "These are 1 of 2; --limit shows more."
+    said = StringIO()
+    call_command("deadletters", "list", "--limit", "2", stdout=StringIO(), stderr=said)
+    assert said.getvalue() == ""
+
+
 def test_groups_are_one_line_a_bug() -> None:
     for _ in range(3):
         bury()
@@ -170,6 +181,9 @@ def test_a_note_is_kept() -> None:
         (["list", "--since", "2026-13-01"], "must be in"),
         (["list", "--order", "S-999999999"], "there is no order"),
         (["show", "99"], "no dead letter 99"),
+        (["list", "--limit", "0"], "is not a number from 1"),
+        (["replays", "--limit", "many"], "is not a number from 1"),
+        (["note", "1", "--why", "w" * 301], "it has 301 characters"),
     ],
 )
 def test_a_mistake_is_told(arguments: list[str], said: str) -> None:

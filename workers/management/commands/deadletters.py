@@ -8,11 +8,11 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import RenderableType
@@ -25,7 +25,10 @@ from workers.deadletters.discarding import discard
 from workers.deadletters.dry_run import NotNow, dry_run
 from workers.models import DeadLetter, Replay
 
+Row = TypeVar("Row", bound=Model)
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = 300  # characters of a sentence in the history
 _POLL = 0.5  # seconds between looks at a replay that is waited for
 
 
@@ -48,7 +51,7 @@ class Command(BaseCommand):
 
         one = command("list", self._list, "The letters, newest first.", _filters)
         one.add_argument("--resolved", action="store_true", help="also those that are resolved")
-        one.add_argument("--limit", type=int, default=50, help="so many at most (50)")
+        one.add_argument("--limit", type=_at_least_one, default=50, help="so many at most (50)")
         command("groups", self._groups, "The open letters by failure: one line, one bug.", _filters)
         command("show", self._show, "All that is known of one letter.", _letter)
         command("dry-run", self._dry_run, "Run its step against the present code, and roll it back.", _letter)
@@ -61,7 +64,7 @@ class Command(BaseCommand):
         )
         one.add_argument("--wait", action="store_true", help="until it has ended; exit 1 if it halted")
         one = command("replays", self._replays, "The canary replays, newest first.")
-        one.add_argument("--limit", type=int, default=20, help="so many at most (20)")
+        one.add_argument("--limit", type=_at_least_one, default=20, help="so many at most (20)")
         what = "Stop a canary replay; letters still to come stay open."
         one = command("stop", self._stop, what, _person)
         one.add_argument("replay", type=int, help="its number, as `replays` shows it")
@@ -76,8 +79,15 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         letters = DeadLetter.objects.all() if options["resolved"] else open_letters()
-        found = list(_choice(options).among(letters).select_related("order")[: options["limit"]])
+        found = self._up_to(options["limit"], _choice(options).among(letters).select_related("order"))
         self._say(options, [console.as_dict(letter) for letter in found], console.letters_table(found))
+
+    def _up_to(self, limit: int, rows: QuerySet[Row]) -> list[Row]:
+        """The first of them; that there are more is said where it does not disturb a program."""
+        found = list(rows[:limit])
+        if len(found) == limit and (count := rows.count()) > limit:
+            self.stderr.write(f"These are {limit:,} of {count:,}; --limit shows more.")
+        return found
 
     def _groups(self, options: dict[str, Any]) -> None:
         found = groups(_choice(options).among(open_letters()))
@@ -126,7 +136,7 @@ class Command(BaseCommand):
         return None
 
     def _replays(self, options: dict[str, Any]) -> None:
-        found = list(Replay.objects.all()[: options["limit"]])
+        found = self._up_to(options["limit"], Replay.objects.all())
         self._say(options, [console.replay_dict(one) for one in found], console.replays_table(found))
 
     def _stop(self, options: dict[str, Any]) -> None:
@@ -184,7 +194,7 @@ def _letter(parser: CommandParser) -> None:
 
 def _person(parser: CommandParser) -> None:
     parser.add_argument("--by", default=getpass.getuser(), help="who, for the letter's history (you)")
-    parser.add_argument("--why", default="", help="for the letter's history")
+    parser.add_argument("--why", type=_sentence, default="", help="for the letter's history")
 
 
 def _choice(options: dict[str, Any]) -> Choice:
@@ -208,6 +218,18 @@ def _one(letter: int) -> DeadLetter:
     if found is None:
         raise CommandError(f"There is no dead letter {letter}. `deadletters list --resolved` shows them all.")
     return found
+
+
+def _at_least_one(said: str) -> int:
+    if not said.isdecimal() or int(said) < 1:
+        raise ArgumentTypeError(f"“{said}” is not a number from 1")
+    return int(said)
+
+
+def _sentence(said: str) -> str:
+    if len(said) > _LONGEST:
+        raise ArgumentTypeError(f"it has {len(said)} characters, and the history takes {_LONGEST}")
+    return said
 
 
 def _order(said: str) -> int:

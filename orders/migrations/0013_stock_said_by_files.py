@@ -23,7 +23,7 @@ WHERE s.sku = locked.sku
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("orders", "0011_kinds_of_events")]
+    dependencies = [("orders", "0012_email_in_any_case")]
 
     operations = [
         migrations.AddField(
