@@ -68,3 +68,18 @@ def test_a_change_that_does_not_arrive_is_said(open_page: Open) -> None:
     page.route("**/cart/**", lambda route: route.abort())
     page.get_by_role("button", name="Add to cart").click()
     expect(page.get_by_role("alert")).to_have_text("That did not reach us. Please try again in a moment.")
+
+
+@pytest.mark.parametrize("typed", ["150", "-1", "1.5", ""])
+def test_a_quantity_that_cannot_be_is_said_and_the_box_shows_what_is_held(
+    open_page: Open, typed: str
+) -> None:
+    page = open_page("/")
+    put_into_cart(page, "KI-1010")
+    page.goto("/cart/")
+    quantity = page.get_by_label("Quantity of Larkspur Stovetop Kettle")
+    quantity.fill(typed)
+    quantity.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="nothing was changed")).to_be_visible()
+    expect(quantity).to_have_value("1")
+    expect(page.get_by_text("1 piece", exact=True)).to_be_visible()
