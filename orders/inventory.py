@@ -55,22 +55,6 @@ SET reserved = reserved - gone.quantity,
 FROM unnest(%(skus)s::text[], %(quantities)s::bigint[]) AS gone (sku, quantity)
 WHERE s.sku = gone.sku
 """
-# Set how many pieces of each SKU ever came in.
-_STOCK_TO: LiteralString = """
-WITH wanted AS (
-    SELECT level.sku, level.stocked, coalesce(s.stocked, 0) AS before
-    FROM unnest(%(skus)s::text[], %(levels)s::bigint[]) AS level (sku, stocked)
-    LEFT JOIN orders_stockitem s USING (sku)
-    WHERE s.stocked IS DISTINCT FROM level.stocked
-), moved AS (
-    INSERT INTO orders_stockmovement (sku, kind, quantity)
-    SELECT sku, 'stocked', stocked - before FROM wanted WHERE stocked <> before
-)
-INSERT INTO orders_stockitem (sku, stocked, on_hand, reserved, sold)
-SELECT sku, stocked, stocked, 0, 0 FROM wanted
-ON CONFLICT (sku) DO UPDATE
-SET stocked = excluded.stocked, on_hand = orders_stockitem.on_hand + excluded.stocked - orders_stockitem.stocked
-"""
 # Rows for SKUs that were never stocked, without a piece.
 _MAKE: LiteralString = """
 INSERT INTO orders_stockitem (sku, stocked, on_hand, reserved, sold)
@@ -98,9 +82,6 @@ FROM unnest(%(skus)s::text[], %(levels)s::bigint[]) AS file (sku, level) WHERE s
 """
 # Free to sell.
 _ON_HAND: LiteralString = "SELECT sku, on_hand FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
-# Promised to orders or gone with them.
-_GONE: LiteralString = "SELECT sku, reserved + sold FROM orders_stockitem WHERE sku = ANY(%(skus)s)"
-
 MOST = 10**9  # pieces that come in at once
 
 
@@ -112,7 +93,7 @@ class Reservation(Outcome):
 
 
 class StockTooLow(Exception):
-    """A stock level below what is already reserved or sold was asked for; `skus` names them."""
+    """More was to be taken away than is free to sell; `skus` names of what."""
 
     def __init__(self, skus: Collection[str]) -> None:
         self.skus = sorted(skus)
@@ -263,16 +244,3 @@ def book_file(levels: Mapping[str, int | None]) -> int:
         take_in({sku: change for sku, change in changes.items() if change})
         sql.count(_FILE, {"skus": list(changes), "levels": [levels[sku] for sku in changes]})
     return len(new | {sku for sku, change in changes.items() if change})
-
-
-def stock_to(levels: Mapping[str, int]) -> None:
-    """Set how many pieces of each SKU ever came in; the difference moves what is on hand. Doing it twice is once.
-
-    Raises StockTooLow, and changes nothing, when more than that is already reserved or sold.
-    """
-    with transaction.atomic():
-        lock_stock(levels)
-        gone = dict(sql.rows(_GONE, {"skus": list(levels)}))
-        if too_low := [sku for sku, level in levels.items() if level < gone.get(sku, 0)]:
-            raise StockTooLow(too_low)
-        sql.count(_STOCK_TO, {"skus": list(levels), "levels": list(levels.values())})

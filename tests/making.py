@@ -4,7 +4,7 @@ import json
 import threading
 import urllib.request
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from orders import inventory
-from orders.models import Order
+from orders.models import Order, StockItem
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.providers.http import close_client
 
@@ -49,9 +49,15 @@ def place_order(
     return Order.objects.get(pk=place(draft(lines, card=card), wait=False).id)
 
 
+def stock_to(levels: Mapping[str, int]) -> None:
+    """Let so many pieces of each SKU have ever come in."""
+    before = dict(StockItem.objects.filter(sku__in=levels).values_list("sku", "stocked"))
+    inventory.change_by({sku: level - before.get(sku, 0) for sku, level in levels.items()})
+
+
 def stock(**levels: int) -> None:
     """Stock each SKU up to so many pieces: stock(KETTLE=3)."""
-    inventory.stock_to(levels)
+    stock_to(levels)
 
 
 def at_once(work: Callable[[int], T], times: int, *, connected: bool = True) -> list[T | Exception]:

@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
-from orders.inventory import stock_to
 from shop.catalogue.models import Category, Product
+from tests.making import stock_to
 
 BODY: dict[str, Any] = {
     "email": "ada@example.com",

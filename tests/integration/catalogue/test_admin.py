@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
-from orders.inventory import stock_to
 from shop.catalogue.models import Category, Product
+from tests.making import stock_to
 
 pytestmark = pytest.mark.django_db
 

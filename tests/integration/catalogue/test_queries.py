@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from orders.inventory import stock_to
 from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
+from tests.making import stock_to
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from orders.inventory import stock_to
 from orders.models import Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from shop.catalogue.models import Category, Product
+from tests.making import stock_to
 
 SHOPPER = {
     "email": "ada@example.com",
