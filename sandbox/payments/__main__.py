@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
-from sandbox.payments import intents, webhooks
+from sandbox.payments import disputes, intents, webhooks
 from sandbox.payments.api import Payments
 from sandbox.payments.webhooks import Webhooks
 from sandbox.service import arguments, run
@@ -44,4 +44,4 @@ def build(ledger: Ledger, faults: Faults, options: argparse.Namespace) -> web.Ap
 
 
 if __name__ == "__main__":
-    run("payments", parse(), intents.SCHEMA + webhooks.SCHEMA, build)
+    run("payments", parse(), intents.SCHEMA + disputes.SCHEMA + webhooks.SCHEMA, build)

@@ -12,6 +12,7 @@ from sandbox.faults import Faults
 from sandbox.ledger import Ledger
 from sandbox.payments.authentication import EVENT_OF_STATUS, Authentication
 from sandbox.payments.cards import CARDS, Card
+from sandbox.payments.disputes import OPEN, Disputes
 from sandbox.payments.intents import Intents, Order
 from sandbox.payments.webhooks import Webhooks
 from sandbox.service import ApiError, Call, Provider, Reply, Work, text_of, whole_number
@@ -30,6 +31,7 @@ class Payments:
         self.faults = faults
         self.webhooks = webhooks
         self.intents = Intents(ledger, public_url)
+        self.disputes = Disputes(ledger, self.intents)
         self._announce_all = announce_all
         # Calls that pm_sandbox_flaky turned away, by key; what was not done need not outlive the process.
         self._refused: dict[str, int] = {}
@@ -38,7 +40,12 @@ class Payments:
         provider.post("/v1/payment_intents/{id}/capture", self._capture)
         provider.post("/v1/payment_intents/{id}/cancel", self._cancel)
         provider.post("/v1/refunds", self._refund)
-        provider.get("/v1/refunds", self._refunds)
+        provider.get("/v1/refunds", lambda request: _page(request, self.intents.refunds))
+        provider.get("/v1/disputes", lambda request: _page(request, self.disputes.newest))
+        # What people do in the provider's own dashboard, and banks do: the merchant hears of it by webhook alone.
+        provider.post("/dashboard/refunds", self._refund_by_hand)
+        provider.post("/dashboard/disputes", self._dispute)
+        provider.post("/dashboard/disputes/{id}", self._decide)
         provider.get("/v1/payment_intents", self._list)
         provider.get("/v1/payment_intents/{id}", lambda request: self.intents.get(request.match_info["id"]))
         self.app = provider.app
@@ -108,22 +115,54 @@ class Payments:
 
         return Work(run)
 
-    def _refunds(self, request: web.Request) -> dict[str, Any]:
-        found = self.intents.refunds(text_of(request.query, "payment_intent", longest=100))
-        return {"object": "list", "data": found, "has_more": False}
+    def _refund_by_hand(self, call: Call) -> Work:
+        ident = text_of(call.params, "payment_intent", longest=100)
+        amount = _optional_amount(call.params, "amount")
+
+        def run() -> Reply:
+            refund, intent = self.intents.refund(ident, amount, None)
+            self.webhooks.announce("charge.refunded", intent)
+            return Reply(200, orjson.dumps(refund), refund["id"])
+
+        return Work(run)
+
+    def _dispute(self, call: Call) -> Work:
+        ident = text_of(call.params, "payment_intent", longest=100)
+        amount = _optional_amount(call.params, "amount")
+        inquiry = call.params.get("inquiry") is True
+        return self._disputed("charge.dispute.created", lambda: self.disputes.open(ident, amount, inquiry))
+
+    def _decide(self, call: Call) -> Work:
+        status = text_of(call.params, "status", longest=100)
+        event = "charge.dispute.updated" if status == OPEN else "charge.dispute.closed"
+        return self._disputed(event, lambda: self.disputes.close(call.id, status))
+
+    def _disputed(self, event: str, change: Callable[[], dict[str, Any]]) -> Work:
+        def run() -> Reply:
+            dispute = change()
+            self.webhooks.announce(event, dispute)
+            return Reply(200, orjson.dumps(dispute), dispute["id"])
+
+        return Work(run)
 
     def _list(self, request: web.Request) -> dict[str, Any]:
         if "key" in request.query:
             return {"object": "list", "data": self.intents.by_key(request.query["key"]), "has_more": False}
-        limit = request.query.get("limit", "10")
-        if not limit.isdecimal() or not 1 <= int(limit) <= LIST_LIMIT:
-            raise ApiError(400, f"limit is from 1 to {LIST_LIMIT}, not {limit!r}.", param="limit")
-        found = self.intents.newest(request.query.get("starting_after", ""), int(limit) + 1)
-        return {"object": "list", "data": found[: int(limit)], "has_more": len(found) > int(limit)}
+        return _page(request, lambda _, after, limit: self.intents.newest(after, limit))
 
     def _announce(self, event: str | None, intent: dict[str, Any]) -> None:
         if self._announce_all and event is not None:
             self.webhooks.announce(event, intent)
+
+
+def _page(request: web.Request, newest: Callable[[str, str, int], list[dict[str, Any]]]) -> dict[str, Any]:
+    """A page of a list: what `newest` finds of this payment intent (or of all), after this one, up to so many."""
+    limit = request.query.get("limit", "10")
+    if not limit.isdecimal() or not 1 <= int(limit) <= LIST_LIMIT:
+        raise ApiError(400, f"limit is from 1 to {LIST_LIMIT}, not {limit!r}.", param="limit")
+    query = request.query
+    found = newest(query.get("payment_intent", ""), query.get("starting_after", ""), int(limit) + 1)
+    return {"object": "list", "data": found[: int(limit)], "has_more": len(found) > int(limit)}
 
 
 def _checked(params: dict[str, Any]) -> tuple[Order, Card]:

@@ -70,11 +70,15 @@ BY_ID = "SELECT * FROM intents WHERE id = ?"
 BY_KEY = "SELECT i.* FROM idempotency k JOIN intents i ON i.id = k.object AND i.key = k.key WHERE k.key = ?"
 # A page of the list of intents.
 NEWEST = "SELECT * FROM intents WHERE (?1 = '' OR id < ?1) ORDER BY id DESC LIMIT ?2"
-# The refunds of an intent, newest first.
-REFUNDS = (
-    "SELECT r.id, r.intent AS payment_intent, r.amount, r.created, i.currency, k.key FROM refunds r"
-    " JOIN intents i ON i.id = r.intent LEFT JOIN refund_keys k ON k.refund = r.id"
-    " WHERE r.intent = ? ORDER BY r.id DESC"
+# A page of an intent's refunds, or of all where no intent is named, newest first.
+REFUNDS = """
+SELECT r.id, r.intent AS payment_intent, r.amount, r.created, i.currency, k.key
+FROM refunds r JOIN intents i ON i.id = r.intent LEFT JOIN refund_keys k ON k.refund = r.id
+WHERE (?1 = '' OR r.intent = ?1) AND (?2 = '' OR r.id < ?2) ORDER BY r.id DESC LIMIT ?3
+"""
+# What is disputed of an intent, or was and is lost.
+DISPUTED = (
+    "SELECT coalesce(sum(amount), 0) FROM disputes WHERE intent = ? AND status IN ('needs_response', 'lost')"
 )
 
 CANCELLABLE = ("requires_capture", "requires_action", "requires_payment_method")
@@ -157,12 +161,13 @@ class Intents:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give money back, all that is left unless `amount` says less; the refund and its intent."""
         row = self._expect(ident, ("succeeded",), "refunded")
-        left = row["amount_received"] - row["amount_refunded"]
+        left, disputed = self.left(row), self.disputed(row)
         amount = left if amount is None else amount
         if not 0 < amount <= left:
+            said = f", {disputed} is disputed" if disputed else ""
             raise ApiError(
                 400,
-                f"{amount} cannot be refunded: {left} of {row['amount_received']} is left of {ident}.",
+                f"{amount} cannot be refunded: {left} of {row['amount_received']} is left of {ident}{said}.",
                 code="charge_already_refunded" if left == 0 else "amount_too_large",
                 param="amount",
             )
@@ -172,16 +177,25 @@ class Intents:
             self._ledger.db.execute("INSERT INTO refund_keys VALUES (?, ?)", (refund, key))
         self._enter("refunded", row, key, amount, object=refund)
         intent = self._change(row, amount_refunded=row["amount_refunded"] + amount)
-        [shown] = [one for one in self.refunds(ident) if one["id"] == refund]
+        [shown] = self.refunds(ident, "", 1)
         return shown, intent
 
-    def refunds(self, ident: str) -> list[dict[str, Any]]:
-        """Every refund of an intent, newest first."""
-        self.row(ident)
+    def refunds(self, ident: str, starting_after: str, limit: int) -> list[dict[str, Any]]:
+        """Refunds, newest first, of one intent or of all; older than `starting_after` where it is not empty."""
+        if ident:
+            self.row(ident)
         return [
             {"object": "refund", "status": "succeeded", **dict(row)}
-            for row in self._ledger.db.execute(REFUNDS, (ident,))
+            for row in self._ledger.db.execute(REFUNDS, (ident, starting_after, limit))
         ]
+
+    def left(self, row: sqlite3.Row) -> int:
+        """What the merchant still has of an intent: neither refunded nor taken back by a bank."""
+        return int(row["amount_received"] - row["amount_refunded"]) - self.disputed(row)
+
+    def disputed(self, row: sqlite3.Row) -> int:
+        """What a bank has taken back of an intent."""
+        return int(self._ledger.db.execute(DISPUTED, (row["id"],)).fetchone()[0])
 
     def authenticate(self, ident: str, confirmed: bool) -> dict[str, Any] | None:
         """Settle an intent that waits for the card's holder; None if it no longer waits."""
