@@ -25,6 +25,7 @@ SELECT o.id, o.status, o.payment_method,
     EXISTS (SELECT FROM orders_payment p WHERE p.order_id = o.id
                                            AND p.status NOT IN ('pending', 'declined', 'voided', 'refunded')),
     EXISTS (SELECT FROM orders_refund r WHERE r.order_id = o.id AND r.status = 'requested')
+        OR EXISTS (SELECT FROM orders_payment p WHERE p.order_id = o.id AND p.reported_at IS NOT NULL)
 FROM orders_order o WHERE o.id = ANY(%(ids)s) ORDER BY o.id
 """,
     held=HELD,

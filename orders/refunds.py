@@ -15,7 +15,7 @@ from orders import scheduling, sql
 from orders.inventory import take_in
 from orders.invoices import issuing
 from orders.locking import lock_orders
-from orders.models import Order, OrderEvent, Refund, RefundLine
+from orders.models import Order, OrderEvent, Refund, RefundLine, Reversal
 from orders.money import format
 from orders.states import EventKind, OrderStatus, PaymentMethod
 
@@ -69,6 +69,12 @@ def refundable(order: Order) -> Refundable:
     if order.payment_method == PaymentMethod.COD:
         raise NotRefundable(
             f"Order {order.number} was paid at the door: give the money back as it came, no card was charged."
+        )
+    if dispute := order.reversals.filter(status=Reversal.Status.OPEN).first():
+        raise NotRefundable(
+            f"The buyer's bank disputes {format(dispute.amount_minor, order.currency)} of order {order.number} and "
+            f"holds that money ({dispute.reference}): a refund now would pay twice. Answer the dispute at the payment "
+            "provider. When it is closed you can refund here what is left."
         )
     left = sql.rows(_LEFT, {"order_id": order.pk})
     if not left or left[0][0] <= 0:

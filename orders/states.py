@@ -32,6 +32,8 @@ class EventKind(TextChoices):
     CANCELLED = "order.cancelled", "Order cancelled"
     REFUNDED = "order.refunded", "Order refunded"
     PARTLY_REFUNDED = "order.partly_refunded", "Part of it refunded"
+    DISPUTED = "order.disputed", "Disputed with the bank"
+    DISPUTE_WON = "order.dispute_won", "Dispute settled"
     DEAD_LETTERED = "order.dead_lettered", "Set aside for a person"
     REPLAYED = "order.replayed", "Taken up again"
 

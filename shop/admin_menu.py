@@ -29,6 +29,7 @@ def unfold(*, flower_url: str, mailbox_url: str) -> dict[str, Any]:
         _section(
             "Payments",
             _item("Findings", "balance", "orders.finding"),
+            _item("Disputes and refunds by hand", "undo", "orders.reversal"),
             _item("Provider's reports", "inbox", "orders.providerevent"),
         ),
         _section(

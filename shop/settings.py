@@ -85,11 +85,13 @@ PAYMENT_GATEWAY: str = variable("sandbox", _GATEWAY)
 PAYMENTS_URL: str = variable("", URL, _WITHOUT_STRIPE, sets="http://sandbox-payments:8006")
 # What it signs its webhooks with (to SHOP_URL/webhooks/payments/). 16 characters or more.
 PAYMENTS_WEBHOOK_SECRET: str = variable("", _LONG, _WITHOUT_STRIPE, sets="")
-# For stripe: its secret key, or a restricted one that may write PaymentIntents and Refunds and read Charges.
+# For stripe: its secret key, or a restricted one that may write PaymentIntents and Refunds, and read Charges and
+# Disputes.
 STRIPE_API_KEY: str = variable(
     "", must_be("a key that begins with sk_ or rk_", r"(sk|rk)_\w{5,}"), _WITH_STRIPE, shown="sk_test_…"
 )
-# The signing secret of the endpoint SHOP_URL/webhooks/payments/, which is to hear of payment_intent.* and charge.*
+# The signing secret of the endpoint SHOP_URL/webhooks/payments/, which is to hear of payment_intent.*, charge.* and
+# refund.*
 STRIPE_WEBHOOK_SECRET: str = variable("", _LONG, _WITH_STRIPE, shown="whsec_…")
 # Where the API of Stripe is; another address is for tests.
 STRIPE_API_BASE: str = variable("https://api.stripe.com", URL)

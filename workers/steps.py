@@ -29,9 +29,9 @@ from workers.retry import INFRASTRUCTURE, INFRASTRUCTURE_DOWN, decide
 
 log = logging.getLogger(__name__)
 
-# Longer than any batch may take (a refund is three calls in a row), and than the lease: the orders of a task that hangs
+# Longer than any batch may take (a refund is four calls in a row), and than the lease: the orders of a task that hangs
 # are dispatched again before it is killed with its process.
-TIME_LIMIT = 30  # seconds
+TIME_LIMIT = 35  # seconds
 
 
 class StepTask(Task[Any, Any]):

@@ -2,7 +2,7 @@
 stock level goes through the same functions as everything else, after a page that asks and by a POST."""
 
 from orders.admin.order import OrderAdmin
-from orders.admin.payments import FindingAdmin, ProviderEventAdmin
+from orders.admin.payments import FindingAdmin, ProviderEventAdmin, ReversalAdmin
 from orders.admin.printouts import PrintoutAdmin
 from orders.admin.stock import StockItemAdmin, StockMovementAdmin
 
@@ -11,6 +11,7 @@ __all__ = [
     "OrderAdmin",
     "PrintoutAdmin",
     "ProviderEventAdmin",
+    "ReversalAdmin",
     "StockItemAdmin",
     "StockMovementAdmin",
 ]

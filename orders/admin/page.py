@@ -10,7 +10,7 @@ from orders.admin import progress
 from orders.admin.columns import link, precisely, table
 from orders.cancelling import cancellable
 from orders.links import document_path
-from orders.models import Document, Notification, Order, Payment, Shipment
+from orders.models import Document, Notification, Order, Payment, Reversal, Shipment
 from orders.money import format, percent
 from orders.states import OrderStatus
 
@@ -28,7 +28,7 @@ STATUS_COLOURS = {
 
 
 def order_page(order: Order) -> dict[str, Any]:
-    """The context of orders/admin/order.html; eight statements, however many lines the order has."""
+    """The context of orders/admin/order.html; nine statements, however many lines the order has."""
     payment: Payment | None = getattr(order, "payment", None)
     shipment: Shipment | None = getattr(order, "shipment", None)
     return {
@@ -41,6 +41,11 @@ def order_page(order: Order) -> dict[str, Any]:
         "progress_colour": progress.COLOURS.get(progress.progress_of(order), ""),
         "why": import_string(settings.ORDER_EXPLAINED_BY)(order),
         "cancellable": cancellable(order),
+        "disputes": [
+            f"{format(one.amount_minor, order.currency)}: {one.get_status_display().lower()} ({one.reference})"
+            for one in order.reversals.all()
+            if one.status in (Reversal.Status.ASKED, Reversal.Status.OPEN)
+        ],
         "refundable": order.status == OrderStatus.COMPLETED
         and payment is not None
         and payment.promised_minor < payment.captured_minor,

@@ -13,6 +13,7 @@ from orders.models.printout import Printout as Printout
 from orders.models.providerevent import ProviderEvent as ProviderEvent
 from orders.models.refund import Refund as Refund
 from orders.models.refund import RefundLine as RefundLine
+from orders.models.reversal import Reversal as Reversal
 from orders.models.shipment import Shipment as Shipment
 from orders.models.stock import StockItem as StockItem
 from orders.models.stock import StockMovement as StockMovement

@@ -1,6 +1,7 @@
 """What the reconciler found to differ between our books and the provider's, and could not mend by itself.
 
-A finding is open until the two agree again, which the next run notices.
+A finding is open until the two agree again, which the next run notices, or until a person closes it and says why. What
+a person has closed comes back only when the amounts change.
 """
 
 from django.db import models
@@ -17,6 +18,7 @@ class Finding(models.Model):
         AMOUNT_DIFFERS = "amount_differs", "Captured another amount"
         REFUND_MISSING = "refund_missing", "Refund missing at the provider"
         REFUND_UNKNOWN = "refund_unknown", "Refund that our books do not have"
+        DISPUTED = "disputed", "Disputed, and its order waits for a person"
         CHARGE_HELD = "charge_held", "The provider holds money of an order that has ended without"
 
     gateway = models.CharField(max_length=100)
@@ -32,6 +34,9 @@ class Finding(models.Model):
     times = models.IntegerField(db_default=1, help_text="How many looks have found it.")
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=300, blank=True, db_default="")
+    closed_by = models.CharField(
+        max_length=150, blank=True, db_default="", help_text="Who closed it by hand."
+    )
 
     class Meta:
         ordering = ["-id"]

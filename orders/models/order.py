@@ -28,6 +28,12 @@ def id_of(number: str) -> int | None:
     return found if found > 0 else None
 
 
+def id_of_exactly(number: str) -> int | None:
+    """The id behind a number as we write it ourselves, None for any other: "100017" may be anybody's."""
+    found = id_of(number)
+    return found if found and number_of(found) == number else None
+
+
 class Order(models.Model):
     # Unique by constraint: `unique=True` adds an index for LIKE to each, which every step of an order would write.
     token = models.CharField(max_length=32, help_text="Unguessable; whoever has it may see the order.")

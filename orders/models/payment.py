@@ -44,6 +44,11 @@ class Payment(models.Model):
     )
     failures = models.SmallIntegerField(db_default=0, help_text="Failed tries since the last answer.")
     requested_at = models.DateTimeField(null=True, blank=True, help_text="When the provider was last asked.")
+    reported_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when the provider's refunds and disputes of it wait to be looked at.",
+    )
     hold_until = models.DateTimeField(null=True, blank=True, help_text="Until when the buyer may confirm.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -31,6 +31,9 @@ class Refund(models.Model):
         db_default=0,
         help_text="How often the provider refused it; each try after one goes under a key of its own.",
     )
+    found_minor = models.BigIntegerField(
+        db_default=0, help_text="How much of it was found to be given back already, and is not paid again."
+    )
     made_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -40,9 +40,12 @@ ON CONFLICT (order_id, channel, kind) DO NOTHING
 """,
     fulfillable=FULFILLABLE,
 )
-# Messages that are still to be sent, with the fields of Message.
+# Messages that are still to be sent, with the fields of Message. Of a refund that was found to be made in part already,
+# what was sent now is the rest.
 _OPEN: LiteralString = """
-SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.name, o.currency, o.total_minor
+SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.name, o.currency, o.total_minor,
+       coalesce((SELECT r.amount_minor - r.found_minor %% r.amount_minor FROM orders_refund r
+                 WHERE r.order_id = o.id AND r.whole ORDER BY r.id DESC LIMIT 1), o.total_minor)
 FROM orders_notification n JOIN orders_order o ON o.id = n.order_id
 WHERE n.order_id = ANY(%(ids)s) AND n.channel = %(channel)s AND n.status = 'requested' ORDER BY n.id
 """
@@ -73,6 +76,7 @@ class Message:
     name: str
     currency: str
     total_minor: int
+    refund_minor: int  # of the refund that ended the order: what was sent back now
 
     @property
     def order_number(self) -> str:

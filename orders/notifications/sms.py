@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from orders.crashpoints import Point, reached
+from orders.money import format
 from orders.notifications.messages import Kind, Message, begin, finish
 from orders.providers.failures import Outcome
 from orders.providers.http import ask_all, client, expect
@@ -18,7 +19,7 @@ _TEXTS = {
     Kind.OUT_OF_STOCK: "Stampede: sorry, order {number} sold out before its turn. You were not charged. {url}",
     Kind.PAYMENT_DECLINED: "Stampede: the payment for order {number} did not go through. You were not charged. {url}",
     Kind.CANCELLED: "Stampede: order {number} is cancelled. Anything you paid goes back to you. {url}",
-    Kind.REFUNDED: "Stampede: the money for order {number} is on its way back to you. {url}",
+    Kind.REFUNDED: "Stampede: {refund} for order {number} is on its way back to you. {url}",
 }
 
 
@@ -62,7 +63,11 @@ def text(ids: Collection[int]) -> Outcome:
 async def _send(message: Message) -> str:
     return await gateway().send(
         message.phone,
-        _TEXTS[message.kind].format(number=message.order_number, url=message.order_url),
+        _TEXTS[message.kind].format(
+            number=message.order_number,
+            url=message.order_url,
+            refund=format(message.refund_minor, message.currency),
+        ),
         order_number=message.order_number,
         key=f"{message.key}-sms",
     )

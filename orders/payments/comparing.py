@@ -3,12 +3,13 @@
 An order that has work to do, and anything that changed within the last minutes, is under way: that is no difference.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from orders.models import Finding
-from orders.models.order import number_of
+from orders.models.order import id_of_exactly, number_of
 from orders.money import format
 from orders.payments import keys
 from orders.payments.gateway import Listed
@@ -20,7 +21,8 @@ SETTLE = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What our books say of an order and its payment; amounts in minor units. `scheduled`: it has work to do."""
+    """What our books say of an order and its payment; amounts in minor units. `scheduled`: it has work to do. Of what
+    was given back, `disputed_minor` went by disputes, which a provider does not count as refunds."""
 
     order_id: int
     status: OrderStatus
@@ -33,6 +35,7 @@ class Books:
     refunded_minor: int
     promised_minor: int
     changed_at: datetime
+    disputed_minor: int = 0
 
     @property
     def number(self) -> str:
@@ -57,6 +60,7 @@ class Difference:
 
 
 UNDER_WAY = "under way"
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-charge")
 
 
 def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | str | None:
@@ -65,6 +69,8 @@ def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | s
     if charge.created_at > now - SETTLE:
         return UNDER_WAY
     if ours is None:
+        if not is_marked_as_ours(charge):
+            return None
         return _unexpected(charge, Finding.Kind.UNKNOWN_CHARGE, None, "no order of ours")
     if ours.under_way(now):
         return UNDER_WAY
@@ -77,9 +83,16 @@ def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | s
         return _unexpected(
             charge, Finding.Kind.SECOND_CHARGE, ours.order_id, f"order {ours.number} once more"
         )
-    if ours.status in WITHOUT_GOODS and (intent.left_minor or intent.held):
+    if ours.status in WITHOUT_GOODS and (intent.left_minor > ours.disputed_minor or intent.held):
         return _holds(charge, ours)
     return _amounts(charge, ours)
+
+
+def is_marked_as_ours(charge: Listed) -> bool:
+    """Whether a shop like this one made it. What others charge on the same account is none of our business, whatever
+    they call their orders. A charge of which nobody looked up the key was found by a row of ours."""
+    key = charge.key
+    return key is None or bool(_KEY.fullmatch(key)) or id_of_exactly(charge.order_number) is not None
 
 
 def _unexpected(charge: Listed, kind: Finding.Kind, order_id: int | None, whom: str) -> Difference | None:
@@ -91,8 +104,8 @@ def _unexpected(charge: Listed, kind: Finding.Kind, order_id: int | None, whom: 
 
 
 def _holds(charge: Listed, ours: Books) -> Difference:
-    intent, left = charge.intent, charge.intent.left_minor
-    missing = ours.refunded_minor > intent.refunded_minor
+    intent, left = charge.intent, charge.intent.left_minor - ours.disputed_minor
+    missing = ours.refunded_minor > intent.refunded_minor + ours.disputed_minor
     books = (
         f"our books say that {format(ours.refunded_minor, ours.currency)} were given back"
         if missing
@@ -117,25 +130,34 @@ def _holds(charge: Listed, ours: Books) -> Difference:
 
 def _amounts(charge: Listed, ours: Books) -> Difference | None:
     intent, kinds = charge.intent, Finding.Kind
-    mine, theirs, verb = ours.captured_minor, intent.captured_minor, "captured"
+    mine, theirs, verb, mends = ours.captured_minor, intent.captured_minor, "captured", False
     if mine > theirs:
         kind = kinds.CAPTURE_MISSING
         advice = "Find the charge in the provider's dashboard before the goods leave."
     elif mine < theirs or ours.currency != charge.currency:
         kind = kinds.AMOUNT_DIFFERS
         advice = "Replay the order's dead letter if it has one; refund what is too much there."
-    elif ours.refunded_minor == intent.refunded_minor:
-        return None
     else:
-        mine, theirs, verb = ours.refunded_minor, intent.refunded_minor, "refunded"
+        mine, theirs, verb = ours.refunded_minor, intent.refunded_minor + ours.disputed_minor, "given back"
+        if mine == theirs:
+            return None
         if mine > theirs:
             kind = kinds.REFUND_MISSING
             advice = "Make it there by hand: the buyer was promised it."
         else:
             kind = kinds.REFUND_UNKNOWN
-            advice = "It was made there by hand. Refund in the admin instead, so that the order knows of it."
+            mends, advice = _unknown_refund(ours)
     detail = (
         f"Of order {ours.number} {format(mine, ours.currency)} are {verb} in our books, and "
         f"{format(theirs, charge.currency)} at the provider. {advice}"
     )
-    return Difference(kind, intent.reference, ours.order_id, charge.currency, mine, theirs, detail)
+    return Difference(kind, intent.reference, ours.order_id, charge.currency, mine, theirs, detail, mends)
+
+
+def _unknown_refund(ours: Books) -> tuple[bool, str]:
+    """Whether what was given back there can be taken over, and what a person is to know."""
+    if ours.refunded_minor == ours.captured_minor:
+        return False, "That is more than was captured: settle it with the buyer, and close this."
+    if ours.ended:
+        return True, "It is taken over: do not give it back once more."
+    return False, "It is taken over when the order has ended: replay its dead letter, or cancel it."

@@ -78,12 +78,33 @@ class Listed:
     order_number: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    """A refund that the provider has accepted; `key` is the one that we asked with."""
+ReturnStatus = Literal["given_back", "open", "asked", "won"]
+# The names of Stripe's disputes, and ours; any other is still open. An inquiry ("warning_…") has moved no money yet.
+DISPUTES: dict[str, ReturnStatus] = {
+    "lost": "given_back",
+    "won": "won",
+    "prevented": "won",
+    "warning_needs_response": "asked",
+    "warning_under_review": "asked",
+    "warning_closed": "won",
+}
 
-    key: str
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Money that has left a charge again, or may: a refund that the provider has accepted, or a dispute.
+
+    `reference` is the provider's id of it, `charge` that of its charge, and `key` the one that we asked with: "" when
+    we did not ask. A dispute is "open" while the buyer's bank holds the money, or "asked" while the bank only asks; in
+    the end it is lost, which is "given_back", or "won".
+    """
+
+    reference: str
+    charge: str
     amount_minor: int
+    key: str = ""
+    is_dispute: bool = False
+    status: ReturnStatus = "given_back"
 
 
 class Gateway(Protocol):
@@ -99,8 +120,8 @@ class Gateway(Protocol):
 
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None: ...
 
-    async def refunds(self, reference: str) -> list[Refunded]:
-        """Every refund of this charge, read before a refund without an answer is repeated."""
+    async def returns(self, reference: str) -> list[Returned]:
+        """Every refund and dispute of this charge, whoever made it: read before anything is refunded."""
 
     async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
         """The charge with this key, None if the provider does not know it. Changes nothing.
@@ -111,6 +132,9 @@ class Gateway(Protocol):
 
     def list(self, since: datetime) -> AsyncIterator[Listed]:
         """Every charge made at the provider since then, newest first."""
+
+    def returned(self, since: datetime) -> AsyncIterator[Returned]:
+        """Every refund and dispute made at the provider since then, of whichever charge."""
 
 
 _ADAPTERS = {

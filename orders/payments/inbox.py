@@ -1,12 +1,15 @@
 """The inbox of the payment provider's reports: each is kept once, and applied once when its time has come.
 
-Nothing that a report claims is believed: its order is made due, and the step that charges it asks the provider. So it
-does not matter whether a report is doubled, late or out of order. It matters that none is lost:
+Nothing that a report claims is believed: its order is made due, and the step that charges it, or gives its money
+back, asks the provider. So it does not matter whether a report is doubled, late or out of order. It matters that none
+is lost:
 
 - it is kept before the provider hears "received", once by its own id, however often it is delivered;
 - an **early** one waits. While a charge has no answer yet, or no row of ours has the provider's id, nothing can be made
   due: the charge looks into the inbox after it has written its answer (`catch_up`). Each of the two commits before it
   looks for the other, so at least one of them sees both;
+- one about money that was given back, or is disputed, waits until its order has ended: then it is looked at whether our
+  books have it (orders.payments.taking_over);
 - what stays is looked at every minute (`sweep`), for a process may die between keeping and applying;
 - one that is about no order of ours is kept too, and people see it.
 """
@@ -21,7 +24,8 @@ from django.db import transaction
 from orders import scheduling, sql
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
-from orders.states import FAILED_STATES, OrderStatus
+from orders.payments import taking_over
+from orders.states import END_STATES, FAILED_STATES, OrderStatus
 
 # How long a report whose order is unknown is tried again by itself. After that it waits for a person.
 PATIENCE = timedelta(days=1)
@@ -44,19 +48,21 @@ UPDATE orders_providerevent e SET order_id = p.order_id FROM orders_payment p
 WHERE e.applied_at IS NULL AND e.order_id IS NULL AND e.reference <> '' AND p.reference = e.reference AND (
     e.id = ANY(%(events)s) OR e.reference = ANY(%(references)s) OR e.received_at > now() - %(patience)s)
 """
-# Reports that are not applied, with their orders.
+# Reports that are not applied, with their orders, and whether they are about money given back.
 _WAITING: LiteralString = """
-SELECT id, order_id FROM orders_providerevent
+SELECT id, order_id, kind LIKE ANY(%(given_back)s) FROM orders_providerevent
 WHERE applied_at IS NULL AND order_id IS NOT NULL AND (
     id = ANY(%(events)s) OR order_id = ANY(%(orders)s) OR received_at > now() - %(patience)s)
 ORDER BY id LIMIT 5000
 """
-# Of each order: whether its charge is being asked for at this moment, and whether a report can matter to it.
+# Of each order: whether its charge is being asked for at this moment, whether a report can matter to it, and whether it
+# has ended.
 _STATUS: LiteralString = """
 SELECT o.id,
        p.status = 'requested' AND o.attempts > 0 AND o.due_at > now(),
        p.status IN ('requested', 'requires_action', 'authorised')
-           OR p.status = 'captured' AND o.status = ANY(%(failed)s)
+           OR p.status = 'captured' AND o.status = ANY(%(failed)s),
+       o.status = ANY(%(ends)s)
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id WHERE o.id = ANY(%(ids)s)
 """
 # Nothing is left to learn from these.
@@ -64,6 +70,8 @@ _APPLIED: LiteralString = """
 UPDATE orders_providerevent SET applied_at = now() WHERE id = ANY(%(ids)s) AND applied_at IS NULL
 """
 _NO_TIME = timedelta(0)
+# Kinds of reports about money that was given back or is disputed, as patterns of LIKE.
+_GIVEN_BACK = ["charge.refund%", "refund.%", "charge.dispute.%"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +126,24 @@ def _apply(
     with transaction.atomic():
         chosen = {"events": list(events), "patience": patience}
         sql.count(_PLACE, {**chosen, "references": [reference for reference in references if reference]})
-        waiting = dict(sql.rows(_WAITING, {**chosen, "orders": list(orders)}))
+        waiting = sql.rows(_WAITING, {**chosen, "orders": list(orders), "given_back": _GIVEN_BACK})
         if not waiting:
             return 0
-        ids = lock_orders(set(waiting.values()), tuple(OrderStatus))
-        status = sql.rows(_STATUS, {"ids": ids, "failed": [status.value for status in FAILED_STATES]})
-        being_charged = {order_id for order_id, asked, _ in status if asked}
-        scheduling.make_due([order_id for order_id, asked, matters in status if matters and not asked])
-        applied = [event for event, order_id in waiting.items() if order_id not in being_charged]
+        ids = lock_orders({order_id for _, order_id, _ in waiting}, tuple(OrderStatus))
+        status = sql.rows(
+            _STATUS, {"ids": ids, "failed": _values(FAILED_STATES), "ends": _values(END_STATES)}
+        )
+        being_charged = {order_id for order_id, asked, *_ in status if asked}
+        not_ended = {order_id for order_id, *_, ended in status if not ended}
+        scheduling.make_due([order_id for order_id, asked, matters, _ in status if matters and not asked])
+        taking_over.look({order_id for _, order_id, given_back in waiting if given_back} - not_ended)
+        applied = [
+            event
+            for event, order_id, given_back in waiting
+            if order_id not in (being_charged | not_ended if given_back else being_charged)
+        ]
         return sql.count(_APPLIED, {"ids": applied})
+
+
+def _values(states: Collection[OrderStatus]) -> list[str]:
+    return [state.value for state in states]

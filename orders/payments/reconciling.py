@@ -5,19 +5,22 @@ did not make, captures that the provider does not know, refunds made by hand, re
 
 1. Compare every charge in the provider's list with the order that it names.
 2. Look up every capture of our books in the window that the list did not show.
-3. Look up every finding that is still open; it resolves itself when both agree.
+3. Compare every refund and dispute in the provider's lists with our books, however old its charge is, and every dispute
+   of our books that is not decided.
+4. Look up every finding that is still open; it resolves itself when both agree.
 
 Reading the list takes time, so our books are newer than it: whatever differs (orders.payments.comparing) is read once
 more from both sides before anything is done about it.
 
 **Mended** is an order that ended without goods while the provider holds its money: it is made due, and
-`refunding.refund` gives the money back. **Raised** as a finding is the rest: a person decides.
+`refunding.refund` gives the money back. So is one of which the provider has given back more than our books know: the
+same step takes that over. **Raised** as a finding is the rest: a person decides.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -27,21 +30,25 @@ from django.utils import timezone
 from orders import scheduling, sql
 from orders.locking import lock_orders
 from orders.models import Finding, OrderEvent
-from orders.models.order import id_of
+from orders.models.order import id_of_exactly
 from orders.money import format
-from orders.payments import comparing
+from orders.payments import comparing, taking_over
 from orders.payments.comparing import UNDER_WAY, Books, Difference, compare
-from orders.payments.gateway import Intent, Listed, gateway
+from orders.payments.gateway import Intent, Listed, Returned, gateway
+from orders.providers.failures import Refused
 from orders.providers.http import ask_all, client
-from orders.states import WITHOUT_GOODS, EventKind, OrderStatus
+from orders.states import END_STATES, WITHOUT_GOODS, EventKind, OrderStatus
 
 _BATCH = 500
+T = TypeVar("T")
 
 # The fields of comparing.Books.
 _COLUMNS: LiteralString = """
 SELECT o.id, o.status, o.due_at IS NOT NULL, o.ended_at IS NOT NULL, o.currency, p.key, coalesce(p.reference, ''),
        coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0), coalesce(p.promised_minor, 0),
-       coalesce(p.updated_at, o.placed_at)
+       coalesce(p.updated_at, o.placed_at),
+       coalesce((SELECT sum(v.amount_minor) FROM orders_reversal v
+                 WHERE v.order_id = o.id AND v.kind = 'dispute' AND v.status = 'given_back'), 0)::bigint
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id
 """
 # Orders by their id, or by the provider's reference of their charge.
@@ -63,6 +70,11 @@ ORDER BY o.id
 """,
     columns=_COLUMNS,
 )
+# Charges with a dispute that is not decided, in our books.
+_UNDECIDED: LiteralString = """
+SELECT DISTINCT p.reference FROM orders_reversal v JOIN orders_payment p ON p.order_id = v.order_id
+WHERE v.status IN ('asked', 'open') ORDER BY p.reference
+"""
 # Write what the provider holds of an order that has ended, so that the refund step gives it back.
 _TAKE_UP: LiteralString = """
 UPDATE orders_payment p SET status = 'requested', reference = %(reference)s, captured_minor = %(captured)s,
@@ -93,26 +105,26 @@ def reconcile(since: datetime) -> Report:
     """
     report = Report(since, timezone.now())
     seen: set[str] = set()
-    for batch in _batches(since):
+    for batch in _in_batches(gateway().list(since)):
         report.charges += len(batch)
         seen.update(listed.intent.reference for listed in batch)
-        _look(report, batch, [id_of(listed.order_number) for listed in batch])
+        _look(report, batch, [id_of_exactly(listed.order_number) for listed in batch])
     _look_at_claims(report, since, seen)
+    _look_at_returns(report, since)
     _look_again(report)
     report.raised = list(Finding.objects.filter(gateway=_gateway(), resolved_at=None))
     return report
 
 
-def _batches(since: datetime) -> Iterable[list[Listed]]:
-    charges = gateway().list(since)
-    while batch := client().run(_some(charges)):
+def _in_batches(listed: AsyncIterator[T]) -> Iterable[list[T]]:
+    while batch := client().run(_some(listed)):
         yield batch
 
 
-async def _some(charges: AsyncIterator[Listed]) -> list[Listed]:
-    batch: list[Listed] = []
-    async for listed in charges:
-        batch.append(listed)
+async def _some(listed: AsyncIterator[T]) -> list[T]:
+    batch: list[T] = []
+    async for one in listed:
+        batch.append(one)
         if len(batch) == _BATCH:
             break
     return batch
@@ -181,6 +193,72 @@ def _miss(order_id: int) -> None:
     _raise(Difference(kind, reference, order_id, ours.currency, ours.captured_minor, 0, detail))
 
 
+def _look_at_returns(report: Report, since: datetime) -> None:
+    """Refunds and disputes that our books do not have as they are now."""
+    for batch in _in_batches(gateway().returned(since)):
+        _look_at(report, batch)
+    undecided = {number: _Undecided(*row) for number, row in enumerate(sql.rows(_UNDECIDED, {}))}
+    found, errors = ask_all(undecided, _returns)
+    for error in errors.values():
+        if not isinstance(error, Refused):  # a charge of another gateway, which this one does not know
+            raise error
+    _look_at(report, [one for returns in found.values() for one in returns])
+
+
+class _Undecided(NamedTuple):
+    reference: str
+
+
+async def _returns(charge: _Undecided) -> list[Returned]:
+    return await gateway().returns(charge.reference)
+
+
+def _look_at(report: Report, returns: Sequence[Returned]) -> None:
+    by_reference = {one.reference: one for one in returns}
+    for order_id, references in taking_over.unknown(returns).items():
+        ours = _order(order_id)
+        if ours is None or ours.under_way(timezone.now()):
+            continue
+        unknown = [by_reference[reference] for reference in references]
+        detail = f"Of order {ours.number} {_told(unknown, ours.currency)} at the provider. "
+        if ours.ended:
+            _take_over(report, order_id, detail)
+        else:
+            _raise(_waiting(ours, unknown, detail))
+
+
+def _waiting(ours: Books, unknown: Sequence[Returned], detail: str) -> Difference:
+    """Our books take it over when the order has ended, and this one waits for a person."""
+    disputed = any(one.is_dispute for one in unknown)
+    amount = sum(one.amount_minor for one in unknown)
+    return Difference(
+        Finding.Kind.DISPUTED if disputed else Finding.Kind.REFUND_UNKNOWN,
+        unknown[0].charge,
+        ours.order_id,
+        ours.currency,
+        ours.refunded_minor,
+        ours.refunded_minor + amount,
+        f"{detail}It is taken over when the order has ended: replay its dead letter, or cancel it.",
+    )
+
+
+def _told(unknown: Sequence[Returned], currency: str) -> str:
+    """Each in words: "£68.00 were given back (re_1), £5.00 are disputed (dp_2)"."""
+    verbs = {"given_back": "were given back", "won": "were disputed and stay ours"}
+    return ", ".join(
+        f"{format(one.amount_minor, currency)} {verbs.get(one.status, 'are disputed')} ({one.reference})"
+        for one in unknown
+    )
+
+
+def _take_over(report: Report, order_id: int, detail: str) -> None:
+    """Have an order's refunds and disputes read, and taken over."""
+    with transaction.atomic():
+        lock_orders([order_id], tuple(END_STATES))
+        if taking_over.look([order_id]):
+            report.mended.append(detail.partition(". ")[0] + ": it is being taken over.")
+
+
 def _look_again(report: Report) -> None:
     """Findings that this run has not raised: most of them agree by now."""
     for finding in Finding.objects.filter(
@@ -190,7 +268,11 @@ def _look_again(report: Report) -> None:
         intent = client().run(gateway().find(key="", reference=reference)) if reference else None
         ours = _order(finding.order_id)
         verdict: Difference | str | None
-        if intent:
+        if intent and finding.kind == Finding.Kind.DISPUTED:
+            returns = client().run(gateway().returns(reference))
+            _look_at(report, returns)
+            verdict = UNDER_WAY if taking_over.unknown(returns) else None
+        elif intent:
             charge = _old(intent, finding.currency, finding.first_seen_at)
             verdict = compare(charge, ours, timezone.now())
         else:
@@ -203,7 +285,9 @@ def _look_again(report: Report) -> None:
 
 
 def _act(report: Report, difference: Difference, intent: Intent | None) -> None:
-    if difference.mends and intent and difference.order_id and _take_up(difference.order_id, intent):
+    if difference.kind == Finding.Kind.REFUND_UNKNOWN and difference.mends and difference.order_id:
+        _take_over(report, difference.order_id, difference.detail)
+    elif difference.mends and intent and difference.order_id and _take_up(difference.order_id, intent):
         report.mended.append(difference.detail.partition(". ")[0] + ": it is being given back.")
     else:
         _raise(difference)
@@ -235,7 +319,16 @@ def _take_up(order_id: int, intent: Intent) -> bool:
 
 
 def _raise(difference: Difference) -> None:
-    """Open a finding, or note that it was seen again."""
+    """Open a finding, or note that it was seen again. One that a person closed stays closed while nothing changes."""
+    closed = Finding.objects.filter(
+        gateway=_gateway(),
+        kind=difference.kind,
+        reference=difference.reference,
+        ours_minor=difference.ours_minor,
+        theirs_minor=difference.theirs_minor,
+    ).exclude(closed_by="")
+    if closed.exists():
+        return
     found = asdict(difference) | {"detail": difference.detail[:300], "last_seen_at": timezone.now()}
     del found["mends"]
     Finding.objects.update_or_create(

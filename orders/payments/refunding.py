@@ -1,14 +1,17 @@
 """Giving money back: refunds that were promised, and all that an order without goods still holds.
 
-**Promises** (orders.refunds) come first, each under a key of its own row. One that was asked before is first looked for
-among the provider's refunds of that charge: so it is refunded once, however late the answer is.
+1. Read every refund and dispute of the charge at the provider, and take over what our books do not have
+   (orders.payments.taking_over). So what was given back already, by us or by hand or by the bank, is never paid again.
+2. Keep the promises (orders.refunds), each under a key of its own row, less what was found to be given back of it.
+3. Of an order that ended without goods void what is held, and refund what is left. A payment that was asked for without
+   an answer is looked up. When the provider does not know it, the call may still be on its way: the payment counts as
+   void only when no such call can be alive any more.
 
-**Orders that ended without goods** then have what is held voided, and what is left refunded. A payment that was asked
-for without an answer is looked up. When the provider does not know it, the call may still be on its way: the payment
-counts as void only when no such call can be alive any more.
+While a dispute is open the bank holds the money: nothing is paid back, or the buyer would have it twice. A refund that
+the provider refuses is looked into: when its list has changed since it was read, it is read again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -21,8 +24,8 @@ from orders import sql
 from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.locking import lock_orders
-from orders.payments import keys
-from orders.payments.gateway import Intent, columns, gateway, unknown
+from orders.payments import keys, taking_over
+from orders.payments.gateway import Intent, Returned, columns, gateway, unknown
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused
 from orders.providers.http import CALL_TIMEOUT, ask_all
 from orders.states import END_STATES
@@ -30,36 +33,37 @@ from orders.workflow import PAYMENT
 
 _NO_CALL_LIVES_LONGER = timedelta(seconds=2 * CALL_TIMEOUT)
 
+# Payments of which the provider's refunds and disputes are read: something is to be given back, or was reported.
+_TO_READ: LiteralString = """
+SELECT p.order_id, p.reference, p.reported_at FROM orders_payment p JOIN orders_order o ON o.id = p.order_id
+WHERE p.order_id = ANY(%(ids)s) AND p.reference <> '' AND (
+    p.reported_at IS NOT NULL
+    OR o.status <> 'completed' AND p.status NOT IN ('declined', 'voided', 'refunded')
+    OR EXISTS (SELECT FROM orders_refund r WHERE r.order_id = p.order_id AND r.status = 'requested'))
+"""
 # Payments that may have money to give back. A completed order gives back what was promised, and no more.
 _OPEN: LiteralString = """
-SELECT p.order_id, p.key, p.reference, p.status, p.requested_at, p.created_at, o.status <> 'completed'
+SELECT p.order_id, p.key, p.reference, p.status, p.requested_at, p.created_at, o.status <> 'completed',
+       coalesce(lost.amount, 0), coalesce(lost.undecided, '')
 FROM orders_payment p JOIN orders_order o ON o.id = p.order_id
+LEFT JOIN LATERAL (
+    SELECT sum(amount_minor) FILTER (WHERE status = 'given_back')::bigint AS amount,
+           min(reference) FILTER (WHERE status = 'open') AS undecided
+    FROM orders_reversal v WHERE v.order_id = p.order_id AND v.kind = 'dispute'
+) AS lost ON true
 WHERE p.order_id = ANY(%(ids)s) AND p.status NOT IN ('declined', 'voided', 'refunded')
   AND (o.status <> 'completed' OR p.order_id = ANY(%(promised)s))
 ORDER BY p.order_id
 """
 # Mark the promises of these orders as asked. Returns each order with the fields of _Promise.
 _PROMISED: LiteralString = """
-WITH promised AS (
-    SELECT id, asked_at FROM orders_refund WHERE order_id = ANY(%(ids)s) AND status = 'requested'
-)
-UPDATE orders_refund r SET asked_at = coalesce(r.asked_at, now()) FROM promised WHERE promised.id = r.id
-RETURNING r.order_id, r.id, r.amount_minor, r.refusals, promised.asked_at IS NOT NULL
+UPDATE orders_refund r SET asked_at = coalesce(r.asked_at, now())
+WHERE r.order_id = ANY(%(ids)s) AND r.status = 'requested'
+RETURNING r.order_id, r.id, r.amount_minor - r.found_minor, r.refusals
 """
 # The provider refused these: the next try needs a key of its own.
 _REFUSED: LiteralString = """
 UPDATE orders_refund SET refusals = refusals + 1 WHERE id = ANY(%(refunds)s) AND status = 'requested'
-"""
-# The money went back. A late worker marks nothing twice, and so adds nothing twice.
-_MADE: LiteralString = """
-WITH made AS (
-    UPDATE orders_refund SET status = 'made', made_at = clock_timestamp()
-    WHERE id = ANY(%(refunds)s) AND status = 'requested' RETURNING order_id, amount_minor
-), sums AS (SELECT order_id, sum(amount_minor) AS amount FROM made GROUP BY order_id)
-UPDATE orders_payment p
-SET refunded_minor = refunded_minor + sums.amount, failures = 0, updated_at = now(),
-    status = CASE WHEN refunded_minor + sums.amount = captured_minor THEN 'refunded' ELSE status END
-FROM sums WHERE sums.order_id = p.order_id
 """
 # Write what the provider holds now of orders that ended without goods.
 _SETTLE: LiteralString = """
@@ -74,16 +78,29 @@ WHERE p.order_id = step.order_id AND p.status NOT IN ('declined', 'voided', 'ref
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """What the provider has given back of a charge; `reported_at` is when it was last told that there is something."""
+
+    reference: str
+    reported_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Promise:
+    """`amount_minor` is what is left to pay of it."""
+
     id: int
     amount_minor: int
     refusals: int
-    asked_before: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A payment with what is to be given back of it: the promises, and with `all_of_it` all that is left after them."""
+    """A payment with what is to be given back of it: the promises, and with `all_of_it` all that is left after them.
+
+    `lost_minor` went back by disputes, and `undecided` is one that is open. `seen` are the provider's refunds and
+    disputes when they were read.
+    """
 
     order_id: int
     key: UUID
@@ -92,7 +109,19 @@ class _Open:
     requested_at: datetime | None
     begun_at: datetime
     all_of_it: bool
+    lost_minor: int
+    undecided: str
     promises: list[_Promise]
+    seen: frozenset[Returned]
+
+    def check_undecided(self) -> None:
+        """Raise Refused while the bank holds the money."""
+        if self.undecided:
+            raise Refused(
+                f"The buyer's bank disputes {self.reference} and holds the money ({self.undecided}): to give it back "
+                "now would pay twice. Answer the dispute at the payment provider, and replay this when it is closed: "
+                "if it is lost, it counts as this refund; if it is won, this is paid."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +139,21 @@ _NEVER_ASKED = Intent(reference="", status="voided")
 
 def refund(ids: Collection[int]) -> Outcome:
     """Void or refund; `done` are all orders of the batch that owe no money now, cash on delivery included."""
+    seen, errors = _take_over(ids)
     with transaction.atomic():
         held = lock_orders(ids, END_STATES)
-        payments = _open(held)
+        payments = _open([order_id for order_id in held if order_id not in errors], seen)
         reached(Point.REFUND_BEFORE_ROW, ids)
     reached(Point.REFUND_AFTER_ROW, ids)
-    answers, errors = ask_all(payments, _settle)
+    answers, unasked = ask_all(payments, _settle)
     reached(Point.REFUND_AFTER_CALL, ids)
+    errors |= unasked
     errors |= {order_id: answer.error for order_id, answer in answers.items() if answer.error}
     settled = {order_id: answer.intent for order_id, answer in answers.items() if answer.intent}
-    made = [promise for answer in answers.values() for promise in answer.made]
     refused = [answer.refused for answer in answers.values() if answer.refused]
     with transaction.atomic():
         lock_orders(payments, END_STATES)
-        if made:
-            sql.count(_MADE, {"refunds": made})
+        taking_over.mark_made([promise for answer in answers.values() for promise in answer.made])
         if refused:
             sql.count(_REFUSED, {"refunds": refused})
         sql.count(_SETTLE, columns(settled))
@@ -134,12 +163,39 @@ def refund(ids: Collection[int]) -> Outcome:
     return Outcome([order_id for order_id in held if order_id not in errors], failed)
 
 
-def _open(held: Collection[int]) -> dict[int, _Open]:
+def _take_over(ids: Collection[int]) -> tuple[dict[int, list[Returned]], dict[int, ProviderError]]:
+    """Read what the provider has given back of these orders' charges, and bring our books up to it."""
+    with transaction.atomic():
+        found = sql.rows(_TO_READ, {"ids": lock_orders(ids, END_STATES)})
+    to_read = {order_id: _Read(*row) for order_id, *row in found}
+    seen, errors = ask_all(to_read, _returns)
+    if seen:
+        with transaction.atomic():
+            for order_id in lock_orders(seen, END_STATES):
+                if seen[order_id]:
+                    taking_over.take_over(order_id, seen[order_id])
+                taking_over.looked(order_id, to_read[order_id].reported_at)
+    return seen, errors
+
+
+async def _returns(payment: _Read) -> list[Returned]:
+    provider = gateway()
+    try:
+        return await provider.returns(payment.reference)
+    except Refused as refused:
+        if await provider.find(key="", reference=payment.reference) is None:
+            raise Refused(unknown(payment.reference)) from refused
+        raise
+
+
+def _open(held: Collection[int], seen: Mapping[int, Sequence[Returned]]) -> dict[int, _Open]:
     promises: dict[int, list[_Promise]] = {}
     for order_id, *promise in sql.rows(_PROMISED, {"ids": list(held)}):
         promises.setdefault(order_id, []).append(_Promise(*promise))
     found = sql.rows(_OPEN, {"ids": list(held), "promised": list(promises)})
-    return {row[0]: _Open(*(*row, promises.get(row[0], []))) for row in found}
+    return {
+        row[0]: _Open(*(*row, promises.get(row[0], []), frozenset(seen.get(row[0], ())))) for row in found
+    }
 
 
 async def _settle(payment: _Open) -> _Answer:
@@ -148,22 +204,26 @@ async def _settle(payment: _Open) -> _Answer:
     try:
         for promise in payment.promises:
             asked = promise.id
-            await _make(payment, promise)
+            payment.check_undecided()
+            key = keys.promised_refund(payment.key, promise.id, promise.refusals)
+            await _pay(payment.reference, promise.amount_minor, key, payment.seen)
             made.append(promise.id)
         asked = None
         return _Answer(made, intent=await _release(payment) if payment.all_of_it else None)
     except ProviderError as error:
-        return _Answer(made, asked if isinstance(error, Refused) else None, error=error)
+        refused = isinstance(error, Refused) or isinstance(error.__cause__, Refused)
+        return _Answer(made, asked if refused else None, error=error)
 
 
-async def _make(payment: _Open, promise: _Promise) -> None:
-    provider, reference = gateway(), payment.reference
-    tried = [
-        keys.promised_refund(payment.key, promise.id, refusals) for refusals in range(promise.refusals + 1)
-    ]
-    if promise.asked_before and any(made.key in tried for made in await provider.refunds(reference)):
-        return
-    await provider.refund(reference, promise.amount_minor, key=tried[-1])
+async def _pay(reference: str, amount_minor: int, key: str, seen: frozenset[Returned]) -> None:
+    """Refund so much. A refusal is looked into: what was given back after its list was read is taken over first."""
+    provider = gateway()
+    try:
+        await provider.refund(reference, amount_minor, key=key)
+    except Refused as refused:
+        if not seen.issuperset(await provider.returns(reference)):
+            raise NotNow(f"{refused}; the provider has given back more of it meanwhile", 1) from refused
+        raise
 
 
 async def _release(payment: _Open) -> Intent:
@@ -183,7 +243,11 @@ async def _release(payment: _Open) -> Intent:
         return _NEVER_ASKED
     if intent.held:
         intent = await provider.void(intent.reference, key=keys.key(payment.key, "void"))
-    if intent.status == "captured" and (left := intent.left_minor):
-        await provider.refund(intent.reference, left, key=keys.key(payment.key, "refund"))
-        return Intent(intent.reference, "captured", intent.captured_minor, intent.captured_minor)
-    return intent
+    if intent.status != "captured":
+        return intent
+    payment.check_undecided()
+    gone = intent.refunded_minor + payment.lost_minor
+    if gone < intent.captured_minor:
+        left, key = intent.captured_minor - gone, keys.rest(payment.key, gone)
+        await _pay(intent.reference, left, key, payment.seen)
+    return Intent(intent.reference, "captured", intent.captured_minor, intent.captured_minor)

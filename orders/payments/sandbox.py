@@ -1,12 +1,13 @@
 """The adapter for the sandbox's payment provider, whose API is that of Stripe's PaymentIntents."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 
-from orders.payments.gateway import PAGE, STATUSES, Charge, Intent, Listed, Refunded
+from orders.payments.gateway import DISPUTES, PAGE, STATUSES, Charge, Intent, Listed, Returned
 from orders.providers.failures import Refused
 from orders.providers.http import client, expect
 
@@ -54,10 +55,12 @@ class SandboxGateway:
         if refund["status"] not in ("succeeded", "pending"):
             raise Refused(f"refund of {reference}: {refund['status']}")
 
-    async def refunds(self, reference: str) -> list[Refunded]:
-        status, answer = await client().call("GET", f"{self._url}/refunds?payment_intent={reference}")
-        data = expect(status, answer, f"refunds of {reference}")["data"]
-        return [Refunded(key=refund["key"] or "", amount_minor=refund["amount"]) for refund in data]
+    async def returns(self, reference: str) -> list[Returned]:
+        async def of(kind: str) -> list[Returned]:
+            return [_returned(answer) async for answer in self._listed(kind, f"payment_intent={reference}&")]
+
+        refunds, disputes = await asyncio.gather(of("refunds"), of("disputes"))
+        return refunds + disputes
 
     async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
         """The sandbox never forgets a key, so `since` is of no use here."""
@@ -70,14 +73,26 @@ class SandboxGateway:
         return _intent(data[0]) if data else None
 
     async def list(self, since: datetime) -> AsyncIterator[Listed]:
+        async for answer in self._listed("payment_intents"):
+            if answer["created"] < int(since.timestamp()):
+                return
+            yield _listed(answer)
+
+    async def returned(self, since: datetime) -> AsyncIterator[Returned]:
+        for kind in ("refunds", "disputes"):
+            async for answer in self._listed(kind):
+                if answer["created"] < int(since.timestamp()):
+                    break
+                yield _returned(answer)
+
+    async def _listed(self, kind: str, only: str = "") -> AsyncIterator[dict[str, Any]]:
+        """All of a list, newest first, a page at a time."""
         after = ""
         while True:
-            url = f"{self._url}/payment_intents?limit={PAGE}&starting_after={after}"
-            page = expect(*await client().call("GET", url), "list of charges")
+            url = f"{self._url}/{kind}?{only}limit={PAGE}&starting_after={after}"
+            page = expect(*await client().call("GET", url), f"list of {kind}")
             for answer in page["data"]:
-                if answer["created"] < int(since.timestamp()):
-                    return
-                yield _listed(answer)
+                yield answer
             if not page["has_more"]:
                 return
             after = page["data"][-1]["id"]
@@ -101,6 +116,18 @@ def _intent(answer: dict[str, Any]) -> Intent:
         refunded_minor=answer["amount_refunded"],
         action_url=(action.get("redirect_to_url") or {}).get("url", ""),
         reason=error.get("message", ""),
+    )
+
+
+def _returned(answer: dict[str, Any]) -> Returned:
+    is_dispute = answer["object"] == "dispute"
+    return Returned(
+        reference=answer["id"],
+        charge=answer["payment_intent"],
+        amount_minor=answer["amount"],
+        key=answer.get("key") or "",
+        is_dispute=is_dispute,
+        status=DISPUTES.get(answer["status"], "open") if is_dispute else "given_back",
     )
 
 

@@ -8,6 +8,7 @@ connections of its own.
 key in its metadata. Stripe's search is behind by a minute or more, so it cannot prove that a charge is absent.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -15,9 +16,9 @@ from urllib.parse import quote
 
 import stripe
 from django.conf import settings
-from stripe.params import PaymentIntentListParams, RefundListParams
+from stripe.params import DisputeListParams, PaymentIntentListParams, RefundListParams
 
-from orders.payments.gateway import PAGE, STATUSES, Charge, Intent, Listed, Refunded
+from orders.payments.gateway import DISPUTES, PAGE, STATUSES, Charge, Intent, Listed, Returned
 from orders.providers.failures import Refused, Transient
 from orders.providers.http import client
 
@@ -115,19 +116,17 @@ class StripeGateway:
         if refund.status in ("failed", "canceled"):
             raise Refused(f"refund of {reference}: {refund.status} ({refund.failure_reason})")
 
-    async def refunds(self, reference: str) -> list[Refunded]:
-        found: list[Refunded] = []
-        wanted: RefundListParams = {"payment_intent": reference, "limit": PAGE}
-        while True:
-            page = await _asked(self._stripe.v1.refunds.list_async(wanted), f"refunds of {reference}")
-            found += [
-                Refunded(key=_metadata(refund.metadata, "key"), amount_minor=refund.amount)
-                for refund in page.data
-                if refund.status not in ("failed", "canceled")
+    async def returns(self, reference: str) -> list[Returned]:
+        async def refunds() -> list[Returned]:
+            return [
+                _refund(one) async for one in self._refunds({"payment_intent": reference}) if _counts(one)
             ]
-            if not page.has_more:
-                return found
-            wanted["starting_after"] = page.data[-1].id
+
+        async def disputes() -> list[Returned]:
+            return [_dispute(one) async for one in self._disputes({"payment_intent": reference})]
+
+        made, disputed = await asyncio.gather(refunds(), disputes())
+        return made + disputed
 
     async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
         if reference:
@@ -155,6 +154,41 @@ class StripeGateway:
                     return
                 if one.status in STATUSES:
                     yield _listed(one)
+            if not page.has_more:
+                return
+            wanted["starting_after"] = page.data[-1].id
+
+    async def returned(self, since: datetime) -> AsyncIterator[Returned]:
+        async for refund in self._refunds({}):
+            if refund.created < int(since.timestamp()):
+                break
+            if _counts(refund):
+                yield _refund(refund)
+        async for dispute in self._disputes({}):
+            if dispute.created < int(since.timestamp()):
+                break
+            yield _dispute(dispute)
+
+    async def _refunds(self, wanted: RefundListParams) -> AsyncIterator[stripe.Refund]:
+        """All of Stripe's list, newest first, a page at a time."""
+        while True:
+            page = await _asked(
+                self._stripe.v1.refunds.list_async({**wanted, "limit": PAGE}), "list of refunds"
+            )
+            for one in page.data:
+                yield one
+            if not page.has_more:
+                return
+            wanted["starting_after"] = page.data[-1].id
+
+    async def _disputes(self, wanted: DisputeListParams) -> AsyncIterator[stripe.Dispute]:
+        """All of Stripe's list, newest first, a page at a time."""
+        while True:
+            page = await _asked(
+                self._stripe.v1.disputes.list_async({**wanted, "limit": PAGE}), "list of disputes"
+            )
+            for one in page.data:
+                yield one
             if not page.has_more:
                 return
             wanted["starting_after"] = page.data[-1].id
@@ -204,6 +238,35 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
         action_url=(redirect.url if redirect else None) or "",
         reason=(error.message if error else None) or "",
     )
+
+
+def _counts(refund: stripe.Refund) -> bool:
+    """Whether its money has left, or is on its way."""
+    return refund.status not in ("failed", "canceled")
+
+
+def _refund(refund: stripe.Refund) -> Returned:
+    return Returned(
+        reference=refund.id,
+        charge=_id(refund.payment_intent),
+        amount_minor=refund.amount,
+        key=_metadata(refund.metadata, "key"),
+    )
+
+
+def _dispute(dispute: stripe.Dispute) -> Returned:
+    return Returned(
+        reference=dispute.id,
+        charge=_id(dispute.payment_intent),
+        amount_minor=dispute.amount,
+        is_dispute=True,
+        status=DISPUTES.get(dispute.status, "open"),
+    )
+
+
+def _id(named: Any) -> str:
+    """The id of what Stripe names by its id, or gives whole."""
+    return str(getattr(named, "id", named) or "")
 
 
 def _listed(answer: stripe.PaymentIntent) -> Listed:

@@ -24,7 +24,12 @@ from shop.videos.progress import progress_of
 _MINOR = "In the minor unit of `currency`: 1999 with GBP is £19.99."
 _CURRENCY = "ISO 4217 code of the currency that every amount here is in."
 # Events that are about our work, not about the order: their details are for staff.
-_INTERNAL_EVENTS = (EventKind.DEAD_LETTERED, EventKind.REPLAYED)
+_INTERNAL_EVENTS = (
+    EventKind.DEAD_LETTERED,
+    EventKind.REPLAYED,
+    EventKind.DISPUTED,
+    EventKind.DISPUTE_WON,
+)
 
 
 class Answer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from orders.models.order import id_of
+from orders.models.order import id_of_exactly
 from orders.payments import inbox
 from shop.api import problems
 from shop.webhooks.signature import BadSignature, verify
@@ -93,7 +93,7 @@ def _report(gateway: str, event: Any, body: bytes) -> inbox.Report:
         event_id=_text(_at(event, "id")) or f"sha256:{sha256(body).hexdigest()}",
         kind=_text(_at(event, "type"))[:100],
         reference=_text(_at(subject, "payment_intent")) or _text(_at(subject, "id")),
-        order_id=id_of(number),
+        order_id=id_of_exactly(number),
         body=body.decode(),
         happened_at=datetime.fromtimestamp(created, UTC)
         if type(created) is int and 0 < created < 1 << 34

@@ -14,6 +14,7 @@ WANTED = {
     "drop-the-lease",
     "drop-the-row-lock",
     "mark-done-before-the-call",
+    "pay-without-looking",
     "publish-before-commit",
 }
 

@@ -6,6 +6,7 @@ Run with localstripe alone on the path, and never imported. What is added here i
   `allowed_payment_method_types`, which took the place of another name in September 2026;
 - it leaves out `amount_received`;
 - it lists the oldest first, Stripe the newest;
+- it knows no disputes, and so has none to list;
 - it writes all it knows to /tmp after each change, which whoever else runs it would read.
 
 What it does otherwise than Stripe stays as it is, and stands in test_gateways.py by name.
@@ -44,6 +45,13 @@ def amount_received(intent: Any) -> int:
 resources.PaymentIntent._api_create = classmethod(create)
 resources.PaymentIntent._api_list_all = classmethod(newest_first)
 resources.PaymentIntent.amount_received = property(amount_received)
+
+
+async def no_disputes(_: web.Request) -> web.Response:
+    return web.json_response({"object": "list", "url": "/v1/disputes", "data": [], "has_more": False})
+
+
+server.app.router.add_get("/v1/disputes", no_disputes)
 
 if __name__ == "__main__":
     web.run_app(server.app, host=sys.argv[1], port=int(sys.argv[2]), print=None)

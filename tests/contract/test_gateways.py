@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from pytest_django import Settings
 
-from orders.payments.gateway import Charge, Intent, Listed
+from orders.payments.gateway import Charge, Intent, Listed, Returned
 from orders.payments.stripe import StripeGateway
 from orders.providers.failures import Refused, Transient
 from orders.providers.http import client
@@ -108,14 +108,37 @@ def test_all_of_it_is_refunded(provider: Provider) -> None:
 @gateways
 def test_it_is_refunded_in_parts(provider: Provider) -> None:
     taken = charged(provider)
-    assert run(provider.gateway.refunds(taken.reference)) == []
+    assert run(provider.gateway.returns(taken.reference)) == []
     keys = [f"{uuid.uuid4()}-refund-{part}" for part in (1, 2)]
     run(provider.gateway.refund(taken.reference, 1_000, key=keys[0]))
     run(provider.gateway.refund(taken.reference, 300, key=keys[1]))
     standing = found(provider, taken.reference)
     assert (standing.status, standing.captured_minor, standing.refunded_minor) == ("captured", 2_500, 1_300)
-    made = run(provider.gateway.refunds(taken.reference))
-    assert {(refund.key, refund.amount_minor) for refund in made} == {(keys[0], 1_000), (keys[1], 300)}
+    made = run(provider.gateway.returns(taken.reference))
+    assert {(one.key, one.amount_minor) for one in made} == {(keys[0], 1_000), (keys[1], 300)}
+    assert {(one.charge, one.is_dispute, one.status) for one in made} == {
+        (taken.reference, False, "given_back")
+    }
+
+
+@gateways
+def test_it_lists_what_was_given_back_whoever_did_it(provider: Provider) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    taken, other = charged(provider), charged(provider)
+    run(provider.gateway.refund(taken.reference, 1_000, key=f"{uuid.uuid4()}-refund"))
+    run(provider.gateway.refund(other.reference, 2_500, key=f"{uuid.uuid4()}-refund"))
+    seen = run(_returned(provider, began))
+    assert {
+        one.charge: one.amount_minor for one in seen if one.charge in (taken.reference, other.reference)
+    } == {
+        taken.reference: 1_000,
+        other.reference: 2_500,
+    }
+    assert run(_returned(provider, datetime.now(UTC) + timedelta(minutes=1))) == []
+
+
+async def _returned(provider: Provider, since: datetime) -> list[Returned]:
+    return [one async for one in provider.gateway.returned(since)]
 
 
 @gateways

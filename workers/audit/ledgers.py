@@ -29,7 +29,7 @@ _PAGE = 5_000
 _CREATE: LiteralString = """
 CREATE TEMPORARY TABLE audit_ledger (
     provider text NOT NULL, late boolean NOT NULL, kind text NOT NULL, key text NOT NULL, ref text NOT NULL,
-    order_number text NOT NULL, order_id bigint, amount bigint NOT NULL, currency text NOT NULL,
+    object text NOT NULL, order_number text NOT NULL, order_id bigint, amount bigint NOT NULL, currency text NOT NULL,
     row_key uuid, purpose text NOT NULL
 )
 """
@@ -38,26 +38,28 @@ _DROP: LiteralString = "DROP TABLE IF EXISTS pg_temp.audit_money, pg_temp.audit_
 # Keep one page of a ledger, with its keys taken apart.
 _FILL: LiteralString = """
 INSERT INTO audit_ledger
-SELECT %(provider)s, %(late)s, kind, key, ref, number,
+SELECT %(provider)s, %(late)s, kind, key, ref, object, number,
        CASE WHEN number ~ ('^' || %(prefix)s || '[0-9]{1,15}$')
             THEN substr(number, length(%(prefix)s) + 1)::bigint - %(offset)s END,
        amount, currency,
        CASE WHEN bare ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[-@]' THEN left(bare, 36)::uuid END,
        substr(bare, 38)
-FROM (SELECT kind, coalesce(key, '') AS key, coalesce(ref, '') AS ref, coalesce("order", '') AS number,
+FROM (SELECT kind, coalesce(key, '') AS key, coalesce(ref, '') AS ref, coalesce(object, '') AS object,
+             coalesce("order", '') AS number,
              coalesce(amount, 0) AS amount, upper(coalesce(currency, '')) AS currency
       FROM json_to_recordset(%(entries)s)
-           AS page (kind text, key text, ref text, "order" text, amount bigint, currency text)) AS entry,
+           AS page (kind text, key text, ref text, object text, "order" text, amount bigint, currency text)) AS entry,
      btrim(key, '<>') AS bare
 """
-# An order's money as the provider has it: in the first reading, and in both.
+# An order's money as the provider has it: in the first reading, and in both. A lost dispute is money given back.
 _SUM_UP: LiteralString = """
 CREATE TEMPORARY TABLE audit_money AS
 SELECT order_id,
        coalesce(sum(amount) FILTER (WHERE kind = 'captured' AND NOT late), 0)::bigint AS captured_early,
        coalesce(sum(amount) FILTER (WHERE kind = 'captured'), 0)::bigint AS captured,
-       coalesce(sum(amount) FILTER (WHERE kind = 'refunded' AND NOT late), 0)::bigint AS refunded_early,
-       coalesce(sum(amount) FILTER (WHERE kind = 'refunded'), 0)::bigint AS refunded
+       coalesce(sum(amount) FILTER (WHERE kind IN ('refunded', 'dispute_lost') AND NOT late), 0)::bigint
+           AS refunded_early,
+       coalesce(sum(amount) FILTER (WHERE kind IN ('refunded', 'dispute_lost')), 0)::bigint AS refunded
 FROM audit_ledger WHERE provider = 'payments' AND order_id IS NOT NULL GROUP BY order_id
 """
 # PostgreSQL knows nothing of new tables.

@@ -19,7 +19,7 @@ from orders import money
 from orders.models import Payment
 from orders.notifications import sms
 from orders.payments import gateway as payments
-from orders.payments.gateway import Charge, Intent, IntentStatus, Listed, Refunded
+from orders.payments.gateway import Charge, Intent, IntentStatus, Listed, Returned
 from orders.shipping import carrier
 from orders.shipping.carrier import Booking, Parcel
 
@@ -85,9 +85,15 @@ class Payments:
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None:
         self._note(f"refund {self._amount(amount_minor)} of {reference} under the key {key}")
 
-    async def refunds(self, reference: str) -> list[Refunded]:
-        self._note(f"list the refunds of {reference}; answered: none")
+    async def returns(self, reference: str) -> list[Returned]:
+        self._note(f"list the refunds and disputes of {reference}; answered: none")
         return []
+
+    async def returned(self, since: datetime) -> AsyncIterator[Returned]:
+        self._note(f"list the refunds and disputes since {since:%Y-%m-%d %H:%M}; answered: none")
+        nothing: tuple[Returned, ...] = ()
+        for returned in nothing:
+            yield returned
 
     async def find(self, *, key: str, **_: object) -> Intent | None:
         known = _record.get().payment

@@ -130,7 +130,7 @@ def test_the_page_shows_all_there_is(
     )
     deadletters.bury(Step.SMS, {order.pk: ConnectionError("gateway is away")})
     order = Order.objects.get(pk=order.pk)
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         page = operator.get(page_of(order)).content.decode()
     for piece in (
         order.number,
@@ -152,7 +152,7 @@ def test_a_page_of_a_thousand_lines_asks_no_more_of_the_database(
     operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     order = place_order([(f"SKU-{number}", 1) for number in range(1_000)])
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         assert operator.get(page_of(order)).content.count(b"SKU-") == 1_000
 
 

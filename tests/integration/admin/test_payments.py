@@ -7,11 +7,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from orders.models import Finding, ProviderEvent
+from orders.models import Finding, ProviderEvent, Reversal
 from tests.making import place_order, stock
 
 pytestmark = pytest.mark.django_db
 EVENTS, FINDINGS = "/admin/orders/providerevent/", "/admin/orders/finding/"
+REVERSALS = "/admin/orders/reversal/"
 
 
 def shown(operator: Client, path: str, **query: str) -> set[str]:
@@ -73,6 +74,61 @@ def test_findings_are_shown_with_both_sides(operator: Client) -> None:
     page = operator.get(FINDINGS).content.decode()
     assert "Captured without an order" in page
     assert "£5.00" in page
+
+
+def found() -> Finding:
+    return Finding.objects.create(
+        gateway="sandbox",
+        kind=Finding.Kind.SECOND_CHARGE,
+        reference="pi_1",
+        currency="GBP",
+        ours_minor=0,
+        theirs_minor=500,
+        detail="£5.00 are captured for order S-100001 once more.",
+    )
+
+
+def test_a_finding_is_closed_by_whoever_has_settled_it_and_says_how(operator: Client) -> None:
+    finding = found()
+    address = reverse("admin:orders_finding_close", args=[finding.pk])
+    assert address in operator.get(FINDINGS).content.decode()
+    page = operator.get(address).content.decode()
+    assert "£5.00 are captured" in page
+    assert "only if one of the amounts changes" in page
+    assert "This field is required" in operator.post(address, {"why": " "}).content.decode()
+
+    answer = operator.post(address, {"why": "It is our other shop's."}, follow=True).content.decode()
+    assert "is closed" in answer
+    finding.refresh_from_db()
+    assert finding.resolved_at
+    assert (finding.closed_by, finding.resolution) == ("admin", "Closed by admin: It is our other shop's.")
+    assert "It is our other shop" in operator.get(FINDINGS).content.decode()
+    assert "closed already" in operator.post(address, {"why": "Again."}, follow=True).content.decode()
+
+
+def test_who_may_only_look_closes_no_finding(onlooker: Client) -> None:
+    finding = found()
+    address = reverse("admin:orders_finding_close", args=[finding.pk])
+    assert onlooker.post(address, {"why": "I say so."}).status_code == 403
+    finding.refresh_from_db()
+    assert finding.resolved_at is None
+
+
+def test_disputes_are_listed_and_stand_on_their_orders_page(operator: Client) -> None:
+    stock(KETTLE=1)
+    order = place_order()
+    for reference, status in (("dp_open", "open"), ("dp_won", "won")):
+        Reversal.objects.create(
+            order=order, kind=Reversal.Kind.DISPUTE, reference=reference, amount_minor=500, status=status
+        )
+    listed = operator.get(REVERSALS).content.decode()
+    assert "The bank holds the money" in listed
+    assert order.number in listed
+    undecided = operator.get(REVERSALS, {"decided": "no"}).content.decode()
+    assert ("dp_open" in undecided, "dp_won" in undecided) == (True, False)
+    page = operator.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+    assert "£5.00: the bank holds the money (dp_open)" in page
+    assert "dp_won" not in page
 
 
 def test_neither_is_edited(operator: Client, events: list[ProviderEvent]) -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders import scheduling
-from orders.models import Order, Payment, Refund, StockItem
+from orders.models import Order, Payment, Refund, Reversal, StockItem
 from orders.states import OrderStatus
 from tests.making import place_order, stock
 
@@ -133,3 +133,18 @@ def test_it_takes_the_right_to_refund(client: Client, order: Order) -> None:
     assert page_of(order) not in client.get(page_of(order, "change")).content.decode()
     clerk.user_permissions.add(Permission.objects.get(codename="add_refund"))
     assert client.get(page_of(order)).status_code == 200
+
+
+def test_an_order_that_is_disputed_is_not_refunded_and_says_why(operator: Client, order: Order) -> None:
+    form = filled_in(operator, order, "whole", {})
+    Reversal.objects.create(
+        order=order, kind=Reversal.Kind.DISPUTE, reference="dp_1", amount_minor=2_500, status="open"
+    )
+    for answer in (
+        operator.get(page_of(order), follow=True),
+        operator.post(page_of(order), form, follow=True),
+    ):
+        page = answer.content.decode()
+        assert "disputes £25.00 of order" in page
+        assert "a refund now would pay twice" in page
+    assert not Refund.objects.exists()

@@ -1,11 +1,14 @@
 """Nobody pays twice, and the books agree with the provider to the penny."""
 
-from orders import closing
+from django.db import transaction
+
+from orders import closing, inventory
+from orders.cancelling import cancel
 from orders.models import Order
 from orders.money import format as written
-from orders.payments import refunding
+from orders.payments import charging, refunding, taking_over
 from orders.refunds import refund
-from tests.integration.audit.conftest import Shop, ask, charge, corrupt, tell
+from tests.integration.audit.conftest import Shop, ask, charge, clear_up, corrupt, tell
 
 
 def total(shop: Shop, name: str = "completed") -> str:
@@ -171,3 +174,54 @@ def test_more_pieces_refunded_than_bought(shop: Shop) -> None:
     order = refunded(shop, "MUG")
     corrupt("UPDATE orders_refundline SET quantity = 3 WHERE line_id = %s", order.lines.get(sku="MUG").pk)
     assert shop.only_problem("money") == (f"Order {order.number} had 2 of MUG, but 3 of it were refunded.")
+
+
+def test_a_refund_by_hand_is_wrong_until_it_is_taken_over(shop: Shop) -> None:
+    order = shop.order("completed")
+    ask("payments", "/v1/refunds", "", {"payment_intent": order.payment.reference, "amount": 500})
+    problems = shop.problems_of("money")
+    assert any(
+        f"Order {order.number} was given back £5.00 at the payment provider (re_" in one for one in problems
+    )
+    assert any("is refunded £0.00 in our books, and £5.00" in one for one in problems)
+    look(order)
+    assert shop.problems() == {}
+
+
+def test_one_of_a_cancelled_order_is_wrong_until_it_is_taken_over(shop: Shop) -> None:
+    order_id = shop.place("given up")
+    inventory.reserve([order_id])
+    charging.charge([order_id])
+    order = shop.order("given up")
+    cancel(order.token)
+    ask("payments", "/v1/refunds", "", {"payment_intent": order.payment.reference, "amount": 500})
+    clear_up([order_id])
+    assert shop.problems() == {}
+    corrupt("DELETE FROM orders_reversal WHERE order_id = %s", order_id)
+    assert "was given back £5.00 at the payment provider (re_" in shop.only_problem("money")
+
+
+def test_a_credit_note_over_money_that_never_moved(shop: Shop) -> None:
+    order = refunded(shop, "MUG")
+    corrupt("UPDATE orders_refund SET amount_minor = amount_minor + 5 WHERE order_id = %s", order.pk)
+    assert (
+        f"Order {order.number} has credit notes over £12.55, but £12.50 of it was given back."
+        in shop.problems_of("money")
+    )
+
+
+def test_money_back_without_a_credit_note(shop: Shop) -> None:
+    order = refunded(shop, "MUG")
+    corrupt("DELETE FROM orders_document WHERE order_id = %s AND kind = 'credit_note'", order.pk)
+    assert (
+        f"Order {order.number} has credit notes over £0.00, but £12.50 of it was given back."
+        in shop.problems()["money"]
+    )
+
+
+def look(order: Order) -> None:
+    """The provider has reported that something was given back."""
+    with transaction.atomic():
+        taking_over.look([order.pk])
+    refunding.refund([order.pk])
+    closing.close([order.pk])

@@ -64,3 +64,10 @@ def test_a_call_without_a_key(shop: Shop) -> None:
     order = shop.order("completed")
     charge(order.number, "", 100, card="pm_card_chargeDeclined")
     assert shop.only_problem("nothing_uncommitted").endswith("has made this call (it came without a key).")
+
+
+def test_what_others_charge_on_the_same_account_is_none_of_ours(shop: Shop) -> None:
+    digits = shop.number("completed").removeprefix("S-")
+    for number in (digits, f"W-{digits}", ""):
+        charge(number, f"others-{uuid4()}", 100)
+    assert shop.problems() == {}

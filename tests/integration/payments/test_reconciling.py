@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -114,6 +115,42 @@ def test_captured_without_an_order_is_raised_and_resolves_itself_when_it_is_refu
     assert finding.resolution == "Both agree again."
 
 
+@pytest.mark.parametrize("named", ["{0}", "s{0}", "S{0}", "S-0{0}", "W-{0}", "", "order {0}"])
+def test_charges_of_others_on_the_same_account_are_none_of_ours(named: str) -> None:
+    """Whatever they call their orders, and though a person would find our order by that number."""
+    order = completed()
+    charge(named.format(order.number.removeprefix("S-")), f"somebody-elses-{uuid4()}", 500)
+    report = look()
+    assert (report.charges, report.mended, report.raised) == (2, [], [])
+
+
+def test_a_charge_under_a_key_of_ours_is_ours_whatever_it_is_called() -> None:
+    """A shop like this one made it, so somebody must know."""
+    body = {
+        "amount": 500,
+        "currency": "gbp",
+        "payment_method": "pm_card_visa",
+        "metadata": {"order": "", "key": f"{uuid4()}-charge"},
+    }
+    ask("payments", "/v1/payment_intents", f"ours-{uuid4()}", body)
+    assert kinds_found(look()) == [Kind.UNKNOWN_CHARGE]
+
+
+def test_what_a_person_has_closed_stays_closed_until_an_amount_changes() -> None:
+    """A second shop of ours on the same account, whose orders have the same numbers."""
+    order = completed()
+    charge(order.number, f"{uuid4()}-of-the-other-shop", 6_250)
+    [finding] = look().raised
+    Finding.objects.update(
+        resolved_at=timezone.now(), closed_by="ada", resolution="Closed by ada: the other shop's"
+    )
+    assert look().raised == []
+    assert Finding.objects.get() == finding
+    ask("payments", "/v1/refunds", "", {"payment_intent": finding.reference, "amount": 1_000})
+    [changed] = look().raised
+    assert (changed.kind, changed.theirs_minor) == (Kind.SECOND_CHARGE, 5_250)
+
+
 def test_a_second_charge_for_an_order_is_raised() -> None:
     order = completed()
     charge(order.number, f"{order.payment.key}-again", 6_250)
@@ -176,13 +213,6 @@ def test_one_that_waits_for_a_person_is_left_to_that_person() -> None:
     report = look()
     assert report.mended == []
     assert kinds_found(report) == [Kind.CHARGE_HELD]
-
-
-def test_a_refund_made_by_hand_is_raised() -> None:
-    order = completed()
-    ask("payments", "/v1/refunds", "hand", {"payment_intent": order.payment.reference, "amount": 100})
-    [finding] = look().raised
-    assert (finding.kind, finding.ours_minor, finding.theirs_minor) == (Kind.REFUND_UNKNOWN, 0, 100)
 
 
 def test_a_refund_in_part_that_the_provider_does_not_have_is_raised() -> None:

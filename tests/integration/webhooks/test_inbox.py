@@ -164,6 +164,15 @@ def test_a_report_about_no_order_of_ours_is_kept() -> None:
     assert inbox.sweep() == 0
 
 
+@pytest.mark.parametrize("named", ["{0}", "s{0}", "S-0{0}"])
+def test_a_report_about_an_order_of_somebody_else_is_about_none_of_ours(named: str) -> None:
+    order = waiting_order()
+    number = named.format(order.number.removeprefix("S-"))
+    assert deliver(report("evt_1", id="pi_foreign", metadata={"order": number})) == 200
+    assert ProviderEvent.objects.get().order is None
+    assert not is_due(order)
+
+
 def test_a_report_from_which_nothing_is_left_to_learn_rings_for_nobody() -> None:
     stock(KETTLE=100)
     order = place_order()

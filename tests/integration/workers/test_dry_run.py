@@ -122,7 +122,8 @@ def test_shipping(paid: Order) -> None:
 def test_giving_back(paid: Order) -> None:
     Order.objects.filter(pk=paid.pk).update(status="cancelled")
     result = dry_run_of(paid, Step.REFUND)
-    assert "answered: captured, as our books have it" in result.calls[0]
+    assert "list the refunds and disputes" in result.calls[0]
+    assert "answered: captured, as our books have it" in result.calls[1]
     assert "refund £12.50" in told(result)
     assert Payment.objects.get().refunded_minor == 0
 

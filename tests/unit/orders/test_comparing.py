@@ -82,12 +82,33 @@ def test_a_difference_of_a_penny_is_found(charge: Listed, ours: Books) -> None:
 
 
 @given(charges, books)
-def test_only_money_of_an_order_that_ended_without_goods_is_mended(charge: Listed, ours: Books) -> None:
+def test_only_an_order_that_has_ended_is_mended(charge: Listed, ours: Books) -> None:
+    """One that ended without goods gives back what is held, and any takes over what was given back."""
     found = compare(charge, ours, NOW)
     if isinstance(found, Difference) and found.mends:
-        assert ours.status in WITHOUT_GOODS
         assert ours.ended
-        assert found.kind in (Finding.Kind.CHARGE_HELD, Finding.Kind.REFUND_MISSING)
+        if found.kind == Finding.Kind.REFUND_UNKNOWN:
+            assert ours.refunded_minor < min(ours.captured_minor, charge.intent.refunded_minor)
+        else:
+            assert ours.status in WITHOUT_GOODS
+            assert found.kind in (Finding.Kind.CHARGE_HELD, Finding.Kind.REFUND_MISSING)
+
+
+@given(money, money, money)
+def test_what_went_back_by_a_dispute_is_given_back(captured: int, refunded: int, disputed: int) -> None:
+    """A provider does not count it among its refunds."""
+    refunded = min(refunded, captured)
+    disputed = min(disputed, captured - refunded)
+    charge = Listed(Intent("pi_1", "captured", captured, refunded), "GBP", LONG_AGO, None)
+    ours = replace(settled(OrderStatus.COMPLETED, captured, refunded + disputed), disputed_minor=disputed)
+    assert compare(charge, ours, NOW) is None
+    assert isinstance(compare(charge, replace(ours, disputed_minor=disputed + 1), NOW), Difference)
+
+
+@given(intents, st.sampled_from(["100017", "s100017", "S-0100017", "W-17", ""]))
+def test_charges_that_are_not_marked_as_ours_are_not_ours(intent: Intent, order_number: str) -> None:
+    charge = Listed(intent, "GBP", LONG_AGO, key="somebody-elses", order_number=order_number)
+    assert compare(charge, None, NOW) is None
 
 
 @given(intents)

@@ -22,6 +22,7 @@ def render(kind: Kind, form: str, lines: list[tuple[int, str, int]] = LINES) -> 
         name="Ada <b>O'Hara</b>",
         currency="GBP",
         total_minor=3_499,
+        refund_minor=999,
     )
     context = {"message": message, "lines": lines}
     return str(engines["jinja2"].get_template(f"orders/email/{kind}.{form}").render(context))
@@ -63,3 +64,10 @@ def test_nothing_is_loaded_from_elsewhere(kind: Kind) -> None:
     assert "<img" not in letter
     assert "<link" not in letter
     assert "@import" not in letter
+
+
+@pytest.mark.parametrize("form", ["txt", "html"])
+def test_a_refund_names_what_was_sent_now(form: str) -> None:
+    letter = render(Kind.REFUNDED, form)
+    assert "We have sent £9.99 for your order" in letter
+    assert "all of £34.99" in letter

@@ -85,6 +85,34 @@ SELECT o.id, 'is refunded, but of {} captured only {} was given back.', p.curren
 FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
 WHERE o.status = 'refunded' AND p.captured_minor <> p.refunded_minor AND $settled ORDER BY o.id
 """
+# Refunds and disputes in the provider's list that our books do not have: neither asked for by us nor taken over.
+_NOT_IN_OUR_BOOKS: LiteralString = """
+SELECT o.id, 'was ' || CASE WHEN l.kind = 'refunded' THEN 'given back' ELSE 'disputed for' END
+             || ' {} at the payment provider (' || l.object || '), which our books do not have.', o.currency, l.amount
+FROM audit_ledger l JOIN orders_order o ON o.id = l.order_id JOIN orders_payment p ON p.order_id = o.id
+WHERE l.provider = 'payments' AND NOT l.late AND l.kind IN ('refunded', 'disputed', 'dispute_won', 'dispute_lost')
+  AND NOT (l.kind = 'refunded' AND starts_with(l.key, p.key || '-refund'))
+  AND NOT EXISTS (SELECT FROM orders_reversal v WHERE v.reference = l.object AND v.order_id = o.id
+                  AND v.status = ANY(CASE l.kind WHEN 'disputed' THEN '{open,won,given_back}'::text[]
+                                                 WHEN 'dispute_won' THEN '{won}' ELSE '{given_back}' END))
+  AND $settled
+ORDER BY o.id, l.object
+"""
+# Orders whose credit notes are not over the money that was given back. Promises that nobody keeps have a rule of their
+# own, and for what was paid at the door there is no payment of ours.
+_NOT_CREDITED: LiteralString = """
+SELECT o.id, 'has credit notes over {}, but {} of it was given back.', o.currency, credited.amount, p.refunded_minor
+FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(coalesce(r.amount_minor, o.total_minor)) FILTER (WHERE d.kind = 'credit_note'), 0)::bigint
+               AS amount,
+           bool_or(d.kind = 'invoice') AS invoiced
+    FROM orders_document d LEFT JOIN orders_refund r ON r.id = d.refund_id WHERE d.order_id = o.id
+) AS credited
+WHERE credited.invoiced AND credited.amount <> p.refunded_minor AND $settled
+  AND NOT EXISTS (SELECT FROM orders_refund r WHERE r.order_id = o.id AND r.status = 'requested')
+ORDER BY o.id
+"""
 # Payments that do not fit their order's total, currency or method.
 _WRONG_PAYMENT: LiteralString = """
 SELECT o.id, CASE WHEN o.payment_method = 'cod' THEN 'is paid at the door, but has a card payment of {} ('
@@ -117,6 +145,8 @@ CHECK = Check(
         Rule(_BOOKS_DIFFER, (PAYMENTS,)),
         Rule(_TOO_MUCH, (PAYMENTS,)),
         Rule(_OTHER_CURRENCY, (PAYMENTS,)),
+        Rule(_NOT_IN_OUR_BOOKS, (PAYMENTS,)),
+        Rule(_NOT_CREDITED),
         Rule(_NOT_PAID),
         Rule(_NOT_GIVEN_BACK),
         Rule(_PROMISED),

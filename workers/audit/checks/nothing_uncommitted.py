@@ -1,11 +1,14 @@
 """Nothing was done at a provider for an order that was never committed.
 
 A row is committed before its provider is called, and the key of the call is made from the row. So every entry that the
-ledgers had before our books were opened must name an order of ours, and the key of one of that order's rows.
+ledgers had before our books were opened must name an order of ours, and the key of one of that order's rows. What a
+payment provider's people, or a bank, did to a charge of ours is the check `money`'s; and what others charge on the same
+account, under numbers and keys that are not like ours, is none of our business.
 """
 
 from typing import LiteralString
 
+from orders.models.order import NUMBER_PREFIX
 from workers.audit.ledgers import CARRIER, MAILBOX, PAYMENTS, SMS
 from workers.audit.rules import Check, Rule
 
@@ -32,10 +35,14 @@ FROM audit_ledger l
 LEFT JOIN orders_order o ON o.id = l.order_id
 LEFT JOIN ours ON ours.provider = l.provider AND ours.key = l.row_key AND ours.order_id = l.order_id
 LEFT JOIN calls ON calls.provider = l.provider AND calls.kind = l.kind
-               -- A completed order's refunds are numbered: refund-17, and refund-17-1 after a refusal.
+               -- A completed order's refunds are numbered: refund-17, and refund-17-1 after a refusal. The rest of a
+               -- failed order's money is refund-after-500 when so much had gone back before.
                AND (calls.purpose IS NULL
-                    OR calls.purpose = regexp_replace(l.purpose, '^refund-[0-9]+(-[0-9]+)?$$', 'refund'))
+                    OR calls.purpose = regexp_replace(l.purpose, '^refund(-after)?-[0-9]+(-[0-9]+)?$$', 'refund'))
 WHERE NOT l.late AND (o.id IS NULL OR ours.key IS NULL OR calls.provider IS NULL)
+  AND NOT (l.provider = 'payments' AND (
+      o.id IS NOT NULL AND l.kind IN ('refunded', 'disputed', 'dispute_won', 'dispute_lost')
+      OR l.order_number !~ ('^' || %(prefix)s || '[0-9]+$$') AND l.row_key IS NULL))
 ORDER BY l.provider, l.ref
 """
 
@@ -44,5 +51,6 @@ CHECK = Check(
     noun="entries of the providers' ledgers",
     counts="SELECT count(*) FROM audit_ledger WHERE NOT late",
     rules=(Rule(_UNEXPLAINED, (PAYMENTS, SMS, CARRIER, MAILBOX), apart=True),),
+    params={"prefix": NUMBER_PREFIX},
     remedy="Ask who else uses these providers' accounts, and whether this database was ever restored from a backup.",
 )
