@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stack import life, logs, status
+from stack import life, logs, rolling, status
 from stack.console import fail, note, out
 from stack.environment import Stack
 from stack.layout import ROOT, STACK
@@ -74,6 +74,17 @@ def up(
 def down() -> None:
     """Stop everything, and what a crash may have left behind."""
     out.print("Stopped." if life.down(STACK) else "Nothing was running.")
+
+
+@app.command(rich_help_panel=RUN)
+def restart(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Programs, by their names in `./dev status`.")
+    ] = None,
+) -> None:
+    """Restart programs one after the other, while the shop goes on selling. Without names: all that is ours."""
+    for name in rolling.restart(Supervisor.of(STACK), names or []):
+        out.print(f"{name} is new.")
 
 
 @app.command(name="status", rich_help_panel=RUN)

@@ -43,7 +43,8 @@ def nginx(stack: Stack) -> Program:
         prepare=prepare,
         directory=stack.layout.run,
         stage=Stage.PREPARED,
-        stop_signal="TERM",  # at once; QUIT would wait for every live page
+        stop_signal="TERM",  # at once; QUIT would wait for live pages
+        renew_signal="HUP",
     )
 
 

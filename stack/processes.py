@@ -95,21 +95,29 @@ def _shop(stack: Stack) -> list[Program]:
                 *("granian", "--interface", "wsgi", "shop.wsgi:application"),
                 *("--host", HOST, "--port", str(ports.web), "--no-ws", "--respawn-failed-workers"),
                 *("--workers", str(WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS)),
+                *(
+                    "--respawn-interval",
+                    "5",
+                ),  # seconds that a new process has to begin, before the old one ends
                 *("--log-level", "warning"),
             ),
             check=http_ok(f"{stack.url('web')}/healthz"),
             stage=Stage.PREPARED,
             environment={"PGAPPNAME": "web"},
+            renew_signal="HUP",
         ),
         Program(
             name="live",
             command=_python(
                 *("uvicorn", "shop.asgi:application", "--host", HOST, "--port", str(ports.live)),
+                # Two, for only then uvicorn can replace one while the other serves.
+                *("--workers", "2", "--timeout-worker-healthcheck", "30"),
                 # Without a limit, an open live page delays the stop for as long as it is open.
                 *("--timeout-graceful-shutdown", "1", "--no-access-log", "--log-level", "warning"),
             ),
             check=http_ok(f"{stack.url('live')}/healthz"),
             environment={"PGAPPNAME": "live"},
+            renew_signal="HUP",
         ),
         nginx(stack),
     ]

@@ -44,4 +44,6 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)  # on top of the stack's
     stop_signal: str = "TERM"
     stop_seconds: int = 2  # how long it may take to stop before it is killed
+    # On which it replaces its processes one after the other and goes on serving; without one it is stopped and started.
+    renew_signal: str = ""
     is_pool: bool = False  # a Celery node, whose health is its answer to a ping

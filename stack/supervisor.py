@@ -32,7 +32,7 @@ from stack.running import Runner, State, runs
 UP_STATES = ("STARTING", "RUNNING")
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 RECORD = "stack.json"
-OPEN_FILES = 16384  # every live page needs one
+OPEN_FILES = 24576  # two for every live page in nginx; macOS allows no program much more
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,11 @@ class RunningStack:
 
     def stop(self, name: str) -> None:
         """Stop one process of the stack, by the name that `./dev status` shows."""
-        self._supervisor().stop(name)
+        self.supervisor().stop(name)
 
     def start(self, name: str, *, wait: bool = True) -> None:
         """Start it again; with `wait`, return when it is healthy."""
-        self._supervisor().start(name, wait=wait)
+        self.supervisor().start(name, wait=wait)
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
@@ -75,7 +75,7 @@ class RunningStack:
     def told(self, name: str, **environment: str) -> Iterator[None]:
         """The stack while one of its processes runs with other settings; the process manager does not know it."""
         given = {**self.stack.environment(), **environment}
-        other = Children([self._supervisor().programs[name]], self.stack.layout.logs, given)
+        other = Children([self.supervisor().programs[name]], self.stack.layout.logs, given)
         with self.without(name):
             other.start(name)
             try:
@@ -85,11 +85,11 @@ class RunningStack:
 
     def pid(self, name: str) -> int:
         """The process of this name; 0 while it does not run."""
-        return self._supervisor().pid(name)
+        return self.supervisor().pid(name)
 
     def processes(self) -> dict[str, set[tuple[int, float]]]:
         """Every process of the stack and its children by the program's name: (pid, when it was started)."""
-        running = {name: psutil.Process(pid) for name, pid in self._supervisor().pids().items()}
+        running = {name: psutil.Process(pid) for name, pid in self.supervisor().pids().items()}
         return {
             name: {(one.pid, one.create_time()) for one in (process, *process.children(recursive=True))}
             for name, process in running.items()
@@ -137,7 +137,7 @@ class RunningStack:
             each=0.1,  # each is a request and work for the web
         )
 
-    def _supervisor(self) -> Supervisor:
+    def supervisor(self) -> Supervisor:
         return Supervisor.of(self.stack.layout)
 
 

@@ -34,7 +34,7 @@ class Watch:
         self.status: OrderStatus | None = None
         self.untold: list[str] = []
         self.ended = False
-        self.gone = False  # the client has left
+        self.gone = False  # the client has left, or the process ends
         self._wake = asyncio.Event()
 
     async def change(self) -> None:
@@ -84,6 +84,12 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._statuses.close()
+
+    def end_all(self) -> None:
+        """The process ends: each stream ends as if its order had, and browsers open it again elsewhere."""
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.leave()
 
     async def open(self, token: str) -> Watch | None:
         """Begin to watch an order; None if no order has this token. Raises psycopg.Error or TimeoutError."""

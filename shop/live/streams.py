@@ -7,10 +7,13 @@ streams are two thousand small tasks, and the process starts in half a second.
 
 import asyncio
 import logging
+import multiprocessing
 import re
 import resource
+import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -50,6 +53,7 @@ class LiveApplication:
         self._most = _raise_file_limit() - _OTHER_FILES
         self._hub = Hub(*self._urls)
         self._hub.start()
+        _when_told_to_end(self._hub.end_all)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._hub.stop()
@@ -94,7 +98,7 @@ class LiveApplication:
 
 
 async def _tell(watch: Watch, send: Send) -> None:
-    """Write the stream until the order has ended or the client has left."""
+    """Write the stream until the order has ended, the client has left, or the process ends."""
     await send(
         {
             "type": "http.response.start",
@@ -122,6 +126,29 @@ async def _tell(watch: Watch, send: Send) -> None:
                 await watch.change()
         except TimeoutError:
             text = ": still here\n\n"
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _when_told_to_end(end: Callable[[], None]) -> None:
+    """Call `end` on SIGTERM, before uvicorn, which would wait for open streams and then break them off.
+
+    uvicorn's main process tells its children to end; when it dies itself, they must end too, for they hold its port.
+    """
+    loop, uvicorns = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+    def told(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(end)
+        if callable(uvicorns):
+            uvicorns(number, frame)
+
+    signal.signal(signal.SIGTERM, told)
+    if parent := multiprocessing.parent_process():
+
+        def orphaned(sentinel: int) -> None:
+            loop.remove_reader(sentinel)
+            signal.raise_signal(signal.SIGTERM)
+
+        loop.add_reader(parent.sentinel, orphaned, parent.sentinel)
 
 
 async def _wait_for_leave(receive: Receive, watch: Watch) -> None:

@@ -29,7 +29,7 @@ PATIENCE = 20.0  # seconds that a test waits for what has to come
 class Live:
     """A live process; `client` opens streams of it."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, processes: int = 1) -> None:
         self.port = Ports.free().live
         self.log = log
         with log.open("wb") as output:
@@ -37,7 +37,7 @@ class Live:
                 [
                     *(sys.executable, "-m", "uvicorn", "shop.asgi:application"),
                     *("--host", "127.0.0.1", "--port", str(self.port)),
-                    *("--timeout-graceful-shutdown", "2", "--no-access-log"),
+                    *("--timeout-graceful-shutdown", "2", "--no-access-log", "--workers", str(processes)),
                 ],
                 env=environment,
                 stdout=output,
@@ -112,6 +112,10 @@ class Stream:
             elif field == "0":  # the last chunk of the body
                 return None
         return None
+
+    def rest(self) -> bytes:
+        """All that still comes, as it comes, until the other side hangs up."""
+        return self._file.read()
 
     def comment(self) -> str:
         while line := self._file.readline():
