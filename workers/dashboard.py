@@ -17,7 +17,7 @@ from orders.admin.columns import link, table
 from orders.admin.page import STATUS_COLOURS
 from orders.admin.progress import CONDITIONS, Progress
 from orders.models import Document, Order
-from orders.states import OrderStatus
+from orders.states import END_STATES, OrderStatus
 from workers.deadletters.choosing import groups, open_letters
 
 _ORDERS = reverse_lazy("admin:orders_order_changelist")
@@ -54,8 +54,9 @@ def _work() -> list[Figure]:
     letters = open_letters().count()
     return [
         _orders_that_are(Progress.DUE, "Due now"),
-        _orders_that_are(Progress.UNDER_WAY, "Under way", "with a worker"),
+        _orders_that_are(Progress.UNDER_WAY, "Under way", "in a queue or with a worker"),
         _orders_that_are(Progress.WAITING, "Waiting", "for a retry or the buyer's bank"),
+        _oldest_open(),
         Figure("Invoices to print", f"{unprinted:,}", note="nobody waits for them"),
         Figure(
             "Open dead letters",
@@ -69,8 +70,26 @@ def _work() -> list[Figure]:
 
 def _orders_that_are(progress: Progress, name: str, note: str = "") -> Figure:
     found = Order.objects.filter(CONDITIONS[progress]).aggregate(count=Count("pk"), oldest=Min("due_at"))
-    oldest = f"the oldest {naturaltime(found['oldest'])}" if found["oldest"] else "nothing waits"
+    oldest = f"the oldest {naturaltime(found['oldest'])}" if found["oldest"] else "none is due"
     return Figure(name, f"{found['count']:,}", f"{_ORDERS}?stands={progress}", note=note or oldest)
+
+
+def _oldest_open() -> Figure:
+    """By when it was placed: an order in a queue that nobody serves is neither due nor waiting for anything."""
+    found = [
+        Order.objects.filter(status=status, due_at__isnull=False)
+        .order_by("pk")
+        .values_list("placed_at", flat=True)
+        .first()
+        for status in OrderStatus
+        if status not in END_STATES
+    ]
+    oldest = min((placed_at for placed_at in found if placed_at), default=None)
+    return Figure(
+        "Oldest that has not ended",
+        str(naturaltime(oldest)) if oldest else "none",
+        note="placed" if oldest else "nothing waits",
+    )
 
 
 def _statuses() -> list[Figure]:

@@ -43,12 +43,13 @@ class Collector:
         self._last: list[Metric] = []
         # What is counted over many looks, and until when it has been counted.
         self._encoded_until = time()
+        self._event_until: int | None = None
         self._counted: dict[str, float] = defaultdict(float)
         self._up = {"database": True, "broker": True}
 
     def describe(self) -> Iterable[Metric]:
         """The names, so that a double one is found at the start."""
-        return [_family(figure, {}) for figure in (*figures.FROM_DATABASE, figures.QUEUES)]
+        return [_family(figure, {}) for figure in (*figures.FROM_DATABASE, *figures.FROM_BROKER)]
 
     def collect(self) -> Iterable[Metric]:
         with self._lock:
@@ -63,17 +64,19 @@ class Collector:
         yield _up("database", found is not None)
         if found is not None:
             yield from (_family(figure, found.get(figure.name, {})) for figure in figures.FROM_DATABASE)
-        lengths = self._ask_broker()
-        yield _up("broker", lengths is not None)
-        if lengths is not None:
-            yield _family(figures.QUEUES, lengths)
+        answer = self._ask_broker()
+        yield _up("broker", answer is not None)
+        if answer is not None:
+            yield from (_family(figure, answer[figure.name]) for figure in figures.FROM_BROKER)
 
     def _ask_database(self) -> Found | None:
         found: Found = defaultdict(dict)
         try:
             with (
                 connect() as own,
-                own.execute(figures.STATEMENT, figures.parameters(self._encoded_until)) as rows,
+                own.execute(
+                    figures.STATEMENT, figures.parameters(self._encoded_until, self._event_until)
+                ) as rows,
             ):
                 for figure, label, number in rows:
                     found[figure][label] = number
@@ -82,19 +85,25 @@ class Collector:
             return None
         self._is_up("database", True)
         self._encoded_until = found["encoded_until"][""]
+        self._event_until = int(found["event_until"][""])
         for figure in figures.COUNTED_ON:
             self._counted[figure] += found[figure][""]
             found[figure][""] = self._counted[figure]
         return found
 
-    def _ask_broker(self) -> dict[str, float] | None:
+    def _ask_broker(self) -> Found | None:
         try:
             lengths, _ = self._broker.look()
+            used, limit = self._broker.memory()
         except RedisError as error:
             self._is_up("broker", False, error)
             return None
         self._is_up("broker", True)
-        return {name.value: length for name, length in lengths.items()}
+        return {
+            figures.QUEUES.name: {name.value: length for name, length in lengths.items()},
+            figures.MEMORY.name: {"": used},
+            figures.MEMORY_LIMIT.name: {"": limit},
+        }
 
     def _is_up(self, what: str, up: bool, why: Exception | None = None) -> None:
         if up is not self._up[what]:

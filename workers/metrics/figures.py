@@ -54,6 +54,14 @@ SELECT 'stampede_orders' AS figure, wanted.status AS label,
        AS number
 FROM unnest(%(statuses)s::text[]) AS wanted (status)
 """
+# The oldest order of each state that somebody but a person is to go on with, by when it was placed. Wherever it waits,
+# in a queue that nobody serves too, it grows old here.
+_OLDEST_OPEN: LiteralString = """
+SELECT 'stampede_oldest_open_order_age_seconds', wanted.status, coalesce(
+    (SELECT extract(epoch FROM now() - o.placed_at) FROM orders_order o
+     WHERE o.status = wanted.status AND o.due_at IS NOT NULL ORDER BY o.id LIMIT 1), 0)::float8
+FROM unnest(%(statuses)s::text[]) AS wanted (status)
+"""
 # Orders as the relay sees them.
 _ORDERS_SCHEDULED = sql.compose(
     _SCHEDULED,
@@ -144,6 +152,20 @@ SELECT figure, '', number FROM (
     ('stampede_uploads_announced_bytes', announced)
 ) AS found (figure, number)
 """
+# What was placed and what has ended since the last look, and the event up to which this look has counted. From the
+# log, since what is counted when it is published stands still with the broker.
+_MOVED: LiteralString = """
+SELECT figure, '', number FROM (
+    SELECT coalesce(max(id), %(event_until)s::bigint, (SELECT max(id) FROM orders_orderevent), 0) AS until,
+           count(*) FILTER (WHERE kind = 'order.placed') AS placed,
+           count(*) FILTER (WHERE kind = ANY(%(ends)s)) AS ended
+    FROM (SELECT id, kind FROM orders_orderevent
+          WHERE id > %(event_until)s::bigint AND at <= now() - make_interval(secs => %(settled)s)
+          ORDER BY id LIMIT %(most)s) AS fresh
+) AS counted CROSS JOIN LATERAL (VALUES
+    ('event_until', until::float8), ('stampede_orders_placed_total', placed), ('stampede_orders_ended_total', ended)
+) AS found (figure, number)
+"""
 # What was encoded since the last look, and until when this look has counted.
 _ENCODED: LiteralString = """
 SELECT 'encoded_until', '', extract(epoch FROM now() - make_interval(secs => %(settled)s))::float8
@@ -160,6 +182,7 @@ STATEMENT: LiteralString = " UNION ALL ".join(
     (
         *(
             _ORDERS,
+            _OLDEST_OPEN,
             _ORDERS_SCHEDULED,
             _ORDERS_SET_ASIDE,
             _CLAIMS,
@@ -167,7 +190,7 @@ STATEMENT: LiteralString = " UNION ALL ".join(
             _DEAD_LETTERS,
             _BREAKERS,
         ),
-        *(_FINDINGS, _DOCUMENTS, _VIDEOS, _SEGMENTS, _UPLOADS, _ENCODED),
+        *(_FINDINGS, _DOCUMENTS, _VIDEOS, _SEGMENTS, _UPLOADS, _ENCODED, _MOVED),
     )
 )
 
@@ -203,7 +226,18 @@ FROM_DATABASE = (
         "status",
         (*_SCHEDULED_AS, "set_aside"),
     ),
-    Figure("stampede_oldest_due_order_age_seconds", "How long the oldest due order has been due."),
+    Figure(
+        "stampede_oldest_due_order_age_seconds",
+        "How long the oldest due order has been due. One that waits in a queue is not due.",
+    ),
+    Figure(
+        "stampede_oldest_open_order_age_seconds",
+        "How long ago the oldest order was placed that has something left to do for itself, wherever it waits.",
+        "status",
+        UNENDED,
+    ),
+    Figure("stampede_orders_placed_total", "Orders that were placed since this process began."),
+    Figure("stampede_orders_ended_total", "Orders that came to an end since, completed or otherwise."),
     Figure("stampede_claims_undispatched", "Claims of relays of which not everything is dispatched yet."),
     Figure("stampede_oldest_undispatched_claim_age_seconds", "How long ago the oldest of them was claimed."),
     Figure("stampede_order_events_unpublished", "Order events that are not published yet."),
@@ -243,12 +277,20 @@ QUEUES = Figure(
     "queue",
     tuple(QueueName),
 )
+MEMORY = Figure("stampede_broker_memory_bytes", "Memory that the broker uses.")
+MEMORY_LIMIT = Figure("stampede_broker_memory_limit_bytes", "Memory that it may use; 0 if it has no limit.")
+FROM_BROKER = (QUEUES, MEMORY, MEMORY_LIMIT)
 # Counted from look to look, by the process that looks.
-COUNTED_ON = ("stampede_video_segments_encoded_total", "stampede_video_encoded_seconds_total")
+COUNTED_ON = (
+    *("stampede_video_segments_encoded_total", "stampede_video_encoded_seconds_total"),
+    *("stampede_orders_placed_total", "stampede_orders_ended_total"),
+)
+_ENDS = [f"order.{status.value}" for status in END_STATES]
 
 
-def parameters(encoded_until: float) -> dict[str, Any]:
-    """What STATEMENT takes; `encoded_until` is the time (Unix) up to which segments have been counted already."""
+def parameters(encoded_until: float, event_until: int | None) -> dict[str, Any]:
+    """What STATEMENT takes; `encoded_until` is the time (Unix) up to which segments have been counted already,
+    `event_until` the event up to which orders have, None at the first look."""
     return {
         "most": MOST,
         "most_tasks": MOST_TASKS,
@@ -256,4 +298,6 @@ def parameters(encoded_until: float) -> dict[str, Any]:
         "states": [state.value for state in Video.UNDER_WAY],
         "settled": SETTLED_SECONDS,
         "encoded_until": encoded_until,
+        "event_until": event_until,
+        "ends": _ENDS,
     }

@@ -61,6 +61,7 @@ class Dispatcher:
             self._recover_from_wipe()
         if waiting(lengths, ORDER_QUEUES) >= BATCHES_WAITING:
             return POLL
+        self._broker.ready()
         reached(Point.RELAY_BEFORE_CLAIM)
         due = scheduling.claim(CLAIM)
         if due:
@@ -88,7 +89,8 @@ class Dispatcher:
                     park(first(plan)[0], ids)
                 elif ids := self._without_waiting(plan, batch):
                     reached(Point.RELAY_BEFORE_PUBLISH, ids)
-                    canvas(_for_suspects(plan) if batch[0].attempts > 1 else plan, ids).apply_async()
+                    with self._broker.publishing():
+                        canvas(_for_suspects(plan) if batch[0].attempts > 1 else plan, ids).apply_async()
                     reached(Point.RELAY_AFTER_PUBLISH, ids)
                 done += 1
         except (BrokerError, RedisError):

@@ -39,10 +39,11 @@ class LeasedWork:
     ) -> None:
         self._kind, self._publish, self._give_up = kind, publish, give_up
 
-    def dispatch(self, limit: int) -> int:
+    def dispatch(self, limit: int, broker: Broker) -> int:
         """Dispatch up to so many rows that are due; returns how many. Raises what database and broker raise."""
         if limit <= 0:
             return 0
+        broker.ready()
         claimed = self._kind.claim(limit)
         poisoned = [row_id for row_id, attempts in claimed.items() if attempts >= MAX_ATTEMPTS]
         if poisoned:
@@ -50,7 +51,8 @@ class LeasedWork:
         wanted = {row_id: attempts for row_id, attempts in claimed.items() if attempts < MAX_ATTEMPTS}
         try:
             if wanted:
-                self._publish(wanted)
+                with broker.publishing():
+                    self._publish(wanted)
         except (BrokerError, RedisError):
             self._kind.unclaim(wanted)
             raise
@@ -87,20 +89,20 @@ _OF_VIDEOS = (
 def dispatch_printouts(broker: Broker) -> None:
     """One at a time, while its queue is empty, even in a crowd: an operator waits for it."""
     if not broker.length(QueueName.DOCUMENTS):
-        _PRINTOUTS.dispatch(1)
+        _PRINTOUTS.dispatch(1, broker)
 
 
 def dispatch_documents(broker: Broker, dispatcher: Dispatcher) -> None:
     """PDFs are made when no order is due. One that is asked for earlier is made at once, elsewhere."""
     if dispatcher.is_quiet and not broker.length(QueueName.DOCUMENTS):
-        _PDFS.dispatch(DOCUMENTS_A_BATCH)
+        _PDFS.dispatch(DOCUMENTS_A_BATCH, broker)
 
 
 def dispatch_videos(broker: Broker) -> None:
     """A few of what is due; the rest keeps waiting in the database, where the shortest goes first."""
     if not any_due():
         return
-    _CLEARINGS.dispatch(CLEARED_A_LOOK)
+    _CLEARINGS.dispatch(CLEARED_A_LOOK, broker)
     room = MEDIA_WAITING - broker.length(QueueName.MEDIA)
     for work in _OF_VIDEOS:
-        room -= work.dispatch(room)
+        room -= work.dispatch(room, broker)

@@ -20,6 +20,7 @@ def test_it_counts_what_there_is(rf: object, admin_user: User) -> None:
     deadletters.bury(Step.SHIP, {place_order().pk: ConnectionError("carrier is away")})
     shown = show(request, {})
     assert {figure.name: figure.value for figure in shown["work"]} == {
+        "Oldest that has not ended": "now",
         "Due now": "1",
         "Under way": "0",
         "Waiting": "0",

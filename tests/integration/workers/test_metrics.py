@@ -112,7 +112,7 @@ def test_counting_ends_where_it_would_be_dear(monkeypatch: pytest.MonkeyPatch) -
 
 def test_nothing_that_grows_for_years_is_read_whole() -> None:
     with collecting.connect() as own:
-        rows = own.execute("EXPLAIN " + figures.STATEMENT, figures.parameters(0)).fetchall()
+        rows = own.execute("EXPLAIN " + figures.STATEMENT, figures.parameters(0, 1)).fetchall()
     plan = "\n".join(line for (line,) in rows)
     assert "Index" in plan
     assert [table for table in LARGE if f"Seq Scan on {table}" in plan] == []

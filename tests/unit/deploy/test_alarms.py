@@ -17,7 +17,7 @@ NAMED = re.compile(r"\bstampede_\w+")
 def names() -> set[str]:
     """What a scrape shows, as Prometheus calls it."""
     counted = {f"{family.name}_total" for family in EVENTS_PUBLISHED.describe()}
-    asked = {figure.name for figure in (*figures.FROM_DATABASE, figures.QUEUES)}
+    asked = {figure.name for figure in (*figures.FROM_DATABASE, *figures.FROM_BROKER)}
     return asked | counted | {"stampede_build_info", "stampede_database_up", "stampede_broker_up"}
 
 
