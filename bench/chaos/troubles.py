@@ -11,20 +11,29 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import redis
 import typer
 import uvloop
 
 from bench.chaos import report
 from bench.chaos.faulty_stack import FaultyStack, faulty_stack
 from bench.chaos.injector import HANG_MS, lift_all, set_faults
+from bench.chaos.subscriber import Subscriber
+from bench.chaos.visitors import Visitors
 from bench.cli import Json, command
 from bench.display import note
 from bench.replay import File, replay
 from bench.run import Run, wipe
 from bench.running_stack import POOL_NAMES
+from bench.waiting import holds
+from stack import rolling
+from stack.supervisor import Supervisor
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
+RESTARTS_PER_SECOND = 20.0  # orders, in the trouble in which nobody may have to ask twice
 DOWN_SECONDS = 60.0
+FULL_SECONDS = 20.0
+HEARD_SECONDS = 10.0  # in which a subscriber hears of an order that was placed after the last wipe
 
 
 class Trouble(StrEnum):
@@ -33,11 +42,28 @@ class Trouble(StrEnum):
     PROVIDER = "provider"
     LATE = "late"
     POOLS = "pools"
+    RESTARTS = "restarts"
+    FULL = "full"
+    SUBSCRIBER = "subscriber"
 
 
 async def _wiped(stack: FaultyStack) -> None:
     await asyncio.sleep(5)
     await asyncio.to_thread(wipe, stack.servers.valkey.url)
+
+
+async def _full(stack: FaultyStack) -> None:
+    await asyncio.sleep(10)
+    await asyncio.to_thread(limit_broker, stack, 0.99)
+    await asyncio.sleep(FULL_SECONDS)
+    await asyncio.to_thread(limit_broker, stack, 0)
+
+
+def limit_broker(stack: FaultyStack, share: float) -> None:
+    """Have so much of the broker's memory taken by what it holds now; 0: it has no limit."""
+    with redis.Redis.from_url(stack.servers.valkey.url, socket_timeout=5) as broker:
+        used = broker.info("memory")["used_memory"]
+        broker.config_set("maxmemory", str(int(used / share)) if share else "0")
 
 
 async def _database(stack: FaultyStack) -> None:
@@ -67,12 +93,26 @@ async def _pools(stack: FaultyStack) -> None:
                 stack.signal(pid, signal.SIGKILL)
 
 
+async def _restarts(stack: FaultyStack) -> None:
+    def all_of_them() -> None:
+        for _ in rolling.restart(Supervisor.of(stack.servers.layout), []):
+            pass
+
+    await asyncio.to_thread(all_of_them)
+
+
 TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = {
     Trouble.WIPED: ("the broker is wiped every 5 s", _wiped),
     Trouble.DATABASE: ("PostgreSQL is killed every 20 s", _database),
     Trouble.PROVIDER: (f"the payment provider is down for {DOWN_SECONDS:.0f} s", _provider),
     Trouble.LATE: ("of 10 % of the charges the answer comes after our time-out", _late),
     Trouble.POOLS: ("all worker pools are killed at once every 15 s", _pools),
+    Trouble.RESTARTS: (
+        f"all that is ours is restarted, one after the other, at {RESTARTS_PER_SECOND:.0f} orders a second",
+        _restarts,
+    ),
+    Trouble.FULL: (f"the broker is full for {FULL_SECONDS:.0f} s of every 30", _full),
+    Trouble.SUBSCRIBER: ("a subscriber of order_events listens while the broker is wiped every 5 s", _wiped),
 }
 
 
@@ -94,9 +134,49 @@ async def suffer(stack: FaultyStack, trouble: Trouble, file: Path, orders: int) 
         await asyncio.gather(troubling, return_exceptions=True)
         await lift_all(stack)
         await set_faults(stack, "payments", {"down": False})
+        await asyncio.to_thread(limit_broker, stack, 0)
 
-    await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=PER_SECOND, during=troubled())
+    rate = RESTARTS_PER_SECOND if trouble is Trouble.RESTARTS else PER_SECOND
+    async with _WITNESSES.get(trouble, _nobody)(stack, run):
+        await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=rate, during=troubled())
     return run
+
+
+@asynccontextmanager
+async def _nobody(_stack: FaultyStack, _run: Run) -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def _listening(stack: FaultyStack, run: Run) -> AsyncIterator[None]:
+    """A subscriber is told everything in order, and still hears of an order after the last wipe."""
+    with Subscriber(stack.servers.valkey.url) as subscriber:
+        yield
+        await asyncio.to_thread(wipe, stack.servers.valkey.url)
+        subscriber.forget()
+
+        async def heard() -> bool:
+            return subscriber.heard > 0
+
+        async with Visitors(stack["SHOP_URL"]):  # they place an order
+            await holds(heard, HEARD_SECONDS, 0.1)
+    run.problems += subscriber.overtaken
+    if not subscriber.heard:
+        run.problems.append("The subscriber hears nothing any more since the broker was wiped.")
+
+
+@asynccontextmanager
+async def _asking_once(stack: FaultyStack, run: Run) -> AsyncIterator[None]:
+    """Nobody has to ask twice. Only nginx may cut off a live stream, when its old processes have waited long enough."""
+    async with Visitors(stack["SHOP_URL"]) as visitors:
+        yield
+    run.problems += [*visitors.failures, *visitors.told_later]
+    run.problems += [one for one in visitors.broken_off if "/live/" not in one]
+    if run.figures.repeated_posts:
+        run.problems.append(f"{run.figures.repeated_posts} orders had to be sent again.")
+
+
+_WITNESSES = {Trouble.SUBSCRIBER: _listening, Trouble.RESTARTS: _asking_once}
 
 
 def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
