@@ -1,8 +1,8 @@
 """Who watches which order, and what they are told.
 
-A stream has three sources: the feed, at once; a query right after an event that may be an order's last, because only
-the database knows whether anything is left to do; and a sweep over all watched orders in one query, which makes up for
-what the feed has lost, and replaces it while Valkey is down.
+A stream has three sources: the feed, at once; a query right after the event of an order's last state, and then twice a
+second until its end is written, because only the database knows whether anything is left to do; and a sweep over all
+watched orders in one query, which makes up for what the feed has lost, and replaces it while Valkey is down.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from shop.live.statuses import LiveStatus, Statuses
 
 SWEEP = 15.0  # seconds between two sweeps
 SWEEP_WITHOUT_FEED = 2.0
+SWEEP_ENDING = 0.5  # for orders that have come to their last state and still have something to be done for them
 _MOST_UNTOLD = 20
 
 _STATE_AFTER: dict[str, OrderStatus] = {kind.value: state for kind, state in STATE_AFTER.items()}
@@ -66,7 +67,9 @@ class Hub:
         self._statuses = Statuses(database_url)
         self._feed = Feed(broker_url, self._hear, self._sweep_all)
         self._watches: dict[str, set[Watch]] = {}
-        self._maybe_ended: set[str] = set()  # tokens of orders
+        # Tokens of orders in their last state. That is told when it begins; the end is written when the stock is back,
+        # the money returned and the customer told, and no event says so.
+        self._ending: set[str] = set()
         self._sweep_now = asyncio.Event()
         self._sweep_everything = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -106,6 +109,9 @@ class Hub:
             self.close(watch)
             return None
         watch.see(found)
+        if found.ending:
+            self._ending.add(token)
+            self._sweep_now.set()
         return watch
 
     def close(self, watch: Watch) -> None:
@@ -120,9 +126,8 @@ class Hub:
             for watch in self._watches.get(token, ()):
                 watch.hear(kind)
                 if _STATE_AFTER.get(kind) in END_STATES:
-                    self._maybe_ended.add(token)
-        if self._maybe_ended:
-            self._sweep_now.set()
+                    self._ending.add(token)
+                    self._sweep_now.set()
 
     def _sweep_all(self) -> None:
         """The feed was lost or is back: events of that moment were missed."""
@@ -131,15 +136,20 @@ class Hub:
 
     async def _sweep(self) -> None:
         failing = False
+        clock = asyncio.get_running_loop().time
+        swept = clock()  # when all were last asked about
         while True:
+            due = swept + (SWEEP if self.subscribed else SWEEP_WITHOUT_FEED)
             try:
-                async with asyncio.timeout(SWEEP if self.subscribed else SWEEP_WITHOUT_FEED):
+                async with asyncio.timeout(min(due - clock(), SWEEP_ENDING if self._ending else SWEEP)):
                     await self._sweep_now.wait()
             except TimeoutError:
-                self._sweep_everything = True
+                pass  # nobody calls: look by the clock
             self._sweep_now.clear()
-            tokens: Collection[str] = list(self._watches) if self._sweep_everything else self._maybe_ended
-            self._sweep_everything, self._maybe_ended = False, set()
+            tokens: Collection[str] = self._ending
+            if self._sweep_everything or clock() >= due:
+                swept, tokens = clock(), list(self._watches)
+            self._sweep_everything, self._ending = False, set()
             try:
                 statuses = await self._statuses.of(tokens) if tokens else {}
                 failing = False
@@ -147,7 +157,11 @@ class Hub:
                 if not failing:
                     logger.warning("The database does not answer, streams wait: %s", error)
                 failing = True
+                self._ending |= set(tokens)
                 continue
             for token, now in statuses.items():
-                for watch in self._watches.get(token, ()):
+                watches = self._watches.get(token, ())
+                for watch in watches:
                     watch.see(now)
+                if watches and now.ending:
+                    self._ending.add(token)

@@ -25,6 +25,11 @@ class LiveStatus:
     status: OrderStatus
     ended: bool
 
+    @property
+    def ending(self) -> bool:
+        """It has reached an end state, and something is still to be done for it."""
+        return self.status in END_STATES and not self.ended
+
 
 class _Connection(psycopg.AsyncConnection[Any]):
     """Times out by itself when the server does not answer. Cancelled from outside, psycopg would first ask the server

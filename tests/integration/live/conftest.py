@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -116,6 +117,10 @@ class Stream:
     def rest(self) -> bytes:
         """All that still comes, as it comes, until the other side hangs up."""
         return self._file.read()
+
+    def silent_for(self, seconds: float) -> bool:
+        """Whether nothing comes for so long."""
+        return not select.select([self._socket], [], [], seconds)[0]
 
     def comment(self) -> str:
         while line := self._file.readline():

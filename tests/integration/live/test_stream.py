@@ -12,6 +12,7 @@ from django.db import connection
 from orders import scheduling
 from orders.models import Order
 from orders.states import OrderStatus
+from shop.live.hub import SWEEP_ENDING
 from shop.live.statuses import TIMEOUT
 from tests.freezing import frozen
 from tests.integration.live.conftest import Live, Stream
@@ -68,9 +69,43 @@ def test_an_event_alone_does_not_end_a_stream(live: Live, order: Order, tell: Te
         tell((order.token, "order.replayed"))
         assert stream.event() == ("changed", "order.replayed")
         scheduling.close([order.pk])
-        tell((order.token, "order.cancelled"))
-        assert stream.event() == ("changed", "order.cancelled")
         assert stream.event() == ("ended", "cancelled")
+
+
+@pytest.mark.parametrize(
+    "last", [OrderStatus.CANCELLED, OrderStatus.OUT_OF_STOCK, OrderStatus.PAYMENT_DECLINED]
+)
+def test_an_end_that_is_written_after_its_event_is_told_at_once(
+    live: Live, order: Order, tell: Tell, last: OrderStatus
+) -> None:
+    """The stock goes back and the customer is told between the two, and no event says when that is done."""
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.placed")
+        reserve(order)
+        scheduling.advance([order.pk], tuple(OrderStatus), last, then="now")
+        tell((order.token, f"order.{last}"))
+        assert stream.event() == ("changed", f"order.{last}")
+        with live.watch(order.token) as late:  # opened when the event is out already
+            assert late.event() == ("changed", f"order.{last}")
+            # Looked at in between, and not at its end yet.
+            assert late.silent_for(2 * SWEEP_ENDING)
+            scheduling.close([order.pk])
+            written = time.monotonic()
+            assert stream.event() == late.event() == ("ended", last)
+    assert time.monotonic() - written < 5  # the sweep over all comes every 15 s
+
+
+def test_a_refund_that_takes_its_time_is_waited_for(live: Live, order: Order) -> None:
+    """Nobody tells anything here: the stream is opened after the last event."""
+    reserve(order)
+    scheduling.advance([order.pk], [OrderStatus.RESERVED], OrderStatus.COMPLETED, then="end")
+    scheduling.advance([order.pk], [OrderStatus.COMPLETED], OrderStatus.REFUNDED, then="now")
+    with live.watch(order.token) as stream:
+        assert stream.event() == ("changed", "order.refunded")
+        scheduling.close([order.pk])
+        written = time.monotonic()
+        assert stream.event() == ("ended", "refunded")
+    assert time.monotonic() - written < 5
 
 
 def test_an_ended_order_is_told_at_once(live: Live, order: Order) -> None:
