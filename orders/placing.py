@@ -1,7 +1,8 @@
 """Placing an order: one statement writes the order, its lines, its payment, its first event and the time it is due.
 
 One statement is one transaction and one round trip. Nothing is published: the relay finds the order because it is due.
-An order is placed once for each idempotency key, however often and however simultaneously it is asked for.
+An order is placed once for each idempotency key, however often and however simultaneously it is asked for; and one that
+failed is tried again once, under whichever keys that is asked for (orders.models.successor).
 """
 
 import secrets
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import LiteralString
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
+from psycopg.errors import UniqueViolation
 
 from orders import sql
 from orders.crashpoints import Point, reached
@@ -44,7 +46,8 @@ class LineDraft:
 
 @dataclass(frozen=True, slots=True)
 class OrderDraft:
-    """All that is written when an order is placed. `lines` holds each SKU once; `key` is the idempotency key."""
+    """All that is written when an order is placed. `lines` holds each SKU once; `key` is the idempotency key, and
+    `retries` the id of the failed order that this one is another try of."""
 
     key: str
     fingerprint: str
@@ -55,6 +58,7 @@ class OrderDraft:
     lines: Sequence[LineDraft]
     payment_method: str
     payment_token: str
+    retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,20 @@ class StillBeingPlaced(Exception):
     """Another request with this key is being handled at this moment."""
 
 
-# Write the order with all that belongs to it, if the key is free and has placed no order.
+class AlreadyRetried(Exception):
+    """The failed order has a successor, and gets no second one (orders.models.successor.successor_of)."""
+
+
+_RETRIED = "The order that failed was tried again already."
+# Write the order with all that belongs to it, if the key is free and has placed no order, and the order that it tries
+# again has no successor.
 _WRITE: LiteralString = """
 WITH gate AS MATERIALIZED ($gate), placed AS (
     INSERT INTO orders_order (token, idempotency_key, fingerprint, email, phone, name, line1, line2, city, postcode,
                               country, payment_method, currency, total_minor, tax_minor)
     SELECT %(token)s, %(key)s, %(fingerprint)s, %(email)s, %(phone)s, %(name)s, %(line1)s, %(line2)s, %(city)s,
            %(postcode)s, %(country)s, %(payment_method)s, %(currency)s, %(total)s, %(tax)s
-    FROM gate WHERE gate.free
+    FROM gate WHERE gate.free AND NOT EXISTS (SELECT FROM orders_successor WHERE failed_id = %(retries)s)
     ON CONFLICT (idempotency_key) DO NOTHING
     RETURNING id
 ), lines AS (
@@ -107,11 +117,16 @@ WITH gate AS MATERIALIZED ($gate), placed AS (
 ), payment AS (
     INSERT INTO orders_payment (order_id, token, amount_minor, currency)
     SELECT id, %(payment_token)s, %(total)s, %(currency)s FROM placed WHERE %(payment_method)s = 'card'
+), successor AS (
+    INSERT INTO orders_successor (failed_id, order_id)
+    SELECT %(retries)s, id FROM placed WHERE %(retries)s::bigint IS NOT NULL
 ), event AS (
     INSERT INTO orders_orderevent (order_id, kind) SELECT id, 'order.placed' FROM placed
 )
 SELECT gate.free, placed.id FROM gate LEFT JOIN placed ON true
 """
+# Holds a failed order to one successor (orders.models.successor).
+_ONE_SUCCESSOR = "orders_successor_pkey"
 # The request that holds the lock handles the key; the lock ends with the transaction.
 _PLACE_OR_SAY_BUSY = sql.compose(_WRITE, gate="SELECT pg_try_advisory_xact_lock(%(lock)s) AS free")
 # The same, after a request with the same key that is under way has ended.
@@ -126,7 +141,8 @@ def place(draft: OrderDraft, *, wait: bool) -> Placed:
     """Write the order, or return the one that the same key and fingerprint placed before.
 
     While another request with this key is under way, `wait` waits for it (a browser's form); otherwise
-    StillBeingPlaced is raised (the API answers 409). KeyReused when the key belongs to another request.
+    StillBeingPlaced is raised (the API answers 409). KeyReused when the key belongs to another request, AlreadyRetried
+    when the order that failed was tried again under another key.
     """
     try:
         return _place(draft, wait=wait)
@@ -143,28 +159,34 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     token = secrets.token_urlsafe(16)
     parts: tuple[OrderDraft | Address, ...] = (draft, draft.address)
     reached(Point.PLACE_BEFORE_COMMIT)
-    [(free, order_id)] = sql.rows(
-        _PLACE_OR_WAIT if wait else _PLACE_OR_SAY_BUSY,
-        {
-            "lock": int.from_bytes(blake2b(draft.key.encode(), digest_size=8).digest(), signed=True),
-            **{name: getattr(part, name) for part in parts for name in part.__slots__},
-            "token": token,
-            "payment_method": PaymentMethod(draft.payment_method).value,
-            "total": total,
-            "tax": tax,
-            "skus": [line.sku for line in draft.lines],
-            "names": [line.name for line in draft.lines],
-            "quantities": [line.quantity for line in draft.lines],
-            "prices": [line.unit_price_minor for line in draft.lines],
-            "taxes": [line.tax_rate_bp for line in draft.lines],
-        },
-    )
+    values = {
+        "lock": int.from_bytes(blake2b(draft.key.encode(), digest_size=8).digest(), signed=True),
+        **{name: getattr(part, name) for part in parts for name in part.__slots__},
+        "token": token,
+        "payment_method": PaymentMethod(draft.payment_method).value,
+        "total": total,
+        "tax": tax,
+        "skus": [line.sku for line in draft.lines],
+        "names": [line.name for line in draft.lines],
+        "quantities": [line.quantity for line in draft.lines],
+        "prices": [line.unit_price_minor for line in draft.lines],
+        "taxes": [line.tax_rate_bp for line in draft.lines],
+    }
+    try:
+        [(free, order_id)] = sql.rows(_PLACE_OR_WAIT if wait else _PLACE_OR_SAY_BUSY, values)
+    except IntegrityError as error:
+        refusal = error.__cause__
+        if not isinstance(refusal, UniqueViolation) or refusal.diag.constraint_name != _ONE_SUCCESSOR:
+            raise
+        raise AlreadyRetried(_RETRIED) from None  # at the same moment
     if not free:
         raise StillBeingPlaced("An order with this idempotency key is being placed right now.")
     if order_id is not None:
         reached(Point.PLACE_AFTER_COMMIT, [order_id])
         return Placed(order_id, token, total, draft.currency, created=True)
     found = sql.rows(_FIND_BY_KEY, {"key": draft.key})
+    if not found and draft.retries:
+        raise AlreadyRetried(_RETRIED)
     if not found:
         raise DatabaseError("The order of this idempotency key vanished between two statements.")
     fingerprint, order_id, token, total, currency = found[0]

@@ -142,4 +142,5 @@ class OrderAdmin(ReadOnlyAdmin):
         ).respond(self, request)
 
     def _order(self, request: HttpRequest, order_id: str | int) -> Order:
-        return self.row_or_404(request, Order.objects.select_related("payment", "shipment"), order_id)
+        single = ("payment", "shipment", "succession__order", "predecession__failed")
+        return self.row_or_404(request, Order.objects.select_related(*single), order_id)

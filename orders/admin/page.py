@@ -40,6 +40,8 @@ def order_page(order: Order) -> dict[str, Any]:
         "progress": progress.in_words(order),
         "progress_colour": progress.COLOURS.get(progress.progress_of(order), ""),
         "why": import_string(settings.ORDER_EXPLAINED_BY)(order),
+        "tried_again_as": order.succession.order if hasattr(order, "succession") else None,
+        "tries_again": order.predecession.failed if hasattr(order, "predecession") else None,
         "cancellable": cancellable(order),
         "disputes": [
             f"{format(one.amount_minor, order.currency)}: {one.get_status_display().lower()} ({one.reference})"

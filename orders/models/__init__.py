@@ -17,3 +17,4 @@ from orders.models.reversal import Reversal as Reversal
 from orders.models.shipment import Shipment as Shipment
 from orders.models.stock import StockItem as StockItem
 from orders.models.stock import StockMovement as StockMovement
+from orders.models.successor import Successor as Successor

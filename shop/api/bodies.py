@@ -123,6 +123,12 @@ class OrderRequest(Body):
     items: list[Item] = Field(min_length=1, max_length=MAX_LINES)
     shipping_address: ShippingAddress
     payment: PaymentRequest
+    retry_of: Annotated[str, AfterValidator(rules.order_token)] = _told(
+        "The token of an order that ended without its goods (`payment_declined`, `out_of_stock`, `cancelled`), when "
+        "this is another try of it. It takes its place, so a second try is refused (409).",
+        default="",
+        pattern=rules.RETRY_OF_PATTERN,
+    )
 
 
 _PARTS: dict[str, type[Body]] = {

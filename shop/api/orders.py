@@ -2,13 +2,15 @@
 
 import re
 
+from django.db import DatabaseError
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from orders import cancelling
 from orders.models import Order
-from orders.placing import Address, KeyReused, OrderDraft, Placed, StillBeingPlaced, place
-from orders.states import OrderStatus
+from orders.models.successor import successor_of
+from orders.placing import Address, AlreadyRetried, KeyReused, OrderDraft, Placed, StillBeingPlaced, place
+from orders.states import FAILED_STATES, OrderStatus
 from shop.api import problems, schema
 from shop.api.base import PRIVATE, ApiView, body, json
 from shop.api.bodies import OrderRequest, read_order
@@ -54,6 +56,7 @@ class OrdersView(ApiView):
             if before.fingerprint != sign:
                 raise _reused() from None
             return _answer(before, again=True)
+        failed = _to_retry(wanted.retry_of) if wanted.retry_of else None
         draft = OrderDraft(
             key=key,
             fingerprint=sign,
@@ -64,12 +67,15 @@ class OrdersView(ApiView):
             lines=priced.lines,
             payment_method=wanted.payment.method.value,
             payment_token=wanted.payment.token,
+            retries=failed.pk if failed else None,
         )
         try:
             placed = place(draft, wait=False)
             return _answer(placed, again=not placed.created)
         except KeyReused:
             raise _reused() from None
+        except AlreadyRetried:
+            raise _already_retried(failed) from None
         except StillBeingPlaced:
             raise problems.Problem(
                 problems.IN_PROGRESS,
@@ -158,6 +164,27 @@ def _reused() -> problems.Problem:
         problems.KEY_REUSED,
         "An order was placed with this Idempotency-Key from a different body.",
         {KEY_HEADER: ["This key has been used for another request; draw a new one."]},
+    )
+
+
+def _to_retry(token: str) -> Order:
+    order = Order.objects.filter(token=token).first()
+    if order is None:
+        reason = "There is no order with this token."
+    elif order.status not in FAILED_STATES:
+        reason = f"Order {order.number} did not fail: it is {order.get_status_display().lower()}."
+    else:
+        return order
+    raise problems.invalid({"retry_of": [reason]})
+
+
+def _already_retried(failed: Order | None) -> problems.Problem:
+    successor = successor_of(failed) if failed else None
+    if failed is None or successor is None:
+        raise DatabaseError("The successor of a failed order vanished between two statements.")
+    return problems.Problem(
+        problems.ALREADY_RETRIED,
+        f"Order {failed.number} was tried again already, as order {successor.number}: {successor.url}",
     )
 
 

@@ -67,6 +67,13 @@ IN_PROGRESS = Kind(
     "Wait as many seconds as Retry-After says and send the same request again: it gets the answer of the "
     "first.",
 )
+ALREADY_RETRIED = Kind(
+    "order-already-retried",
+    HTTPStatus.CONFLICT,
+    "The order was tried again already",
+    "Nothing was done, so nobody pays twice. `detail` names the order that took the place of the one in `retry_of`: "
+    "follow that one. If it failed too, send its token as `retry_of`.",
+)
 NOT_CANCELLABLE = Kind(
     "order-not-cancellable",
     HTTPStatus.CONFLICT,
@@ -89,7 +96,10 @@ BAD_SIGNATURE = Kind(
 )
 KINDS = {
     kind.slug: kind
-    for kind in (INVALID, MALFORMED, KEY_REUSED, IN_PROGRESS, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE)
+    for kind in (
+        *(INVALID, MALFORMED, KEY_REUSED, IN_PROGRESS),
+        *(ALREADY_RETRIED, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE),
+    )
 }
 
 

@@ -14,8 +14,9 @@ from rest_framework import serializers
 
 from orders.links import document_url, invoice_url
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
+from orders.models.successor import successor_of
 from orders.money import tax_within
-from orders.states import CANCELLABLE_STATES, EventKind, OrderStatus, PaymentMethod
+from orders.states import CANCELLABLE_STATES, FAILED_STATES, EventKind, OrderStatus, PaymentMethod
 from shop.catalogue.models import Product
 from shop.videos.models import Video
 from shop.videos.playback import playback_of
@@ -107,6 +108,12 @@ class EventSerializer(Answer):
         return "" if event.kind in _INTERNAL_EVENTS else event.detail
 
 
+class SuccessorSerializer(Answer):
+    number = serializers.CharField()
+    token = serializers.CharField()
+    url = serializers.URLField(help_text="Its live page, for the buyer's browser.")
+
+
 class OrderSerializer(Answer):
     number = serializers.CharField()
     token = serializers.CharField()
@@ -123,9 +130,17 @@ class OrderSerializer(Answer):
     shipment = ShipmentSerializer(allow_null=True, help_text="Null until the parcel is begun.")
     documents = DocumentSerializer(many=True)
     timeline = EventSerializer(many=True, source="events")
+    successor = serializers.SerializerMethodField(
+        help_text="The order that has taken the place of this one, because it failed and was tried again; mostly null."
+    )
 
     def get_cancellable(self, order: Order) -> bool:
         return order.status in CANCELLABLE_STATES and getattr(order, "shipment", None) is None
+
+    @extend_schema_field(SuccessorSerializer(allow_null=True))
+    def get_successor(self, order: Order) -> dict[str, Any] | None:
+        successor = successor_of(order) if order.status in FAILED_STATES else None
+        return SuccessorSerializer(successor).data if successor else None
 
     @extend_schema_field(PaymentSerializer)
     def get_payment(self, order: Order) -> dict[str, Any]:

@@ -20,6 +20,7 @@ MAX_LENGTHS: Final = {"name": 120, "line1": 200, "line2": 200, "city": 100, "pos
 MAX_TOKEN = 255
 MAX_SKU = 40
 PRINTABLE_PATTERN = r"^(?: |[^\p{C}\p{Z}])+$"  # in the words of pydantic's regular expressions
+RETRY_OF_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
 PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
 
 # C0 and C1 controls, line and paragraph separators, and halves of surrogate pairs. No name or address holds
@@ -27,6 +28,7 @@ PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
 CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _control = re.compile(f"[{CONTROL_CHARACTERS}]")
 _phone = re.compile(PHONE_PATTERN)
+_order_token = re.compile(RETRY_OF_PATTERN)
 _visible_ascii = re.compile(r"[!-~]+")
 _card_number = re.compile(r"[0-9](?:[ -]?[0-9]){11,18}")
 
@@ -111,4 +113,11 @@ def card_token(value: str) -> str:
         raise ValueError(
             f"This is not a card token: 1 to {MAX_TOKEN} visible ASCII characters, such as pm_card_visa."
         )
+    return value
+
+
+def order_token(value: str) -> str:
+    """The token of an order, as it may look; whether there is one is the caller's to find out."""
+    if not _order_token.fullmatch(value):
+        raise ValueError("This is not the token of an order.")
     return value

@@ -17,7 +17,9 @@ from shop.live.statuses import LiveStatus, Statuses
 
 SWEEP = 15.0  # seconds between two sweeps
 SWEEP_WITHOUT_FEED = 2.0
-SWEEP_ENDING = 0.5  # for orders that have come to their last state and still have something to be done for them
+SWEEP_ENDING = (
+    0.5  # for orders that have come to their last state and still have something to be done for them
+)
 _MOST_UNTOLD = 20
 
 _STATE_AFTER: dict[str, OrderStatus] = {kind.value: state for kind, state in STATE_AFTER.items()}

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_http_methods
 
 from orders import inventory
 from orders.models import Order, OrderLine
-from orders.placing import KeyReused, OrderDraft, Placed, place
+from orders.models.successor import successor_of
+from orders.placing import AlreadyRetried, KeyReused, OrderDraft, Placed, place
 from shop.cart import contents, cookie, keeping
 from shop.checkout import ticket as tickets
 from shop.checkout.forms import CheckoutForm
@@ -44,7 +45,10 @@ def _begun(request: ShopRequest) -> HttpResponse:
     # answer was lost it is empty, and this is the checkout page loaded again.
     if (key := held.key if held.items else held.ordered_key) and (order := _placed_under(Ticket(key, ""))):
         return _to_order(request, order, key, again=True)
-    return _page(request, held, CheckoutForm(initial=_details_of(held.refilled_from)))
+    failed = _refilled_from(held)
+    if failed and (successor := successor_of(failed)):
+        return _to_successor(request, failed, successor, held.key)
+    return _page(request, held, CheckoutForm(initial=_details_of(failed)))
 
 
 def _submitted(request: ShopRequest) -> HttpResponse:
@@ -74,13 +78,15 @@ def _submitted(request: ShopRequest) -> HttpResponse:
             elif _is_short(quoted):
                 problem = _SHORT
             else:
-                return _place(request, form, quoted, ticket)
+                return _place(request, form, quoted, ticket, _refilled_from(held))
     if order := _placed_under(ticket):
         return _to_order(request, order, ticket.key, again=True)
     return _page(request, held, form, problem)
 
 
-def _place(request: ShopRequest, form: CheckoutForm, quoted: Quote, ticket: Ticket) -> HttpResponse:
+def _place(
+    request: ShopRequest, form: CheckoutForm, quoted: Quote, ticket: Ticket, failed: Order | None
+) -> HttpResponse:
     said = form.cleaned_data
     draft = OrderDraft(
         key=ticket.idempotency_key,
@@ -92,11 +98,16 @@ def _place(request: ShopRequest, form: CheckoutForm, quoted: Quote, ticket: Tick
         lines=quoted.lines,
         payment_method=form.payment_method,
         payment_token=form.payment_token,
+        retries=failed.pk if failed else None,
     )
     try:
         return _to_order(request, place(draft, wait=True), ticket.key)
     except KeyReused as reused:
         return _to_order(request, reused.placed, ticket.key, again=True)
+    except AlreadyRetried:
+        if failed is None or (successor := successor_of(failed)) is None:
+            raise
+        return _to_successor(request, failed, successor, ticket.key)
 
 
 def _page(request: ShopRequest, held: keeping.Held, form: CheckoutForm, problem: str = "") -> HttpResponse:
@@ -127,6 +138,20 @@ def _to_order(request: ShopRequest, order: Order | Placed, key: str, *, again: b
     return see_other("order", order.token)
 
 
+def _to_successor(request: ShopRequest, failed: Order, successor: Order, key: str) -> HttpResponse:
+    """The failed order was tried again from another screen: its goods are taken out of this cart too, and not charged a
+    second time."""
+    messages.info(request, already_retried(failed, successor))
+    return _to_order(request, successor, key)
+
+
+def already_retried(failed: Order, successor: Order) -> str:
+    return (
+        f"Order {failed.number} was tried again already, as order {successor.number}. Here it is; nothing was ordered "
+        "twice."
+    )
+
+
 def _placed_under(ticket: Ticket) -> Order | None:
     return Order.objects.filter(idempotency_key=ticket.idempotency_key).first()
 
@@ -137,7 +162,12 @@ def _is_short(quoted: Quote) -> bool:
     return any(line.quantity > on_hand.get(line.sku, 0) for line in quoted.lines)
 
 
-def _details_of(token: str) -> dict[str, str]:
-    """Contact and address of the order that the cart was refilled from, so that nobody types them twice."""
+def _refilled_from(held: keeping.Held) -> Order | None:
+    """The order that failed, and whose goods were put back into the cart."""
+    return Order.objects.filter(token=held.refilled_from).first() if held.refilled_from else None
+
+
+def _details_of(failed: Order | None) -> dict[str, str]:
+    """Its contact and address, so that nobody types them twice."""
     names = ("email", "phone", "name", "line1", "line2", "city", "postcode", "country")
-    return Order.objects.filter(token=token).values(*names).first() or {} if token else {}
+    return {name: getattr(failed, name) for name in names} if failed else {}

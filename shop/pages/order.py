@@ -17,12 +17,14 @@ from django.views.decorators.http import require_POST, require_safe
 from orders import invoices
 from orders.cancelling import NotCancellable, cancel, cancellable
 from orders.models import Document, Order, Payment, Shipment
+from orders.models.successor import successor_of
 from orders.states import FAILED_STATES, OrderStatus
 from shop import downloads
 from shop.cart import cookie, keeping
 from shop.checkout import testcards
 from shop.checkout.rules import COUNTRIES
 from shop.downloads import Download
+from shop.pages.checkout import already_retried
 from shop.pages.progress import Progress, progress_of
 from shop.pages.redirects import see_other
 from shop.pages.request import ShopRequest
@@ -54,6 +56,7 @@ class Status:
     invoice: Document | None
     credit_notes: list[Document]
     cancellable: bool
+    successor: Order | None  # what stands in the place of an order that failed and was tried again
 
     @property
     def bank_page(self) -> str:
@@ -109,8 +112,12 @@ def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_POST
 def order_again(request: ShopRequest, token: str) -> HttpResponse:
-    """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout."""
+    """Put the goods of an order that failed back into the cart; after a declined card straight on to the checkout. One
+    that was tried again already leads to its successor, so that nobody pays twice."""
     failed = get_object_or_404(Order.objects.filter(status__in=FAILED_STATES), token=token)
+    if successor := successor_of(failed):
+        messages.info(request, already_retried(failed, successor))
+        return see_other("order", successor.token)
     cart, lines = cookie.token_for(request), list(failed.lines.all())
     left_out = keeping.refill(cart, token, [(line.sku, line.quantity) for line in lines])
     if left_out:
@@ -157,12 +164,14 @@ def _status(token: str) -> Status:
     payment: Payment | None = getattr(found, "payment", None)
     shipment: Shipment | None = getattr(found, "shipment", None)
     documents = list(found.documents.all())
+    successor = successor_of(found) if found.status in FAILED_STATES else None
     return Status(
         order=found,
-        progress=progress_of(found, list(found.events.all()), payment, shipment, len(documents)),
+        progress=progress_of(found, list(found.events.all()), payment, shipment, len(documents), successor),
         payment=payment,
         shipment=shipment,
         invoice=next((document for document in documents if document.kind == Document.Kind.INVOICE), None),
         credit_notes=[document for document in documents if document.kind == Document.Kind.CREDIT_NOTE],
         cancellable=cancellable(found),
+        successor=successor,
     )

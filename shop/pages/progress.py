@@ -78,6 +78,7 @@ def progress_of(
     payment: Payment | None,
     shipment: Shipment | None,
     documents: int,
+    successor: Order | None = None,
 ) -> Progress:
     """`events` in the order they happened."""
     last = events[-1] if events else None
@@ -85,6 +86,10 @@ def progress_of(
     headline, explanation = _SAID[order.status]
     if order.status == OrderStatus.RESERVED and order.payment_method == PaymentMethod.COD:
         headline, explanation = _COD_RESERVED
+    if successor:
+        if order.status == OrderStatus.PAYMENT_DECLINED:
+            explanation = "You have not been charged for it."
+        explanation += f" You have ordered again: order {successor.number} has taken its place."
     if set_aside:
         headline, explanation = _SET_ASIDE
     shown = (
@@ -95,6 +100,7 @@ def progress_of(
         shipment.tracking_number if shipment else "",
         documents,
         int(order.due_at is None),
+        successor.pk if successor else 0,
     )
     return Progress(
         headline=headline,

@@ -16,6 +16,7 @@ WANTED = {
     "mark-done-before-the-call",
     "pay-without-looking",
     "publish-before-commit",
+    "retry-twice",
 }
 
 

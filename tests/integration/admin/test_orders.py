@@ -14,7 +14,7 @@ from orders import scheduling
 from orders.admin.base import CappedPaginator
 from orders.admin.order import OrderAdmin
 from orders.invoices import issuing
-from orders.models import Document, Notification, Order, Shipment
+from orders.models import Document, Notification, Order, Shipment, Successor
 from orders.states import OrderStatus
 from orders.workflow import Step
 from tests.making import kinds, place_order, stock
@@ -146,6 +146,13 @@ def test_the_page_shows_all_there_is(
         "gateway is away",
     ):
         assert piece in page, piece
+
+
+def test_an_order_that_was_tried_again_leads_to_the_other_and_back(operator: Client) -> None:
+    failed, other = paid_order(), place_order()
+    Successor.objects.create(failed=failed, order=other)
+    assert f'href="{page_of(other)}">{other.number}' in operator.get(page_of(failed)).content.decode()
+    assert f'href="{page_of(failed)}">{failed.number}' in operator.get(page_of(other)).content.decode()
 
 
 def test_a_page_of_a_thousand_lines_asks_no_more_of_the_database(

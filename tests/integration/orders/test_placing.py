@@ -1,5 +1,8 @@
 """Placing: one statement, one order for a key, and nothing half written."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -93,10 +96,15 @@ def test_a_key_that_is_being_handled_is_said_to_be() -> None:
 
 
 def test_an_order_survives_the_death_of_a_kept_connection() -> None:
-    place(draft(), wait=False)
-    [(pid,)] = sql.rows("SELECT pg_backend_pid()", {})
-    at_once(lambda _: sql.rows("SELECT pg_terminate_backend(%(pid)s)", {"pid": pid}), 1)
-    assert place(draft(key="after"), wait=False).created
+    first = place(draft(), wait=False)
+    for retries in (None, first.id):
+        [(pid,)] = sql.rows("SELECT pg_backend_pid()", {})
+        at_once(partial(_terminate, pid), 1)
+        assert place(replace(draft(key=f"after {retries}"), retries=retries), wait=False).created
+
+
+def _terminate(pid: int, _number: int) -> None:
+    sql.rows("SELECT pg_terminate_backend(%(pid)s)", {"pid": pid})
 
 
 @pytest.mark.parametrize(
