@@ -7,7 +7,7 @@ failed is tried again once, under whichever keys that is asked for (orders.model
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import LiteralString
 
@@ -18,7 +18,7 @@ from orders import sql
 from orders.crashpoints import Point, reached
 from orders.database import died
 from orders.links import order_url
-from orders.models.order import number_of
+from orders.models.order import Order, number_of
 from orders.money import tax_within
 from orders.states import PaymentMethod
 
@@ -46,8 +46,12 @@ class LineDraft:
 
 @dataclass(frozen=True, slots=True)
 class OrderDraft:
-    """All that is written when an order is placed. `lines` holds each SKU once; `key` is the idempotency key, and
-    `retries` the id of the failed order that this one is another try of."""
+    """All that is written when an order is placed. `lines` holds each SKU once; `retries` is the id of the failed order
+    that this one is another try of.
+
+    `key` is the idempotency key. Where strangers draw keys as they like, `client` is who drew it, by e-mail address:
+    the same key of another client is another key. It is empty for a key that nobody else can know.
+    """
 
     key: str
     fingerprint: str
@@ -59,6 +63,7 @@ class OrderDraft:
     payment_method: str
     payment_token: str
     retries: int | None = None
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Placed:
 
 
 class KeyReused(Exception):
-    """The idempotency key has placed an order from another request."""
+    """The idempotency key has placed an order from another request of the same client."""
 
     def __init__(self, placed: Placed) -> None:
         super().__init__(f"This key has already placed order {placed.number} from a different request.")
@@ -133,7 +138,7 @@ _PLACE_OR_SAY_BUSY = sql.compose(_WRITE, gate="SELECT pg_try_advisory_xact_lock(
 _PLACE_OR_WAIT = sql.compose(_WRITE, gate="SELECT true AS free FROM pg_advisory_xact_lock(%(lock)s)")
 # The order that the key placed before.
 _FIND_BY_KEY: LiteralString = """
-SELECT fingerprint, id, token, total_minor, currency FROM orders_order WHERE idempotency_key = %(key)s
+SELECT email, fingerprint, id, token, total_minor, currency FROM orders_order WHERE idempotency_key = %(key)s
 """
 
 
@@ -153,6 +158,25 @@ def place(draft: OrderDraft, *, wait: bool) -> Placed:
         return _place(draft, wait=wait)
 
 
+def placed_under(key: str, client: str) -> Order | None:
+    """The order that this client has placed under this key."""
+    orders = Order.objects.filter(idempotency_key__in=[key, _own_key(client, key)])
+    return next((order for order in orders if _same_client(order.email, client)), None)
+
+
+def _same_client(email: str, client: str) -> bool:
+    return email.casefold() == client.casefold()
+
+
+def _own_key(client: str, key: str) -> str:
+    """Under which a client's key is kept when another client has the same. No key of theirs begins with a comma."""
+    return f",{_digest(client, key, 32).hex()}"
+
+
+def _digest(client: str, key: str, size: int) -> bytes:
+    return blake2b(f"{client.casefold()}\n{key}".encode(), digest_size=size).digest()
+
+
 def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     total = sum(line.quantity * line.unit_price_minor for line in draft.lines)
     tax = sum(tax_within(line.quantity * line.unit_price_minor, line.tax_rate_bp) for line in draft.lines)
@@ -160,7 +184,7 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
     parts: tuple[OrderDraft | Address, ...] = (draft, draft.address)
     reached(Point.PLACE_BEFORE_COMMIT)
     values = {
-        "lock": int.from_bytes(blake2b(draft.key.encode(), digest_size=8).digest(), signed=True),
+        "lock": int.from_bytes(_digest(draft.client, draft.key, 8), signed=True),
         **{name: getattr(part, name) for part in parts for name in part.__slots__},
         "token": token,
         "payment_method": PaymentMethod(draft.payment_method).value,
@@ -185,11 +209,14 @@ def _place(draft: OrderDraft, *, wait: bool) -> Placed:
         reached(Point.PLACE_AFTER_COMMIT, [order_id])
         return Placed(order_id, token, total, draft.currency, created=True)
     found = sql.rows(_FIND_BY_KEY, {"key": draft.key})
+    if found and draft.client and not _same_client(found[0][0], draft.client):
+        # Somebody else has used it first, and it stays theirs.
+        return _place(replace(draft, key=_own_key(draft.client, draft.key), client=""), wait=wait)
     if not found and draft.retries:
         raise AlreadyRetried(_RETRIED)
     if not found:
         raise DatabaseError("The order of this idempotency key vanished between two statements.")
-    fingerprint, order_id, token, total, currency = found[0]
+    _, fingerprint, order_id, token, total, currency = found[0]
     placed = Placed(order_id, token, total, currency, created=False)
     if fingerprint != draft.fingerprint:
         raise KeyReused(placed)

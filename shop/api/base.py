@@ -5,6 +5,7 @@ rush passes here.
 """
 
 from collections.abc import Mapping
+from json import loads as read_json
 from typing import Any
 
 import orjson
@@ -19,10 +20,11 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from orders.database import died
-from shop.api.problems import MALFORMED, Problem
+from shop.api.problems import MALFORMED, Problem, invalid
 
 # 1,000 lines with the longest SKUs and an address take some 90 KB.
 MAX_BODY = 256 * 1024  # bytes
+MAX_NAME = 40  # characters of a field's name that are said back
 # Headers of what is somebody's own, such as an order with its parcel and payment: no cache between us may keep it.
 PRIVATE = {"Cache-Control": "no-store"}
 
@@ -74,9 +76,28 @@ def body(request: Request) -> Any:
     if int(plain.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
         raise RequestDataTooBig(f"The body is larger than {MAX_BODY:,} bytes, the most that is read.")
     try:
-        return orjson.loads(plain.body)
+        found = orjson.loads(plain.body)
     except orjson.JSONDecodeError as error:
         raise Problem(MALFORMED, f"The body is not JSON: {error}.") from None
+    _check_names(plain.body)
+    return found
+
+
+def _check_names(body: bytes) -> None:
+    """Refuse an object that names a field twice: parsers take the last one, and only the client knows which is meant.
+    Numbers are left as they are written, since only the names are looked at."""
+    try:
+        read_json(body, object_pairs_hook=_once_each, parse_int=str, parse_float=str)
+    except RecursionError:
+        raise Problem(MALFORMED, "The body is nested too deeply to be read.") from None
+
+
+def _once_each(fields: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in fields:
+        if name in seen:
+            raise invalid({name[:MAX_NAME]: ["This field is named twice in one object; send it once."]})
+        seen.add(name)
 
 
 def json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:

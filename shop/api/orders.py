@@ -9,7 +9,16 @@ from rest_framework.request import Request
 from orders import cancelling
 from orders.models import Order
 from orders.models.successor import successor_of
-from orders.placing import Address, AlreadyRetried, KeyReused, OrderDraft, Placed, StillBeingPlaced, place
+from orders.placing import (
+    Address,
+    AlreadyRetried,
+    KeyReused,
+    OrderDraft,
+    Placed,
+    StillBeingPlaced,
+    place,
+    placed_under,
+)
 from orders.states import FAILED_STATES, OrderStatus
 from shop.api import problems, schema
 from shop.api.base import PRIVATE, ApiView, body, json
@@ -19,7 +28,7 @@ from shop.checkout.quoting import QuoteError, fingerprint, quote
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255
-_KEY = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_KEY = re.compile(schema.KEY_PATTERN)
 
 
 class OrdersView(ApiView):
@@ -44,14 +53,13 @@ class OrdersView(ApiView):
         whenever there is something new to fetch and `ended` when nothing more will come.
         """
         key = _idempotency_key(request)
-        asked = body(request)
-        wanted = read_order(asked)
-        sign = fingerprint(asked)
+        wanted = read_order(body(request))
+        sign = _fingerprint(wanted)
         try:
             priced = quote([(item.sku, item.quantity) for item in wanted.items])
         except QuoteError as error:
             # The catalogue may have changed since the first try; the answer to a repeat stays what it was.
-            if (before := Order.objects.filter(idempotency_key=key).first()) is None:
+            if (before := placed_under(key, wanted.email)) is None:
                 raise problems.invalid(_item_errors(error)) from None
             if before.fingerprint != sign:
                 raise _reused() from None
@@ -59,6 +67,7 @@ class OrdersView(ApiView):
         failed = _to_retry(wanted.retry_of) if wanted.retry_of else None
         draft = OrderDraft(
             key=key,
+            client=wanted.email,
             fingerprint=sign,
             email=wanted.email,
             phone=wanted.phone,
@@ -132,11 +141,21 @@ def _idempotency_key(request: Request) -> str:
         reason = "This header is required: a key of your own for this order, such as a UUID."
     elif len(key) > MAX_KEY:
         reason = f"This has {len(key)} characters; up to {MAX_KEY} are possible."
+    elif "," in key:
+        reason = (
+            "This has a comma, or the header was sent twice: send one key without a comma, such as a UUID."
+        )
     elif not _KEY.fullmatch(key):
         reason = "This has to be visible ASCII characters, such as a UUID."
     else:
         return key
     raise problems.invalid({KEY_HEADER: [reason]})
+
+
+def _fingerprint(wanted: OrderRequest) -> str:
+    """Of what is asked for, not of how it is written: a repeat may write a phone number or a SKU in another way."""
+    items = [(item.sku.upper(), item.quantity) for item in wanted.items]
+    return fingerprint({**wanted.model_dump(exclude={"items"}), "items": items})
 
 
 def _answer(placed: Order | Placed, *, again: bool) -> HttpResponse:

@@ -13,16 +13,19 @@ from shop.api.serializers import ProblemSerializer
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+# Visible ASCII with blanks within, but no comma: a server joins headers that come twice with one.
+KEY_PATTERN = r"^[!-+\--~]([ -+\--~]*[!-+\--~])?$"
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="A key that you draw for this order, such as a UUID: 1 to 255 visible ASCII characters. The "
+    description="A key that you draw for this order, such as a UUID: 1 to 255 visible ASCII characters, no comma. The "
     "same key with the same body gets the first answer again, with the header `Idempotent-Replayed: true`; "
-    "with another body it is refused (422). While the first request is still being handled the answer is "
-    "409 with `Retry-After`.",
-    pattern=r"^[!-~]([ -~]*[!-~])?$",
+    "with another body it is refused (422). What counts is what the body asks for, not how it is written. While the "
+    "first request is still being handled the answer is 409 with `Retry-After`. A key belongs to the customer, by the "
+    "`email` in the body: the same key of another customer places another order.",
+    pattern=KEY_PATTERN,
     examples=[OpenApiExample("A UUID", "1f0c5a4e-6f0e-4a52-9d5c-0f6f3a1d7c11")],
 )
 TOKEN = OpenApiParameter(

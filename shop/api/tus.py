@@ -34,6 +34,8 @@ def announcement(header: str, size: int) -> Announcement:
     found: dict[str, str] = {}
     for pair in filter(None, (one.strip() for one in header.split(","))):
         key, _, encoded = pair.partition(" ")
+        if key in found:
+            raise problems.invalid({"Upload-Metadata": [f"It names “{key[:40]}” twice."]})
         try:
             found[key] = base64.b64decode(encoded.strip(), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):

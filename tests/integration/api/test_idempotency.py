@@ -63,6 +63,39 @@ class TestRepeats:
         assert token not in refused.content.decode()
         assert Order.objects.count() == 1
 
+    def test_what_is_only_written_otherwise_is_the_same_request(self, api: Api, body: dict[str, Any]) -> None:
+        first = api.order(body, key="one")
+        body["phone"] = body["phone"].replace(" ", "")
+        body["items"][0]["sku"] = body["items"][0]["sku"].lower()
+        body["shipping_address"]["city"] += " "
+        del body["shipping_address"]["line2"]
+        again = api.order(body, key="one")
+        assert again.content == first.content
+        assert again["Idempotent-Replayed"] == "true"
+
+    @pytest.mark.parametrize("on_sale", [True, False])
+    def test_the_same_key_of_another_customer_is_another_order(
+        self, api: Api, body: dict[str, Any], on_sale: bool
+    ) -> None:
+        other = {**body, "email": "bob@example.com", "phone": "+44 20 7946 0123"}
+        mine, theirs = api.order(body, key="1"), api.order(other, key="1")
+        assert mine.status_code == theirs.status_code == 201
+        assert "Idempotent-Replayed" not in theirs
+        assert json.loads(mine.content)["token"] not in theirs.content.decode()
+        Product.objects.update(active=on_sale)
+        for wanted, first in ((body, mine), (other, theirs)):
+            again = api.order(wanted, key="1")
+            assert (again.status_code, again.content) == (201, first.content)
+            assert again["Idempotent-Replayed"] == "true"
+            problem(api.order({**wanted, "items": wanted["items"][:1]}, key="1"), 422)
+        assert Order.objects.count() == 2
+
+    def test_how_an_address_is_capitalised_makes_no_other_customer(
+        self, api: Api, body: dict[str, Any]
+    ) -> None:
+        api.order(body, key="1")
+        problem(api.order({**body, "email": body["email"].title()}, key="1"), 422)
+
     def test_a_refused_request_does_not_use_the_key_up(self, api: Api, body: dict[str, Any]) -> None:
         problem(api.order({**body, "email": "ada"}, key="one"), 400)
         assert api.order(body, key="one").status_code == 201
@@ -77,6 +110,8 @@ class TestRepeats:
         ("   ", "visible ASCII"),
         ("caf\u00e9", "visible ASCII"),
         ("k" * 256, "up to 255"),
+        ("one,two", "sent twice"),  # what a server makes of two headers
+        (",", "sent twice"),
     ],
 )
 def test_a_key_is_needed(api: Api, body: dict[str, Any], key: str | None, reason: str) -> None:
@@ -105,6 +140,13 @@ class TestAtOnce:
         assert Order.objects.count() == Payment.objects.count() == 1
         assert Order.objects.get().lines.count() == 2
         assert Api().order(body, key="one").content == placed[0].content
+
+    def test_one_key_of_twenty_customers_makes_twenty_orders(self, body: dict[str, Any]) -> None:
+        stock_shop()
+        answers = _answers(lambda number: Api().order({**body, "email": f"c{number}@example.com"}, key="1"))
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({json.loads(answer.content)["token"] for answer in answers}) == 20
+        assert Order.objects.count() == 20
 
     def test_twenty_keys_make_twenty_orders(self, body: dict[str, Any]) -> None:
         stock_shop()

@@ -226,3 +226,31 @@ def test_a_body_that_is_no_object_is_refused(api: Api, value: Any) -> None:
     data = json.dumps(value).encode()
     response = api.raw("POST", "/api/orders/", data, "application/json", **{"Idempotency-Key": "k"})
     assert problem(response, 400)["type"].endswith("/api/problems/malformed-json/")
+
+
+@pytest.mark.parametrize(
+    ("written", "twice", "named"),
+    [
+        ('"quantity": 1', '"quantity": 1, "quantity": 5', "quantity"),
+        ('"quantity": 1', '"quantity": 1, "\\u0071uantity": 1', "quantity"),
+        ('"email"', '"email": "bob@example.com", "email"', "email"),
+        ('"method"', '"token": "pm_card_chargeDeclined", "method"', "token"),
+        ('"email"', '"\\ud83c\\udf38": {"a": 1, "a": []}, "email"', "a"),
+    ],
+)
+def test_a_field_that_is_named_twice_is_refused(
+    api: Api, body: dict[str, Any], written: str, twice: str, named: str
+) -> None:
+    data = json.dumps(body)
+    assert written in data
+    data = data.replace(written, twice, 1)
+    response = api.raw("POST", "/api/orders/", data.encode(), "application/json", **{"Idempotency-Key": "k"})
+    assert list(problem(response, 400)["errors"]) == [named]
+    assert Order.objects.count() == 0
+
+
+def test_what_is_nested_too_deeply_is_refused(api: Api) -> None:
+    for depth in (900, 1_020, 5_000):
+        data = b"[" * depth + b"]" * depth
+        response = api.raw("POST", "/api/orders/", data, "application/json", **{"Idempotency-Key": "k"})
+        problem(response, 400)

@@ -68,6 +68,7 @@ def test_an_unknown_product(tus: Tus) -> None:
         ({"Upload-Metadata": ""}, "sku"),
         ({"Upload-Metadata": encoded(sku="KETTLE")}, "filename"),
         ({"Upload-Metadata": "sku ?"}, "Upload-Metadata"),
+        ({"Upload-Metadata": f"{encoded(sku='KETTLE')},sku TVVH"}, "Upload-Metadata"),
         ({"Upload-Metadata": "sku /w=="}, "Upload-Metadata"),
         ({"Upload-Metadata": "skü S0VUVExF"}, "Upload-Metadata"),
         ({"Upload-Metadata": encoded(sku="KETTLE", filename="a.mp4", sha256="abc")}, "sha256"),
