@@ -17,6 +17,7 @@ from orders.invoices import issuing
 from orders.locking import lock_orders
 from orders.models import Order, OrderEvent, Refund, RefundLine, Reversal
 from orders.money import format
+from orders.payments.amounts import counting
 from orders.states import EventKind, OrderStatus, PaymentMethod
 
 # The fields of Line.
@@ -101,6 +102,12 @@ def refund(
             if pieces is None
             else sum(line.unit_price_minor * quantity for line, quantity in chosen)
         )
+        step = counting(order.currency).step_minor
+        if amount % step:
+            raise NotRefundable(
+                f"These pieces come to {format(amount, order.currency)}, but a card is refunded in multiples of "
+                f"{format(step, order.currency)}. Choose other pieces, or refund what is left."
+            )
         if not sql.count(_PROMISE, {"order_id": order_id, "amount": amount}):
             raise NotRefundable(
                 f"These pieces come to {format(amount, order.currency)}, but only "

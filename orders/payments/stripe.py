@@ -6,9 +6,15 @@ connections of its own.
 **Asking again.** For at least 24 hours Stripe answers the same call with the same key as it did the first time
 (docs.stripe.com/api/idempotent_requests). After that a charge without a known id is looked for in Stripe's list, by the
 key in its metadata. Stripe's search is behind by a minute or more, so it cannot prove that a charge is absent.
+
+**Refusals.** What the shopper can mend is a decline: another card, the card entered once more, another amount. Only
+what is ours to mend is Refused, and becomes a dead letter.
+
+**Amounts** are in Stripe's own units (orders.payments.amounts), so a capture and a refund first look up the currency.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -18,11 +24,36 @@ import stripe
 from django.conf import settings
 from stripe.params import DisputeListParams, PaymentIntentListParams, RefundListParams
 
+from orders.payments import amounts
 from orders.payments.gateway import DISPUTES, PAGE, STATUSES, Charge, Intent, Listed, Returned
 from orders.providers.failures import Refused, Transient
 from orders.providers.http import client
 
 _WITH_CHARGE = ["latest_charge"]  # nothing else says what was refunded
+
+# What a card's token was good for is over; the first of these has neither a code nor a parameter.
+_USED_UP = re.compile("may not be used again|more than once", re.IGNORECASE)
+_USED = (
+    "The details of this card were good for one payment, and have been used. Please enter the card once more."
+)
+# Other refusals that are about the card or the amount, whatever parameter they name (docs.stripe.com/error-codes).
+_SHOPPERS = frozenset(
+    {
+        "amount_too_large",
+        "amount_too_small",
+        "charge_exceeds_source_limit",
+        "charge_exceeds_transaction_limit",
+        "invalid_charge_amount",
+        "payment_intent_incompatible_payment_method",
+        "payment_method_currency_mismatch",
+        "payment_method_customer_decline",
+        "payment_method_provider_decline",
+        "payment_method_unexpected_state",
+        "payment_method_unsupported_type",
+        "token_already_used",
+        "token_in_use",
+    }
+)
 
 T = TypeVar("T")
 
@@ -64,9 +95,12 @@ class StripeGateway:
         )
 
     async def authorise(self, charge: Charge, *, capture: bool) -> Intent:
+        counting = amounts.stripe(charge.currency)
+        if problem := counting.problem(charge.amount_minor):
+            return Intent(reference="", status="declined", reason=problem)
         call = self._stripe.v1.payment_intents.create_async(
             {
-                "amount": charge.amount_minor,
+                "amount": counting.units(charge.amount_minor),
                 "currency": charge.currency.lower(),
                 "payment_method": charge.token,
                 "allowed_payment_method_types": ["card"],
@@ -81,18 +115,19 @@ class StripeGateway:
         try:
             return _intent(await _asked(call, f"charge for {charge.order_number}"))
         except _Rejected as rejected:
-            # A token that Stripe never gave out is the shopper's mistake.
-            if isinstance(rejected.error, stripe.CardError) or rejected.error.param == "payment_method":
+            if _shopper_can_mend(rejected.error):
                 return _declined(rejected.error)
             raise
 
     async def capture(self, reference: str, amount_minor: int, *, key: str) -> Intent:
+        what = f"capture of {reference}"
+        counting = await self._counting(reference, what)
         call = self._stripe.v1.payment_intents.capture_async(
             reference,
-            {"amount_to_capture": amount_minor, "expand": _WITH_CHARGE},
+            {"amount_to_capture": counting.units(amount_minor), "expand": _WITH_CHARGE},
             {"idempotency_key": key},
         )
-        return _intent(await _asked(call, f"capture of {reference}"))
+        return _intent(await _asked(call, what))
 
     async def void(self, reference: str, *, key: str) -> Intent:
         call = self._stripe.v1.payment_intents.cancel_async(
@@ -106,9 +141,14 @@ class StripeGateway:
             raise
 
     async def refund(self, reference: str, amount_minor: int, *, key: str) -> None:
+        counting = await self._counting(reference, f"refund of {reference}")
         refund = await _asked(
             self._stripe.v1.refunds.create_async(
-                {"payment_intent": reference, "amount": amount_minor, "metadata": {"key": key}},
+                {
+                    "payment_intent": reference,
+                    "amount": counting.units(amount_minor),
+                    "metadata": {"key": key},
+                },
                 {"idempotency_key": key},
             ),
             f"refund of {reference}",
@@ -127,6 +167,11 @@ class StripeGateway:
 
         made, disputed = await asyncio.gather(refunds(), disputes())
         return made + disputed
+
+    async def _counting(self, reference: str, what: str) -> amounts.Counting:
+        """How Stripe counts the currency of this charge."""
+        call = self._stripe.v1.payment_intents.retrieve_async(quote(reference, safe=""))
+        return amounts.stripe((await _asked(call, what)).currency.upper())
 
     async def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Intent | None:
         if reference:
@@ -209,13 +254,31 @@ async def _asked(call: Awaitable[T], what: str) -> T:
         raise Transient(f"{what}: {error}") from error
 
 
+def _shopper_can_mend(error: stripe.CardError | stripe.InvalidRequestError) -> bool:
+    """Whether another card, the same one entered anew, or another amount would do. Else the request is wrong: a bug."""
+    return (
+        isinstance(error, stripe.CardError)
+        or error.code in _SHOPPERS
+        or error.param in ("payment_method", "amount")
+        or _is_used_up(error)
+    )
+
+
+def _is_used_up(error: stripe.CardError | stripe.InvalidRequestError) -> bool:
+    return bool(_USED_UP.search(error.user_message or ""))
+
+
+def _minor(units: int, currency: str) -> int:
+    return amounts.stripe(currency.upper()).minor(units)
+
+
 def _declined(error: stripe.CardError | stripe.InvalidRequestError) -> Intent:
     body = error.json_body if isinstance(error.json_body, dict) else {}
     intent = body.get("error", {}).get("payment_intent") or {}
     return Intent(
         reference=intent.get("id", ""),
         status="declined",
-        reason=error.user_message or error.code or "declined",
+        reason=_USED if _is_used_up(error) else error.user_message or error.code or "declined",
     )
 
 
@@ -233,8 +296,8 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
     return Intent(
         reference=answer.id,
         status=status,
-        captured_minor=answer.amount_received,
-        refunded_minor=min(returned, answer.amount_received),
+        captured_minor=_minor(answer.amount_received, answer.currency),
+        refunded_minor=_minor(min(returned, answer.amount_received), answer.currency),
         action_url=(redirect.url if redirect else None) or "",
         reason=(error.message if error else None) or "",
     )
@@ -249,7 +312,7 @@ def _refund(refund: stripe.Refund) -> Returned:
     return Returned(
         reference=refund.id,
         charge=_id(refund.payment_intent),
-        amount_minor=refund.amount,
+        amount_minor=_minor(refund.amount, refund.currency),
         key=_metadata(refund.metadata, "key"),
     )
 
@@ -258,7 +321,7 @@ def _dispute(dispute: stripe.Dispute) -> Returned:
     return Returned(
         reference=dispute.id,
         charge=_id(dispute.payment_intent),
-        amount_minor=dispute.amount,
+        amount_minor=_minor(dispute.amount, dispute.currency),
         is_dispute=True,
         status=DISPUTES.get(dispute.status, "open"),
     )

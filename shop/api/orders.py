@@ -24,7 +24,7 @@ from shop.api import problems, schema
 from shop.api.base import PRIVATE, ApiView, body, json
 from shop.api.bodies import OrderRequest, read_order
 from shop.api.serializers import OrderSerializer, PlacedSerializer
-from shop.checkout.quoting import QuoteError, fingerprint, quote
+from shop.checkout.quoting import QuoteError, check_payment, fingerprint, quote
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255
@@ -57,6 +57,7 @@ class OrdersView(ApiView):
         sign = _fingerprint(wanted)
         try:
             priced = quote([(item.sku, item.quantity) for item in wanted.items])
+            check_payment(priced, wanted.payment.method)
         except QuoteError as error:
             # The catalogue may have changed since the first try; the answer to a repeat stays what it was.
             if (before := placed_under(key, wanted.email)) is None:

@@ -15,12 +15,13 @@ from django.conf import settings
 
 from orders import sql
 from orders.money import tax_within
+from orders.payments import amounts
 from orders.placing import LineDraft
+from orders.states import PaymentMethod
 
 MAX_LINES = 1_000
 MAX_QUANTITY = 10_000
-# In the minor unit: payment providers take up to eight digits, as Stripe's page on currencies has it.
-MAX_TOTAL_MINOR = 99_999_999
+MAX_TOTAL_MINOR = amounts.MOST
 
 # What is on sale of these SKUs, with what the lines of an order are made of.
 _PRODUCTS: LiteralString = """
@@ -88,6 +89,14 @@ def quote(items: Sequence[tuple[str, int]]) -> Quote:
     if problems or reason:
         raise QuoteError(problems, reason)
     return Quote(lines, total, tax, settings.CURRENCY)
+
+
+def check_payment(quote: Quote, method: str) -> None:
+    """Raise QuoteError, in words, if the payment provider cannot charge a card with the total."""
+    if method == PaymentMethod.CARD and (
+        problem := amounts.counting(quote.currency).problem(quote.total_minor)
+    ):
+        raise QuoteError({}, problem)
 
 
 def fingerprint(payload: object) -> str:

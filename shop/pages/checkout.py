@@ -19,7 +19,7 @@ from orders.placing import AlreadyRetried, KeyReused, OrderDraft, Placed, place
 from shop.cart import contents, cookie, keeping
 from shop.checkout import ticket as tickets
 from shop.checkout.forms import CheckoutForm
-from shop.checkout.quoting import Quote, QuoteError, fingerprint, quote
+from shop.checkout.quoting import Quote, QuoteError, check_payment, fingerprint, quote
 from shop.checkout.ticket import Ticket
 from shop.pages.redirects import see_other
 from shop.pages.request import ShopRequest
@@ -70,6 +70,7 @@ def _submitted(request: ShopRequest) -> HttpResponse:
     if form.is_valid():
         try:
             quoted = quote(list(held.items.items()))
+            check_payment(quoted, form.payment_method)
         except QuoteError as error:
             problem = error.reason or _CHANGED
         else:

@@ -43,13 +43,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return client().run(work)
 
 
-def a_charge(card: str, amount: int = 2_500, key: str = "") -> Charge:
+def a_charge(card: str, amount: int = 2_500, key: str = "", currency: str = "GBP") -> Charge:
     return Charge(
         key=key or f"{uuid.uuid4()}-charge",
         order_number="S-100001",
         token=card,
         amount_minor=amount,
-        currency="GBP",
+        currency=currency,
         return_url="http://127.0.0.1:8000/orders/token/",
     )
 
@@ -139,6 +139,18 @@ def test_it_lists_what_was_given_back_whoever_did_it(provider: Provider) -> None
 
 async def _returned(provider: Provider, since: datetime) -> list[Returned]:
     return [one async for one in provider.gateway.returned(since)]
+
+
+@gateways
+@pytest.mark.parametrize("currency", ["ISK", "JPY", "KWD"])
+def test_amounts_are_ours_in_and_out_however_the_provider_counts(provider: Provider, currency: str) -> None:
+    charge = a_charge(provider.cards.good, 2_500, currency=currency)
+    held = run(provider.gateway.authorise(charge, capture=False))
+    taken = run(provider.gateway.capture(held.reference, 2_500, key=f"{uuid.uuid4()}-capture"))
+    assert taken.captured_minor == 2_500
+    run(provider.gateway.refund(taken.reference, 1_000, key=f"{uuid.uuid4()}-refund"))
+    assert [refund.amount_minor for refund in run(provider.gateway.returns(taken.reference))] == [1_000]
+    assert found(provider, taken.reference).refunded_minor == 1_000
 
 
 @gateways

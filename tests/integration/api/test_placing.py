@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from orders.models import Order, OrderEvent, Payment
 from shop.catalogue.models import Product
@@ -219,6 +220,37 @@ def test_a_total_beyond_what_can_be_charged_is_refused(api: Api, body: dict[str,
     assert problem(api.order(body), 400)["errors"] == {
         "items": ["The total is more than one payment can be; split the order."]
     }
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "reason"),
+    [
+        ("GBP", 10, "£0.20 is too little for a card: £0.30 is the least."),
+        ("KWD", 1_255, "it has to be a multiple of KWD\N{NO-BREAK SPACE}0.010."),
+        ("ISK", 5 * 10**9, "more than one payment can be"),
+    ],
+)
+def test_what_a_card_cannot_be_charged_with_is_refused_in_words(
+    api: Api, body: dict[str, Any], settings: Settings, currency: str, price: int, reason: str
+) -> None:
+    settings.PAYMENT_GATEWAY, settings.CURRENCY = "stripe", currency
+    Product.objects.update(currency=currency, price_minor=price)
+    body["items"] = [{"sku": "MUG", "quantity": 1 if currency == "KWD" else 2}]
+    [said] = problem(api.order(body), 400)["errors"]["items"]
+    assert reason in said
+    # Who pays at the door may pay any amount.
+    body["payment"] = {"method": "cod"}
+    assert api.order(body).status_code == 201
+
+
+@pytest.mark.parametrize("gateway", ["sandbox", "stripe"])
+def test_a_million_rupiah_is_no_fortune(
+    api: Api, body: dict[str, Any], settings: Settings, gateway: str
+) -> None:
+    settings.PAYMENT_GATEWAY, settings.CURRENCY = gateway, "IDR"
+    Product.objects.update(currency="IDR", price_minor=150_000_000)
+    body["items"] = [{"sku": "MUG", "quantity": 1}]
+    assert json.loads(api.order(body).content)["total"] == 150_000_000
 
 
 @pytest.mark.parametrize("value", [[], "order", 7, None, True])

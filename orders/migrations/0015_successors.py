@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0013_stock_said_by_files")]
+    dependencies = [("orders", "0014_reversals")]
 
     operations = [
         migrations.CreateModel(
