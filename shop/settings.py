@@ -237,12 +237,9 @@ DATABASES = {
         # A connection lives as long as its thread: a new one for each request costs more than the request itself.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
-            # A server that died must be noticed within seconds, not when TCP gives up.
+            # A server that does not answer must be noticed within seconds, not when TCP gives up. What both sides do
+            # when the other's host vanishes later is in orders.database.vanishing.
             "connect_timeout": 3,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 15_000,  # milliseconds
             # orders.sql keeps its statements prepared; the ORM's own go on without.
             "prepare_threshold": 2,
             **_database.get("OPTIONS", {}),  # what DATABASE_URL asks for, such as ?sslmode=require

@@ -7,6 +7,10 @@ from typing import Any, LiteralString
 from django.db import connection
 
 _FETCH = 2_000  # rows at a time from the server
+# It locks nothing, and is slow where what is read is written to a disk.
+_BEGIN = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '10min'
+"""
 
 Read = Callable[[LiteralString, Mapping[str, Any]], Iterator[tuple[Any, ...]]]
 
@@ -25,5 +29,5 @@ def snapshot() -> Iterator[Read]:
                 yield from cursor
 
         with own.wrap_database_errors:
-            own.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            own.connection.execute(_BEGIN)
         yield read

@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict
 
+from orders.database import vanishing
 from orders.states import END_STATES, OrderStatus
 
 T = TypeVar("T")
@@ -79,8 +81,13 @@ class Statuses:
                 self._connection = await _Connection.connect(
                     self._database_url,
                     autocommit=True,
-                    application_name="stampede-live",
-                    connect_timeout=int(TIMEOUT),
+                    **vanishing.params(
+                        {
+                            "options": conninfo_to_dict(self._database_url).get("options"),
+                            "application_name": "stampede-live",
+                            "connect_timeout": int(TIMEOUT),
+                        }
+                    ),
                 )
             answer = await self._connection.execute(_STATUSES, [list(tokens)])
             return await answer.fetchall()

@@ -28,6 +28,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from orders import sql
+from orders.database.vanishing import allow_pauses
 from shop.catalogue.models import Product
 from shop.videos import backlog, limits, refusals
 from shop.videos.models import Upload, Video
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 SLOTS = 2  # pieces that come in at once, over all web processes; each of those has eight threads
 KEPT = timedelta(days=3)  # since the last piece: a laptop may stay closed over a weekend
 UNSENT = timedelta(hours=1)  # while nothing has arrived: announced space is reserved
+STORING = timedelta(minutes=10)  # for a slow sender, disk or bucket, under the lock of one upload
 BLOCK = 256 * 1024  # bytes held in memory at a time
 SPARE = 512 * 1024 * 1024  # bytes of the disk that uploads leave free for everything else
 CHECKSUMS: dict[str, Callable[[], "hashlib._Hash"]] = {
@@ -117,6 +119,7 @@ def append(token: UUID, piece: Piece) -> Upload:
     """
     try:
         with transaction.atomic():
+            allow_pauses(STORING)
             upload = _append(token, piece)
     except (refusals.NotAVideo, refusals.Expired):
         discard(token)
@@ -143,6 +146,7 @@ def finalise(upload: Upload) -> Video:
         raise ValueError(f"{upload} is not complete")
     try:
         with transaction.atomic():
+            allow_pauses(STORING)
             if not sql.rows(_LOCK_COMPLETE, {"token": upload.token}):
                 return Video.objects.get(token=upload.token)
             video = Video.objects.create(
@@ -168,6 +172,7 @@ def is_complete(upload: Upload) -> bool:
 def discard(token: UUID) -> bool:
     """Delete an upload; False when there was none. Its bytes go before its row, so that none are forgotten."""
     with transaction.atomic():
+        allow_pauses(STORING)
         if Upload.objects.select_for_update(no_key=True).filter(token=token).first() is None:
             return False
         upload_storage().delete(token)

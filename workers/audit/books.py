@@ -10,14 +10,18 @@ Nothing is locked and nothing is changed, so it may run at any moment and under 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
 from orders import sql
+from orders.database.vanishing import allow_pauses
 from workers.audit.checks import CHECKS
 from workers.audit.ledgers import Ledgers
 from workers.audit.rules import Check
+
+_LEDGERS = timedelta(minutes=10)  # for providers to answer while our books are open
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def prove(*, with_ledgers: bool = True, since: Mapping[str, int] | None = None) 
 def _open_books() -> None:
     """Take the one snapshot that all checks see."""
     sql.count("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
+    allow_pauses(_LEDGERS)
     # Workers' connections plan by key (orders.database.planner_settings), but the books are read whole.
     for way in ("seqscan", "hashjoin", "mergejoin", "material"):
         sql.count(f"SET LOCAL enable_{way} = on", {})

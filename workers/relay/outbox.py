@@ -15,6 +15,7 @@ from kombu import Exchange, Producer
 
 from orders import sql
 from orders.crashpoints import Point, reached
+from orders.database.vanishing import SESSION_LOCK, SESSION_UNLOCK
 from orders.models.order import number_of
 from workers.adapters.bindings import Bindings
 from workers.broker import Broker, client
@@ -35,9 +36,9 @@ FROM orders_orderevent e JOIN orders_order o ON o.id = e.order_id
 WHERE e.published_at IS NULL ORDER BY e.id LIMIT %(limit)s
 """
 # One relay publishes at a time. The lock is the session's, so no transaction is open while we wait for the broker.
-_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%(publisher)s)"
+_LOCK: LiteralString = f"SELECT pg_try_advisory_lock(%(publisher)s), {SESSION_LOCK}"
 # Another relay may publish.
-_UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(publisher)s)"
+_UNLOCK: LiteralString = f"SELECT pg_advisory_unlock(%(publisher)s), {SESSION_UNLOCK}"
 # These are published.
 _PUBLISHED: LiteralString = "UPDATE orders_orderevent SET published_at = now() WHERE id = ANY(%(ids)s)"
 

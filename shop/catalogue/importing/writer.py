@@ -14,6 +14,11 @@ from orders import inventory, sql
 from shop.catalogue.importing.drafts import ProductDraft, Reading
 from shop.catalogue.models import Category, Product
 
+# One import waits for another, however long it takes; for a row that somebody holds, no longer than usual.
+_WAIT = "SELECT set_config('lock_timeout', '0', true)"
+_WAIT_NO_MORE = (
+    "SELECT set_config('lock_timeout', reset_val, true) FROM pg_settings WHERE name = 'lock_timeout'"
+)
 # Allow one import at a time: two would count each other's rows as their own.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('stampede.import_catalogue', 0))"
 # Tell the planner what the tables hold now: a plan made while they were empty serves no shop.
@@ -44,7 +49,8 @@ class Changes:
 
 def lock() -> None:
     """Wait until no other import runs; the lock lasts as long as the transaction."""
-    sql.rows(_LOCK, {})
+    for statement in (_WAIT, _LOCK, _WAIT_NO_MORE):
+        sql.rows(statement, {})
 
 
 def unusable_categories(names: Iterable[str]) -> set[str]:
