@@ -49,10 +49,10 @@ class _Connection:
 
 
 class Proxy:
-    """Listens on `port` and passes everything on to `target`, subject to the fault of the moment."""
+    """Listens on `port` of `host` and passes everything on to `target`, subject to the fault of the moment."""
 
-    def __init__(self, port: int, target: int) -> None:
-        self.port, self.target = port, target
+    def __init__(self, port: int, target: int, *, host: str = HOST) -> None:
+        self.host, self.port, self.target = host, port, target
         self._fault, self._delay = NetworkFault.NONE, 0.0
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
@@ -60,7 +60,7 @@ class Proxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._call(asyncio.start_server(self._serve, HOST, self.port))
+        self._server = self._call(asyncio.start_server(self._serve, self.host, self.port))
         return self
 
     def __exit__(self, *_: object) -> None:

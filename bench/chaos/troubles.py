@@ -6,8 +6,9 @@ Each trouble has an isolated stack of its own, and ends with the books proved.
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from bench.chaos.faulty_stack import FaultyStack, faulty_stack
 from bench.chaos.injector import HANG_MS, lift_all, set_faults
 from bench.chaos.subscriber import Subscriber
 from bench.chaos.visitors import Visitors
+from bench.chaos.other_host import open_to_other_hosts, other_host
 from bench.cli import Json, command
 from bench.display import note
 from bench.replay import File, replay
@@ -28,12 +30,14 @@ from bench.running_stack import POOL_NAMES
 from bench.waiting import holds
 from stack import rolling
 from stack.supervisor import Supervisor
+from orders.crashpoints import Point
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
 RESTARTS_PER_SECOND = 20.0  # orders, in the trouble in which nobody may have to ask twice
 DOWN_SECONDS = 60.0
 FULL_SECONDS = 20.0
 HEARD_SECONDS = 10.0  # in which a subscriber hears of an order that was placed after the last wipe
+HOST_SECONDS = 20.0  # after a host has vanished; the next then needs some seconds to start
 
 
 class Trouble(StrEnum):
@@ -45,6 +49,7 @@ class Trouble(StrEnum):
     RESTARTS = "restarts"
     FULL = "full"
     SUBSCRIBER = "subscriber"
+    HOST = "host"
 
 
 async def _wiped(stack: FaultyStack) -> None:
@@ -99,6 +104,17 @@ async def _restarts(stack: FaultyStack) -> None:
             pass
 
     await asyncio.to_thread(all_of_them)
+async def _host(stack: FaultyStack) -> None:
+    """One after the other, while the hosts that vanished before stay away."""
+
+    with ExitStack() as hosts:
+        await asyncio.to_thread(hosts.enter_context, open_to_other_hosts(stack))
+        for number in count(1):
+            host = await asyncio.to_thread(hosts.enter_context, other_host(stack, number))
+            await host.stands_at(Point.RESERVE_BEFORE_COMMIT)
+            await asyncio.to_thread(host.vanish)
+            note(f"host {number} has vanished, and holds stock")
+            await asyncio.sleep(HOST_SECONDS)
 
 
 TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = {
@@ -113,6 +129,7 @@ TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = 
     ),
     Trouble.FULL: (f"the broker is full for {FULL_SECONDS:.0f} s of every 30", _full),
     Trouble.SUBSCRIBER: ("a subscriber of order_events listens while the broker is wiped every 5 s", _wiped),
+    Trouble.HOST: ("every half minute a worker's host vanishes while it holds stock", _host),
 }
 
 
@@ -131,7 +148,8 @@ async def suffer(stack: FaultyStack, trouble: Trouble, file: Path, orders: int) 
         troubling = asyncio.create_task(again_and_again())
         yield
         troubling.cancel()
-        await asyncio.gather(troubling, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await troubling
         await lift_all(stack)
         await set_faults(stack, "payments", {"down": False})
         await asyncio.to_thread(limit_broker, stack, 0)
