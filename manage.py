@@ -8,4 +8,6 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+    if sys.argv[1:2] == ["after-restore"]:  # a command is a module, whose name has no hyphen
+        sys.argv[1] = "after_restore"
     execute_from_command_line(sys.argv)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from orders import sql
+from orders import row_keys, sql
 from orders.counting import count_failures
 from orders.links import invoice_url, order_url
 from orders.models import Notification
@@ -31,14 +31,16 @@ KIND_OF: dict[OrderStatus, Kind] = {
 _BEGIN: LiteralString = sql.compose(
     """
 WITH wanted AS (
-    SELECT o.id, call.kind FROM orders_order o
+    SELECT o.id, call.kind, $key AS key FROM orders_order o
     JOIN unnest(%(statuses)s::text[], %(kinds)s::text[]) AS call (status, kind) ON call.status = o.status
     WHERE o.id = ANY(%(ids)s) AND $fulfillable
 )
-INSERT INTO orders_notification (order_id, channel, kind) SELECT id, %(channel)s, kind FROM wanted ORDER BY id
+INSERT INTO orders_notification (order_id, channel, kind, key)
+SELECT id, %(channel)s, kind, key FROM wanted ORDER BY id
 ON CONFLICT (order_id, channel, kind) DO NOTHING
 """,
     fulfillable=FULFILLABLE,
+    key=row_keys.of_message("%(channel)s::text", "call.kind"),
 )
 # Messages that are still to be sent, with the fields of Message. Of a refund that was found to be made in part already,
 # what was sent now is the rest.

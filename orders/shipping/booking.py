@@ -5,7 +5,7 @@ from typing import LiteralString
 
 from django.db import transaction
 
-from orders import sql
+from orders import row_keys, sql
 from orders.counting import count_failures
 from orders.crashpoints import Point, reached
 from orders.inventory import let_go_with_shipment
@@ -20,11 +20,12 @@ from orders.workflow import FULFILLABLE, SHIPMENT
 # Write the rows of shipments that are to be booked.
 _BEGIN: LiteralString = sql.compose(
     """
-INSERT INTO orders_shipment (order_id)
-SELECT id FROM orders_order o WHERE id = ANY(%(ids)s) AND $fulfillable ORDER BY id
+INSERT INTO orders_shipment (order_id, key)
+SELECT id, $key FROM orders_order o WHERE id = ANY(%(ids)s) AND $fulfillable ORDER BY id
 ON CONFLICT (order_id) DO NOTHING
 """,
     fulfillable=FULFILLABLE,
+    key=row_keys.SHIPMENT,
 )
 # Parcels that the carrier has not booked yet. Returns each order with the fields of Parcel.
 _OPEN: LiteralString = """

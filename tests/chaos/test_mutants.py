@@ -10,6 +10,8 @@ from stack.layout import ROOT
 
 WANTED = {
     "acknowledge-early",
+    "believe-in-a-vanished-host",
+    "draw-the-keys",
     "drop-the-idempotency-key",
     "drop-the-lease",
     "drop-the-row-lock",

@@ -43,6 +43,9 @@ WHERE NOT l.late AND (o.id IS NULL OR ours.key IS NULL OR calls.provider IS NULL
   AND NOT (l.provider = 'payments' AND (
       o.id IS NOT NULL AND l.kind IN ('refunded', 'disputed', 'dispute_won', 'dispute_lost')
       OR l.order_number !~ ('^' || %(prefix)s || '[0-9]+$$') AND l.row_key IS NULL))
+  -- After a restore from a backup these are listed for a person.
+  AND NOT EXISTS (SELECT FROM orders_lostcall lost WHERE lost.provider = l.provider AND lost.kind = l.kind
+                                                     AND lost.reference = l.ref AND lost.key = l.key)
 ORDER BY l.provider, l.ref
 """
 
