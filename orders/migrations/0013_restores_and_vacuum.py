@@ -49,7 +49,7 @@ def _vacuumed(table, settings):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0011_kinds_of_events"),
+        ("orders", "0012_email_in_any_case"),
     ]
 
     operations = [
