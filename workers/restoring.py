@@ -39,9 +39,10 @@ REACH = timedelta(days=30)
 # Rows of one order: events, stock movements, messages. Their ids are told to subscribers, too.
 _ROWS_AN_ORDER = 1_000
 
-# Whether a relay is connected: it would dispatch what must not go on.
-_RELAYS: LiteralString = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'relay'
+# Whether the shop is open: a relay would dispatch what must not go on, and the web give out numbers again.
+_OPEN_SHOP: LiteralString = """
+SELECT DISTINCT application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name IN ('relay', 'web')
 """
 # The last event, the last order's id that was given, and how many orders have not ended.
 _KNOWN: LiteralString = """
@@ -141,10 +142,11 @@ def after_restore(ahead: int = AHEAD, ledgers_since: Mapping[str, int] | None = 
 
     `ledgers_since` are positions before which the ledgers are not read (workers.audit.ledgers).
     """
-    if sql.rows(_RELAYS, {})[0][0]:
+    if at_work := sql.rows(_OPEN_SHOP, {}):
         raise NotNow(
-            "A relay is connected to this database, and would send goods for orders that were cancelled after the "
-            "backup. Stop all but the database, then start this again."
+            f"{' and '.join(sorted(name for (name,) in at_work))} use this database: numbers would be given out twice, "
+            "and goods sent for orders that were cancelled after the backup. Stop all but the database, then start "
+            "this again."
         )
     charges = _charges()
     ledgers = Ledgers(ledgers_since)

@@ -1,4 +1,7 @@
-"""Messages to the customer, a row for each kind and channel; the row's key is the message's idempotency key."""
+"""Messages to the customer, a row for each kind and channel; the row's key is the message's idempotency key.
+
+It is made from the order, channel and kind (orders.row_keys), so that a row that was lost comes back with it.
+"""
 
 from django.db import models
 from django.db.models.functions import Now

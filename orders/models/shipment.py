@@ -1,4 +1,7 @@
-"""The parcel of an order. Its row is written before the carrier is asked; from then on nothing can be cancelled."""
+"""The parcel of an order. Its row is written before the carrier is asked; from then on nothing can be cancelled.
+
+Its key is made from the order (orders.row_keys), so that a row that was lost with a database comes back with it.
+"""
 
 from django.db import models
 from django.db.models.functions import Now

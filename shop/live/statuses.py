@@ -78,17 +78,12 @@ class Statuses:
     async def _query(self, tokens: Collection[str]) -> list[tuple[str, str, bool]]:
         try:
             if self._connection is None:
-                self._connection = await _Connection.connect(
-                    self._database_url,
-                    autocommit=True,
-                    **vanishing.params(
-                        {
-                            "options": conninfo_to_dict(self._database_url).get("options"),
-                            "application_name": "stampede-live",
-                            "connect_timeout": int(TIMEOUT),
-                        }
-                    ),
-                )
+                params = {
+                    **conninfo_to_dict(self._database_url),
+                    "application_name": "stampede-live",
+                    "connect_timeout": int(TIMEOUT),
+                }
+                self._connection = await _Connection.connect(autocommit=True, **vanishing.params(params))
             answer = await self._connection.execute(_STATUSES, [list(tokens)])
             return await answer.fetchall()
         except BaseException:

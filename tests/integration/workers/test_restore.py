@@ -330,9 +330,10 @@ def test_the_command_says_what_is_for_a_person(shop: Shop, backup: Backup) -> No
     assert LostCall.objects.count() == len(plain["lost"])
 
 
-def test_it_refuses_while_a_relay_is_connected(shop: Shop) -> None:
+@pytest.mark.parametrize("who", ["relay", "web"])
+def test_it_refuses_while_the_shop_is_open(shop: Shop, who: str) -> None:
     with (
-        psycopg.connect(**{**connection.get_connection_params(), "application_name": "relay"}),
+        psycopg.connect(**{**connection.get_connection_params(), "application_name": who}),
         pytest.raises(CommandError, match="Stop all but the database"),
     ):
         run()
