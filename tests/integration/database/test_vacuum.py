@@ -19,5 +19,5 @@ def test_it_is_vacuumed_long_before_a_fifth_of_it_is_dead(table: str, setting: s
     with connection.cursor() as cursor:
         cursor.execute(_FACTORS, [table, setting])
         found = cursor.fetchall()
-    assert found, f"{table} has no setting of its own: give it one in a migration, as orders 0013 does"
+    assert found, f"{table} has no setting of its own: give it one in a migration, as orders 0014 does"
     assert found[0][0] <= 0.02

@@ -49,7 +49,7 @@ def _vacuumed(table, settings):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0012_email_in_any_case"),
+        ("orders", "0013_stock_said_by_files"),
     ]
 
     operations = [
