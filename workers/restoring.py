@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import LiteralString
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -205,7 +206,7 @@ def _move_ahead(charges: Iterable[Listed], ahead: int) -> Report:
 def _cancel(report: Report, charges: Iterable[Listed]) -> None:
     by_key = {charge.key: charge.intent for charge in charges}
     known = {
-        order_id: (by_key[charge], keys.key(key, "refund"))
+        order_id: (by_key[charge], key)
         for order_id, key in sql.rows(_OPEN, _PARAMS)
         if (charge := keys.key(key, "charge")) in by_key
     }
@@ -221,14 +222,14 @@ def _cancel(report: Report, charges: Iterable[Listed]) -> None:
             report.not_cancelled.append(f"{refused} It was cancelled after the backup, though.")
 
 
-def _given_back(known: Mapping[int, tuple[Intent, str]]) -> set[int]:
+def _given_back(known: Mapping[int, tuple[Intent, UUID]]) -> set[int]:
     """Those whose money went back because they were cancelled: under the key of such a refund, and not by hand."""
 
-    async def look(charge: tuple[Intent, str]) -> bool:
-        intent, key = charge
+    async def look(charge: tuple[Intent, UUID]) -> bool:
+        intent, payment = charge
         if not intent.captured_minor or intent.left_minor:
             return False
-        return any(refund.key == key for refund in await gateway().refunds(intent.reference))
+        return any(keys.is_rest(payment, one.key) for one in await gateway().returns(intent.reference))
 
     found, errors = ask_all(known, look)
     for error in errors.values():

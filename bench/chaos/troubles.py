@@ -19,18 +19,18 @@ import uvloop
 from bench.chaos import report
 from bench.chaos.faulty_stack import FaultyStack, faulty_stack
 from bench.chaos.injector import HANG_MS, lift_all, set_faults
+from bench.chaos.other_host import open_to_other_hosts, other_host
 from bench.chaos.subscriber import Subscriber
 from bench.chaos.visitors import Visitors
-from bench.chaos.other_host import open_to_other_hosts, other_host
 from bench.cli import Json, command
 from bench.display import note
 from bench.replay import File, replay
 from bench.run import Run, wipe
 from bench.running_stack import POOL_NAMES
 from bench.waiting import holds
+from orders.crashpoints import Point
 from stack import rolling
 from stack.supervisor import Supervisor
-from orders.crashpoints import Point
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
 RESTARTS_PER_SECOND = 20.0  # orders, in the trouble in which nobody may have to ask twice
@@ -104,6 +104,8 @@ async def _restarts(stack: FaultyStack) -> None:
             pass
 
     await asyncio.to_thread(all_of_them)
+
+
 async def _host(stack: FaultyStack) -> None:
     """One after the other, while the hosts that vanished before stay away."""
 

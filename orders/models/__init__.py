@@ -13,9 +13,9 @@ from orders.models.printout import Printout as Printout
 from orders.models.providerevent import ProviderEvent as ProviderEvent
 from orders.models.refund import Refund as Refund
 from orders.models.refund import RefundLine as RefundLine
-from orders.models.reversal import Reversal as Reversal
 from orders.models.restore import LostCall as LostCall
 from orders.models.restore import Restore as Restore
+from orders.models.reversal import Reversal as Reversal
 from orders.models.shipment import Shipment as Shipment
 from orders.models.stock import StockItem as StockItem
 from orders.models.stock import StockMovement as StockMovement

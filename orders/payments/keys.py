@@ -17,6 +17,11 @@ def rest(payment: UUID, gone_minor: int) -> str:
     return f"{payment}-refund" + (f"-after-{gone_minor}" if gone_minor else "")
 
 
+def is_rest(payment: UUID, key: str) -> bool:
+    """Whether a refund with this key was one of all that was left."""
+    return key == rest(payment, 0) or key.startswith(f"{rest(payment, 0)}-after-")
+
+
 def promised_refund(payment: UUID, refund: int, refusals: int = 0) -> str:
     """Of one promised refund. A provider repeats its refusal under the same key, so each refusal leads to a new one."""
     return f"{payment}-refund-{refund}" + (f"-{refusals}" if refusals else "")

@@ -18,10 +18,11 @@ _CHANGED = (
     "printout",
     "providerevent",
     "refund",
+    "reversal",
     "shipment",
 )
 # Rows that are written once: for index-only scans and for the planner.
-_WRITTEN = ("finding", "lostcall", "orderline", "refundline", "restore", "stockmovement")
+_WRITTEN = ("finding", "lostcall", "orderline", "refundline", "restore", "stockmovement", "successor")
 # Few rows that change all the time: a hundred versions of one slow down each look at it.
 _HOT = ("claim", "invoicecounter", "stockitem")
 
@@ -49,7 +50,7 @@ def _vacuumed(table, settings):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0013_stock_said_by_files"),
+        ("orders", "0015_successors"),
     ]
 
     operations = [
