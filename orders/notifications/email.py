@@ -17,7 +17,7 @@ from django.template import engines
 from orders import sql
 from orders.crashpoints import Point, reached
 from orders.notifications.messages import Kind, Message, begin, finish
-from orders.notifications.outgoing_email import OutgoingEmail
+from orders.notifications.outgoing_email import OutgoingEmail, sender_domain
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused, Transient
 from orders.states import Channel
 
@@ -69,9 +69,9 @@ def _compose(message: Message, lines: list[tuple[int, str, int]]) -> OutgoingEma
         subject=_SUBJECTS[message.kind].format(number=message.order_number),
         body=engines["jinja2"].get_template(f"orders/email/{message.kind}.txt").render(context),
         sender=settings.DEFAULT_FROM_EMAIL,
-        to=(message.name, message.email),
+        to=message.email,
         headers={
-            "Message-ID": f"<{message.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2].rstrip('>')}>",
+            "Message-ID": f"<{message.key}@{sender_domain(settings.DEFAULT_FROM_EMAIL)}>",
             "X-Order": message.order_number,
             "Auto-Submitted": "auto-generated",
         },

@@ -45,7 +45,7 @@ ON CONFLICT (order_id, channel, kind) DO NOTHING
 # Messages that are still to be sent, with the fields of Message. Of a refund that was found to be made in part already,
 # what was sent now is the rest.
 _OPEN: LiteralString = """
-SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.name, o.currency, o.total_minor,
+SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.currency, o.total_minor,
        coalesce((SELECT r.amount_minor - r.found_minor %% r.amount_minor FROM orders_refund r
                  WHERE r.order_id = o.id AND r.whole ORDER BY r.id DESC LIMIT 1), o.total_minor)
 FROM orders_notification n JOIN orders_order o ON o.id = n.order_id
@@ -66,7 +66,11 @@ WHERE order_id = %(order_id)s AND channel = %(channel)s AND status = 'requested'
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to send, with what its text needs of the order. Amounts in minor units."""
+    """A message to send, with what its text needs of the order. Amounts in minor units.
+
+    Nothing that a buyer wrote is in any text: an order can name the address and phone of a stranger, and would make the
+    shop carry whatever stood in the buyer's name to them, links included.
+    """
 
     id: int
     order_id: int
@@ -75,7 +79,6 @@ class Message:
     token: str
     email: str
     phone: str
-    name: str
     currency: str
     total_minor: int
     refund_minor: int  # of the refund that ended the order: what was sent back now

@@ -5,13 +5,17 @@ in the body, and addresses that were checked need no parsing.
 """
 
 from email._policybase import Compat32
+from email.header import Header
 from email.utils import formataddr, parseaddr
 from functools import cache
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 
+from orders.notifications.addressing import smtp_address
+
 _LINE = 76  # characters, name included; RFC 5322 asks for 78 at most
+_WORD = 70  # of an encoded word, of which the standard library makes up to three characters more; RFC 2047 allows 75
 
 
 class ShortHeaders(Compat32):
@@ -29,18 +33,18 @@ class ShortHeaders(Compat32):
 class OutgoingEmail(EmailMultiAlternatives):
     """An e-mail in text and HTML to one person. `boundary` must be drawn for this e-mail, so that no body contains it.
 
-    The addresses were checked when the order was placed, so Django gets them parsed.
+    The addresses were checked when the order was placed, so Django gets them parsed. The recipient has no name here:
+    whoever orders can write what they like into it, and somebody else's address beside it.
     """
 
     from_email: Any  # Django's own type is a str, and its SMTP backend takes a parsed address too
 
-    def __init__(
-        self, *, boundary: str, sender: str, to: tuple[str, str], headers: dict[str, str], **rest: Any
-    ) -> None:
-        name, address = to
-        people = {"From": sender, "To": formataddr((name, address))}
+    def __init__(self, *, boundary: str, sender: str, to: str, headers: dict[str, str], **rest: Any) -> None:
+        address = smtp_address(to)
+        written, from_address = _sender(sender)
+        people = {"From": written, "To": address}
         super().__init__(from_email=sender, to=[address], headers={**people, **headers}, **rest)
-        self.from_email = ("", _address(sender))
+        self.from_email = ("", from_address)
         self._boundary = f"=={boundary}=="
 
     def recipients(self) -> list[Any]:
@@ -55,5 +59,18 @@ class OutgoingEmail(EmailMultiAlternatives):
 
 
 @cache
-def _address(sender: str) -> str:
-    return parseaddr(sender)[1]
+def _sender(sender: str) -> tuple[str, str]:
+    """The sender as its header has it, and its address as SMTP takes it.
+
+    A long name of other letters takes several encoded words; formataddr makes one of any length.
+    """
+    name, address = parseaddr(sender)
+    ascii_address = smtp_address(address)
+    if name.isascii():
+        return formataddr((name, ascii_address)), ascii_address
+    return f"{Header(name, 'utf-8', _WORD).encode(linesep='')} <{ascii_address}>", ascii_address
+
+
+def sender_domain(sender: str) -> str:
+    """The domain of the sender's address in ASCII, for the Message-ID."""
+    return _sender(sender)[1].rpartition("@")[2]
