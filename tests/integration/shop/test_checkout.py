@@ -65,6 +65,15 @@ def test_a_postcode_is_asked_for_where_addresses_have_one(client: Client, cart: 
     assert Order.objects.get().postcode == ""
 
 
+def test_a_phone_number_is_one_of_the_country_chosen_unless_it_says_otherwise(
+    client: Client, cart: None, fill: Fill
+) -> None:
+    client.post(
+        CHECKOUT, {**form_of(client), "phone": "(0170) 123 45 67", "country": "DE", "postcode": "10115"}
+    )
+    assert Order.objects.get().phone == "+491701234567"
+
+
 def test_an_empty_cart_has_no_checkout(client: Client, products: dict[str, Product]) -> None:
     assert client.get(CHECKOUT)["Location"] == reverse("cart")
     assert client.post(CHECKOUT, SHOPPER)["Location"] == reverse("cart")
@@ -206,7 +215,12 @@ def test_a_forged_ticket_places_nothing(client: Client, cart: None, ticket: str)
     [
         ("email", "ada", "This is not an e-mail address"),
         ("email", "", "Please fill this in."),
-        ("phone", "12", "This is not a phone number"),
+        ("phone", "12", "This is not a phone number of United Kingdom"),
+        ("phone", "07700 900123 x5", "“x” (U+0078)"),
+        ("postcode", "!!!", "This is not a postcode of United Kingdom"),
+        ("name", "\u3164", "This is empty."),
+        ("name", "Ada \u202edrol", "U+202E"),
+        ("email", "jörg@example.com", "“ö” before the @"),
         ("name", "  ", "Please fill this in."),
         ("line1", "x" * 201, "at most 200 characters"),
         ("city", "Lon\x07don", "control character"),
