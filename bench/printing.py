@@ -21,6 +21,7 @@ from django.conf import settings
 from orders import sql
 from orders.invoices import issuing, printing
 from orders.models import Document, Order
+from orders.typesetting import FONTS
 from workers.relay.leased import DOCUMENTS_A_BATCH
 
 ORDERS_A_BATCH = 100  # as the workers issue them
@@ -49,7 +50,9 @@ def measure(turns: int, warm_up: int) -> None:
     placed = list(Order.objects.filter(status="paid").order_by("id").values_list("pk", flat=True))
     warm, ids = placed[:warm_up], placed[warm_up:]
     watch, seen = Stopwatch(), 0
-    compiler = typst.Compiler(input=printing.TEMPLATE, root=printing.TEMPLATE.parent)
+    compiler = typst.Compiler(
+        input=printing.TEMPLATE, root=printing.TEMPLATE.parent, font_paths=FONTS, ignore_system_fonts=True
+    )
     _issue_and_print(warm, Stopwatch())  # so that both have their fonts and the parsed template
     _compile(compiler, _inputs(warm))
     for turn in range(turns):

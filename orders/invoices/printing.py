@@ -2,7 +2,7 @@
 
 The files are archival: PDF/A-3b with the same document as XML inside (Factur-X), or PDF/A-2b where there can be no XML
 (orders.invoices.facturx). They lie under MEDIA_ROOT, which no web server publishes. An archival PDF must show every
-character: where no font has one, the document is an ordinary PDF with a box in its place, and the log says which one.
+character: where no font has one, the page shows a sign of replacement, the XML the character, and the log says so.
 
 A batch is made under a lease (orders.lease): a message may come twice, and what a dead worker held is due again seconds
 after it last renewed.
@@ -25,7 +25,7 @@ from orders.invoices.facturx import xml_of
 from orders.invoices.figures import Figures, credited, invoiced
 from orders.lease import ENDED, Table
 from orders.models import Document
-from orders.typesetting import lacks_a_letter, typeset
+from orders.typesetting import displayable, lacks_a_letter, typeset
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +121,9 @@ def render(document: Document, figures: Figures, credits: Document | None = None
     except typst.TypstError as error:
         if not lacks_a_letter(error):
             raise
-        log.warning("%s becomes an ordinary PDF for want of a font: %s", document, error.message)
-        return typeset(TEMPLATE, {**inputs, "xml": ""}, [], document.issued_at)
+        log.warning("%s shows signs of replacement for want of a font: %s", document, error.message)
+        shown = {**inputs, "document": displayable(inputs["document"])}
+        made = typeset(TEMPLATE, shown, [standard], document.issued_at)
     return finish(made, facturx=bool(inputs["xml"]))
 
 

@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import pypdfium2
 import pytest
 import redis
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from facturx import get_facturx_xml_from_pdf
 from pytest_django import Settings
 
 from orders import scheduling
@@ -18,6 +20,7 @@ from orders.lease import MAX_ATTEMPTS
 from orders.models import Document, Order
 from orders.placing import Address, LineDraft, OrderDraft, place
 from orders.states import OrderStatus
+from tests.invoicing import flaws
 from workers.broker import Broker
 from workers.models import DeadLetter
 from workers.queues import QueueName
@@ -117,21 +120,43 @@ def test_a_lost_file_is_made_again() -> None:
         "דוד בן־גוריון",
         "محمد علي",
         "ნინო Հայկ",
+        "山田 太郎",
+        "김철수",
+        "王小明 𠮷野家",
+        "สมชาย ใจดี",
+        "प्रिया शर्मा",
+        "Sakura 🌸 👩‍👩‍👧",
         "<#panic()> $x$ *b* _i_ @ref \\ #sys.inputs",
     ],
 )
-def test_letters_that_the_wheels_fonts_have_are_in_an_archival_pdf(name: str) -> None:
-    [document] = invoices(name=name)
-    assert is_archival(pdf(document).read_bytes())
-
-
-def test_a_letter_that_no_font_has_costs_the_archive_not_the_invoice(
-    caplog: pytest.LogCaptureFixture,
+def test_letters_of_nearly_all_scripts_are_in_an_archival_pdf(
+    caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    [document] = invoices(name="\U0010fffd of Uruk")  # for private use: no font gives it a shape
+    [document] = invoices(name=name)
     content = pdf(document).read_bytes()
-    assert content.startswith(b"%PDF-")
-    assert not is_archival(content)
+    assert is_archival(content)
+    assert flaws(content) == []
+    assert "for want of a font" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("𒀀𒈾 of Uruk", "\ufffd\ufffd of Uruk"),  # cuneiform
+        ("\U0010fffd Co", "\ufffd Co"),  # for private use: nobody gives it a shape
+        ("Pier 1\ufe0f\u20e3", "Pier 1"),  # a digit in a box
+    ],
+)
+def test_a_sign_that_no_font_has_costs_neither_the_archive_nor_the_data(
+    caplog: pytest.LogCaptureFixture, name: str, shown: str
+) -> None:
+    [document] = invoices(name=name)
+    content = pdf(document).read_bytes()
+    assert is_archival(content)
+    assert flaws(content) == []
+    assert name.encode() in get_facturx_xml_from_pdf(content, check_schematron=False)[1]
+    with pypdfium2.PdfDocument(content) as read:
+        assert shown in read[0].get_textpage().get_text_bounded()
     assert "for want of a font" in caplog.text
 
 
