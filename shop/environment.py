@@ -7,8 +7,10 @@ half of its settings is told of everything that is wrong at once, not of one var
 import inspect
 import re
 from collections.abc import Callable
+from email.utils import parseaddr
 from types import ModuleType
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WrapValidator, create_model
@@ -36,6 +38,23 @@ def begins_with(*schemes: str) -> AfterValidator:
     """A URL of one of these schemes."""
     words = " or ".join(f"{scheme}://" for scheme in schemes)
     return must_be(f"a URL that begins with {words}", f"({'|'.join(schemes)}):.*")
+
+
+def sender(text: str) -> str:
+    """Somebody whom a mail server takes e-mail from, with or without a name."""
+    local, _, domain = parseaddr(text)[1].rpartition("@")
+    if not local or not local.isascii() or not domain:
+        raise ValueError(
+            "must be a sender with an address in ASCII before the @, such as Shop <shop@example.com>"
+        )
+    return text
+
+
+def time_zone(name: str) -> str:
+    """A name of the database of time zones, such as Europe/London."""
+    if name not in available_timezones():
+        raise ValueError("must be a name of the database of time zones, such as Europe/London")
+    return name
 
 
 HTTP = r"https?://([^\s/@]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([/?#]\S*)?"

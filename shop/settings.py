@@ -15,7 +15,19 @@ from pydantic import AfterValidator
 from whitenoise.compress import Compressor
 
 from shop import admin_menu, logs, storing
-from shop.environment import HTTP, URL, ComposeOnly, Names, begins_with, must_be, needed_if, read, variable
+from shop.environment import (
+    HTTP,
+    URL,
+    ComposeOnly,
+    Names,
+    begins_with,
+    must_be,
+    needed_if,
+    read,
+    sender,
+    time_zone,
+    variable,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _SELLER = "Stampede Ltd\n1 Crowd Street\nLondon EC1A 1AA\nGB VAT 000 0000 00"
@@ -55,6 +67,8 @@ SELLER_VAT_ID: str = variable(
     shown="GB000000000",
 )
 SELLER_COUNTRY: str = variable("GB", must_be("two capital letters, such as GB", "[A-Z]{2}"))
+# Days and hours on documents and at the desk are those of this time zone, such as Europe/London.
+TIME_ZONE: str = variable("UTC", AfterValidator(time_zone))
 # The least important lines that are logged: DEBUG, INFO, WARNING or ERROR
 LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = variable("INFO")
 # Lines for programs ("json", an object each) or for people ("console")
@@ -99,7 +113,7 @@ STRIPE_API_BASE: str = variable("https://api.stripe.com", URL)
 EMAIL_URL: str = variable(
     ..., begins_with("smtp", "submission", "smtps", "console", "dummy"), sets="smtp://sandbox-mailbox:8005"
 )
-MAIL_FROM: str = variable(sets="Stampede <orders@stampede.example>")
+MAIL_FROM: str = variable(..., AfterValidator(sender), sets="Stampede <orders@stampede.example>")
 # "sandbox" or the dotted path of a class, for SMS and for parcels
 SMS_GATEWAY: str = variable("sandbox", _GATEWAY)
 SMS_URL: str = variable(..., URL, sets="http://sandbox-sms:8007")
@@ -254,7 +268,6 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
 MEDIA_URL = "/media/"

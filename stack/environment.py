@@ -26,7 +26,7 @@ MARKER = "STAMPEDE_STACK"
 
 # What a person may set for one run; it reaches the shop's processes unchanged.
 _GATEWAYS = ("PAYMENT_GATEWAY", "SMS_GATEWAY", "CARRIER_GATEWAY")
-PASSED_ON = ("LOG_LEVEL", "LOG_FORMAT", "CURRENCY", "DEBUG", *_GATEWAYS)
+PASSED_ON = ("LOG_LEVEL", "LOG_FORMAT", "CURRENCY", "TIME_ZONE", "DEBUG", *_GATEWAYS)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class PrintoutForm(forms.Form):
         required=False,
         widget=UnfoldAdminDateWidget,
         initial=timezone.localdate,
-        help_text="This day is included. Days are those of UTC; the catalogue needs none.",
+        help_text="This day is included. Days are those of the shop's time zone; the catalogue needs none.",
     )
 
 

@@ -63,10 +63,10 @@ def content_of(document: Document, figures: Figures, credits: Document | None = 
     return Content(
         title=document.get_kind_display(),
         number=document.number,
-        date=f"{document.issued_at:%-d %B %Y}",
+        date=f"{document.issued_on:%-d %B %Y}",
         order=order.number,
-        ordered=f"{order.placed_at:%-d %B %Y}",
-        credits=f"{credits.number} of {credits.issued_at:%-d %B %Y}" if credits else "",
+        ordered=f"{document.date_of(order.placed_at):%-d %B %Y}",
+        credits=f"{credits.number} of {credits.issued_on:%-d %B %Y}" if credits else "",
         seller=document.seller.strip().splitlines() or [""],
         buyer=[
             *address((order.name, order.line1, order.line2), order.city, order.postcode, order.country),

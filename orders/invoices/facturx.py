@@ -70,7 +70,7 @@ def _parts(document: Document, figures: Figures, credits: Document | None) -> It
     yield (
         f"<rsm:ExchangedDocument><ram:ID>{document.number}</ram:ID>"
         f"<ram:TypeCode>{_CREDIT_NOTE if credits else _INVOICE}</ram:TypeCode>"
-        f'<ram:IssueDateTime><udt:DateTimeString format="102">{document.issued_at:%Y%m%d}</udt:DateTimeString>'
+        f'<ram:IssueDateTime><udt:DateTimeString format="102">{document.issued_on:%Y%m%d}</udt:DateTimeString>'
         "</ram:IssueDateTime>"
         f"<ram:IncludedNote><ram:Content>{escape(document.seller.strip())}</ram:Content>"
         "<ram:SubjectCode>REG</ram:SubjectCode></ram:IncludedNote>"
@@ -156,7 +156,7 @@ def _settlement(document: Document, figures: Figures, credits: Document | None, 
         (
             f"<ram:InvoiceReferencedDocument><ram:IssuerAssignedID>{credits.number}</ram:IssuerAssignedID>"
             '<ram:FormattedIssueDateTime><qdt:DateTimeString format="102">'
-            f"{credits.issued_at:%Y%m%d}</qdt:DateTimeString></ram:FormattedIssueDateTime>"
+            f"{credits.issued_on:%Y%m%d}</qdt:DateTimeString></ram:FormattedIssueDateTime>"
             "</ram:InvoiceReferencedDocument>"
         )
         if credits

@@ -1,4 +1,4 @@
-"""Issuing invoices and credit notes: a number without gaps, and the seller as of today.
+"""Issuing invoices and credit notes: a number without gaps, and the seller and the time zone as of today.
 
 All else that they say is in rows that never change: the order's lines, address and sums, the refund's lines. So issuing
 is one short statement, and the PDF is made later or when somebody asks.
@@ -30,8 +30,10 @@ WITH $missing, counter AS (
     ON CONFLICT (id) DO UPDATE SET last = orders_invoicecounter.last + excluded.last
     RETURNING last - (SELECT count(*) FROM missing) AS before
 )
-INSERT INTO orders_document (order_id, kind, refund_id, serial, seller, seller_vat_id, seller_country)
-SELECT order_id, %(kind)s, refund_id, counter.before + missing.place, %(seller)s, %(vat_id)s, %(country)s
+INSERT INTO orders_document (order_id, kind, refund_id, serial, seller, seller_vat_id, seller_country,
+                             time_zone)
+SELECT order_id, %(kind)s, refund_id, counter.before + missing.place, %(seller)s, %(vat_id)s, %(country)s,
+       %(time_zone)s
 FROM missing, counter ORDER BY missing.place
 """
 # Orders to be paid or paid that have no invoice.
@@ -90,5 +92,6 @@ def _issue(ids: Collection[int], kind: Document.Kind, missing: LiteralString, co
             "seller": settings.SELLER,
             "vat_id": settings.SELLER_VAT_ID,
             "country": settings.SELLER_COUNTRY,
+            "time_zone": settings.TIME_ZONE,
         },
     )

@@ -5,6 +5,9 @@ was issued is never changed: triggers refuse it, for the document, its order's l
 What is wrong is put right by a credit note.
 """
 
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -47,6 +50,12 @@ class Document(Leased):
         max_length=2, blank=True, db_default="", help_text="ISO 3166-1 alpha-2."
     )
     issued_at = models.DateTimeField(db_default=Now())
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        db_default="UTC",
+        help_text="The shop's own, which says what day it was.",
+    )
     file = models.CharField(max_length=200, blank=True, db_default="", help_text="The PDF, under MEDIA_ROOT.")
 
     class Meta:
@@ -78,6 +87,14 @@ class Document(Leased):
 
     def __str__(self) -> str:
         return self.number
+
+    def date_of(self, moment: datetime) -> date:
+        """The day of a moment as this document has it."""
+        return moment.astimezone(ZoneInfo(self.time_zone)).date()
+
+    @property
+    def issued_on(self) -> date:
+        return self.date_of(self.issued_at)
 
     @property
     def number(self) -> str:

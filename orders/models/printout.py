@@ -32,7 +32,7 @@ class Printout(Leased):
 
     token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    since = models.DateField(null=True, blank=True, help_text="First day, in UTC.")
+    since = models.DateField(null=True, blank=True, help_text="First day, in the shop's time zone.")
     until = models.DateField(null=True, blank=True, help_text="Last day, that day included.")
     order_ids = ArrayField(
         models.BigIntegerField(), default=list, blank=True, help_text="These orders, instead of days."

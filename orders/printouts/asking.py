@@ -38,7 +38,7 @@ def ask(
     until: date | None = None,
     orders: Collection[int] = (),
 ) -> Printout:
-    """Ask for it. Days are of UTC, `until` included; the catalogue has neither days nor orders.
+    """Ask for it. Days are of the shop's time zone, `until` included; the catalogue has neither days nor orders.
 
     Raises NotPrintable.
     """

@@ -7,24 +7,26 @@ the catalogue took 390 MB, with ten 190 MB and a fifth more time. A piece of a C
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, LiteralString
+
+from django.utils import timezone
 
 from orders import sql
 from orders.models import Printout
 
 Row = tuple[Any, ...]
 
-# Orders that a printout names, or else those whose time $at is on its days, in UTC.
+# Orders that a printout names, or else those whose time $at is on its days.
 _CHOSEN: LiteralString = """
 WITH chosen AS (
     SELECT o.* FROM orders_order o WHERE o.id = ANY(%(orders)s) AND $wanted
     UNION ALL
     SELECT o.* FROM $source
     WHERE cardinality(%(orders)s::bigint[]) = 0 AND $wanted
-      AND $at >= %(since)s::date::timestamp AT TIME ZONE 'UTC'
-      AND $at < (%(until)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+      AND $at >= %(since)s::timestamptz AND $at < %(until)s::timestamptz
 )
 $select
 """
@@ -55,8 +57,16 @@ class Recipe:
 
 
 def parameters(printout: Printout) -> dict[str, Any]:
-    """The parameters of every statement of a recipe."""
-    return {"since": printout.since, "until": printout.until, "orders": printout.order_ids}
+    """The parameters of every statement of a recipe; days are those of the shop's time zone, `until` included."""
+    return {
+        "since": _begin_of(printout.since),
+        "until": _begin_of(printout.until + timedelta(days=1)) if printout.until else None,
+        "orders": printout.order_ids,
+    }
+
+
+def _begin_of(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
 
 
 def of_orders(select: LiteralString, **parts: LiteralString) -> LiteralString:

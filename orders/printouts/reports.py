@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import LiteralString, NamedTuple
 
 from django.utils.formats import date_format
+from django.utils.timezone import get_current_timezone_name, localtime
 
 from orders.models import Printout
 from orders.models.order import number_of
@@ -30,7 +31,8 @@ FROM chosen o ORDER BY o.id
 _ORDERS_A_PIECE = 400
 _LINES_A_PIECE = 5_000
 # A spreadsheet takes a text that begins with one of these for a formula, and a buyer's name may be anything.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# So do some with those of full width.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 class _Order(NamedTuple):
@@ -68,7 +70,7 @@ def _page(printout: Printout, orders: list[_Order], sums: list[list[str]]) -> Pi
     rows = [
         [
             number_of(one.order),
-            date_format(one.placed_at, "j M Y H:i"),
+            date_format(localtime(one.placed_at), "j M Y H:i"),
             OrderStatus(one.status).label,
             breakable(one.name),
             one.country,
@@ -79,7 +81,8 @@ def _page(printout: Printout, orders: list[_Order], sums: list[list[str]]) -> Pi
         ]
         for one in orders
     ]
-    return Piece({"days": days(printout), "rows": rows, "sums": sums}, len(rows))
+    said = {"days": days(printout), "zone": get_current_timezone_name(), "rows": rows, "sums": sums}
+    return Piece(said, len(rows))
 
 
 def _summed(sums: Mapping[tuple[str, str], list[int]]) -> list[list[str]]:
@@ -108,7 +111,7 @@ def _line(one: _Order) -> list[str]:
     amounts = (one.total, one.tax, one.refunded)
     return [
         number_of(one.order),
-        one.placed_at.isoformat(timespec="seconds"),
+        localtime(one.placed_at).isoformat(timespec="seconds"),
         one.status,
         _harmless(one.name),
         _harmless(one.email),

@@ -3,6 +3,7 @@
 Amounts are integers of the currency's minor unit everywhere: 1999 with currency GBP is £19.99.
 """
 
+from datetime import UTC
 from typing import Any
 from urllib.parse import urljoin
 
@@ -31,6 +32,12 @@ _INTERNAL_EVENTS = (
     EventKind.DISPUTED,
     EventKind.DISPUTE_WON,
 )
+
+
+class Moment(serializers.DateTimeField):
+    """In UTC, whatever the shop's own time zone: programs read it."""
+
+    timezone = UTC
 
 
 class Answer(serializers.Serializer[Any]):
@@ -82,13 +89,13 @@ class ShipmentSerializer(Answer):
     carrier = serializers.CharField(allow_blank=True)
     tracking_number = serializers.CharField(allow_blank=True)
     tracking_url = serializers.CharField(allow_blank=True)
-    booked_at = serializers.DateTimeField(allow_null=True)
+    booked_at = Moment(allow_null=True)
 
 
 class DocumentSerializer(Answer):
     kind = serializers.ChoiceField(choices=Document.Kind.choices)
     number = serializers.CharField()
-    issued_at = serializers.DateTimeField()
+    issued_at = Moment()
     url = serializers.SerializerMethodField(help_text="The PDF.")
 
     def get_url(self, document: Document) -> str:
@@ -101,7 +108,7 @@ class DocumentSerializer(Answer):
 class EventSerializer(Answer):
     kind = serializers.ChoiceField(choices=EventKind.choices)
     label = serializers.CharField(help_text="`kind` in words for people.")
-    at = serializers.DateTimeField()
+    at = Moment()
     detail = serializers.SerializerMethodField(help_text="A sentence more; often empty.")
 
     def get_detail(self, event: OrderEvent) -> str:
@@ -122,8 +129,8 @@ class OrderSerializer(Answer):
     tax = serializers.IntegerField(source="tax_minor", help_text=f"The tax within `total`. {_MINOR}")
     currency = serializers.CharField(help_text=_CURRENCY)
     url = serializers.URLField(help_text="The order's live page, for the buyer's browser.")
-    placed_at = serializers.DateTimeField()
-    ended_at = serializers.DateTimeField(allow_null=True, help_text="When nothing was left to do for it.")
+    placed_at = Moment()
+    ended_at = Moment(allow_null=True, help_text="When nothing was left to do for it.")
     cancellable = serializers.SerializerMethodField(help_text="Whether it may still be cancelled.")
     lines = LineSerializer(many=True)
     payment = serializers.SerializerMethodField()
@@ -231,7 +238,7 @@ class UploadSerializer(Answer):
     filename = serializers.CharField(help_text="As the sender calls it, without what is no part of a name.")
     size = serializers.IntegerField(help_text="Bytes in all, as announced.")
     offset = serializers.IntegerField(help_text="Bytes that have arrived and are kept.")
-    expires_at = serializers.DateTimeField(
+    expires_at = Moment(
         allow_null=True,
         help_text="When it is thrown away unless more of it arrives; null once it is complete.",
     )
@@ -253,8 +260,8 @@ class VideoSerializer(Answer):
     size = serializers.IntegerField(help_text="Bytes of the uploaded file.")
     state = serializers.ChoiceField(Video.State.choices)
     progress = serializers.SerializerMethodField()
-    uploaded_at = serializers.DateTimeField(source="created_at")
-    published_at = serializers.DateTimeField(allow_null=True)
+    uploaded_at = Moment(source="created_at")
+    published_at = Moment(allow_null=True)
     url = serializers.SerializerMethodField(help_text="Where to look again.")
 
     @extend_schema_field(ProgressSerializer)

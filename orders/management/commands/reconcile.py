@@ -19,7 +19,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def since(text: str) -> datetime:
-    """ "12h", "3d", or a time in ISO 8601, in UTC if it names no zone."""
+    """ "12h", "3d", or a time in ISO 8601, in the shop's time zone if it names none."""
     if found := re.fullmatch(r"(\d{1,5})([mhd])", text):
         return timezone.now() - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
@@ -57,7 +57,7 @@ class Command(BaseCommand):
     def _text(self, report: Report) -> str:
         lines = [
             f"{report.charges:,} charges of the provider and {report.payments:,} payments of ours, "
-            f"since {report.since:%Y-%m-%d %H:%M} UTC"
+            f"since {timezone.localtime(report.since):%Y-%m-%d %H:%M %Z}"
         ]
         lines += [f"{self.style.SUCCESS('mended   ')} {text}" for text in report.mended]
         lines += [f"{self.style.SUCCESS('resolved ')} {text}" for text in report.resolved]

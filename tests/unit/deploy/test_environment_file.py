@@ -125,6 +125,9 @@ def test_all_that_is_missing_is_said_at_once() -> None:
         ("SELLER_VAT_ID", "an-open-secret", "must be empty, or a country code with a number"),
         ("MEDIA_BUCKET", "videos", "is not set, and MEDIA_BUCKET=videos needs it"),
         ("MEDIA_ENDPOINT", "s3.example.com", "must be empty, or a URL"),
+        ("MAIL_FROM", "Läden <läden@an-open-secret.example>", "must be a sender with an address in ASCII"),
+        ("MAIL_FROM", "an-open-secret", "must be a sender with an address"),
+        ("TIME_ZONE", "Europe/an-open-secret", "must be a name of the database of time zones"),
         ("METRICS_LISTEN", "8009", "must be empty, or a host with a port"),
     ],
 )

@@ -33,6 +33,7 @@ def piece(number: int, rows: int = 60) -> bytes:
     assert reports.PAGES.template
     said = {
         "days": f"piece {number}",
+        "zone": "UTC",
         "rows": [[f"S-{number}-{row}", *["x"] * 8] for row in range(rows)],
         "sums": [],
     }

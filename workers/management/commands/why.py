@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from orders.models import Order, OrderEvent
 from orders.models.order import id_of
@@ -29,7 +30,8 @@ class Command(ReportCommand):
 def _text(found: Why, events: list[OrderEvent]) -> str:
     lines = [found.sentence, ""]
     for event in events:
-        when = f"{event.at:%Y-%m-%d %H:%M:%S}.{event.at.microsecond // 1000:03d}"
+        at = timezone.localtime(event.at)
+        when = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
         lines.append(f"  {when}  {event.kind:<22} {event.detail}".rstrip())
     return "\n".join(lines)
 
