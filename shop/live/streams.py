@@ -1,4 +1,4 @@
-"""The live process as an ASGI application: GET /live/orders/<token> and GET /healthz.
+"""The live process as an ASGI application: GET (and HEAD) of /live/orders/<token> and /healthz.
 
 It is plain ASGI, without Django's handler: a stream needs no middleware, session or URL table, and Django's handler
 gives each request a thread for its synchronous parts, which a stream would hold as long as it lasts. So two thousand
@@ -33,6 +33,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+_BEGINNING: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-cache"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+    ],
+}
+
 logger = logging.getLogger(__name__)
 
 
@@ -64,17 +75,18 @@ class LiveApplication:
         order = _ORDER.fullmatch(path)
         if not order and path != "/healthz":
             await _problem(send, path, HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
-        elif scope["method"] != "GET":
+        elif scope["method"] not in ("GET", "HEAD"):
             detail = f"{path} takes only GET."
-            await _problem(send, path, HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET"))
+            await _problem(send, path, HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET, HEAD"))
         elif order:
-            await self._stream(path, order[1], receive, send)
+            await self._stream(scope, order[1], receive, send)
         else:
             # It also answers while Valkey or the database is down.
             health = {"ok": True, "streams": self._hub.streams, "subscribed": self._hub.subscribed}
             await _send(send, HTTPStatus.OK, orjson.dumps(health), b"application/json")
 
-    async def _stream(self, path: str, token: str, receive: Receive, send: Send) -> None:
+    async def _stream(self, scope: Message, token: str, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
         again = (b"retry-after", str(RETRY_SECONDS).encode())
         busy = HTTPStatus.SERVICE_UNAVAILABLE
         if self._hub.streams >= self._most:
@@ -89,6 +101,11 @@ class LiveApplication:
         if watch is None:
             await _problem(send, path, HTTPStatus.NOT_FOUND, "There is no order with this token.")
             return
+        if scope["method"] == "HEAD":
+            self._hub.close(watch)
+            await send(_BEGINNING)
+            await send({"type": "http.response.body"})
+            return
         leaving = asyncio.create_task(_wait_for_leave(receive, watch))
         try:
             await _tell(watch, send)
@@ -99,18 +116,7 @@ class LiveApplication:
 
 async def _tell(watch: Watch, send: Send) -> None:
     """Write the stream until the order has ended, the client has left, or the process ends."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [
-                (b"content-type", b"text/event-stream; charset=utf-8"),
-                (b"cache-control", b"no-cache"),
-                (b"x-accel-buffering", b"no"),
-                (b"x-content-type-options", b"nosniff"),
-            ],
-        }
-    )
+    await send(_BEGINNING)
     text = f"retry: {RECONNECT}\n\n"
     while not watch.gone:
         untold, watch.untold = watch.untold, []

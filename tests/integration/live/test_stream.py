@@ -43,6 +43,16 @@ def test_a_stream_begins_with_the_status_of_the_order(live: Live, order: Order) 
         assert stream.event() == ("changed", "order.reserved")
 
 
+def test_head_says_what_get_would_and_opens_no_stream(live: Live, order: Order) -> None:
+    with live.watch(order.token) as stream, Stream(live.port, f"/live/orders/{order.token}", "HEAD") as asked:
+        assert asked.status == 200
+        told = ("content-type", "cache-control", "x-accel-buffering", "x-content-type-options")
+        assert all(asked.headers[name] == stream.headers[name] for name in told)
+    wait_until(lambda: live.health()["streams"] == 0, "the streams to be let go")
+    with Stream(live.port, "/healthz", "HEAD") as asked:
+        assert (asked.status, asked.headers["content-type"]) == (200, "application/json")
+
+
 def test_changes_are_told_as_they_happen_and_then_the_end(live: Live, order: Order, tell: Tell) -> None:
     with live.watch(order.token) as stream:
         assert stream.event() == ("changed", "order.placed")
@@ -139,7 +149,8 @@ def test_there_is_nothing_else(live: Live) -> None:
         ("GET", "/", 404),
         ("GET", "/api/products/", 404),
         ("POST", "/live/orders/unknown", 405),
-        ("HEAD", "/healthz", 405),
+        ("HEAD", "/live/orders/unknown", 404),
+        ("TRACE", "/healthz", 405),
     ):
         with Stream(live.port, path, method) as refused:
             assert (method, path, refused.status) == (method, path, status)
