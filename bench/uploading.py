@@ -117,7 +117,7 @@ class _Sender:
     """A program with a token: the official client, and what it cannot do, sending half of a piece."""
 
     def __init__(self, stack: RunningStack, film: BinaryIO) -> None:
-        token = stack.manage("drf_create_token", "admin").split()[2]
+        token = stack.manage("drf_create_token", "admin", "--reset").split()[2]
         self.headers = {"Authorization": f"Token {token}"}
         [(sku,)] = _rows(stack, _PRODUCT)
         self._client = TusClient(f"{stack['SHOP_URL']}/api/uploads/", headers=self.headers)

@@ -50,6 +50,7 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "stripe": {"level": "WARNING"},  # a line for each request and one for its answer
+            "axes": {"level": "WARNING"},  # wrong passwords and locks; not every login
             # Servers that have handlers of their own before they load the shop.
             "_granian": {"propagate": True},
             "uvicorn": {"propagate": True, "level": "WARNING"},

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from shop.api import problems
 
 RETRY_AFTER = 5  # seconds, for people; programs are told in shop.api.problems
-_FOR_PROGRAMS = ("/api/", "/webhooks/")
+FOR_PROGRAMS = ("/api/", "/webhooks/")
 # Its forms hold passwords and decisions: they are not kept to be sent again.
 _NOT_REPEATED = "/admin/"
 
@@ -38,7 +38,7 @@ def is_outage(error: BaseException | None) -> bool:
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """503 for whoever asked; the reason goes to the log."""
-    if request.path.startswith(_FOR_PROGRAMS):
+    if request.path.startswith(FOR_PROGRAMS):
         return problems.unavailable(request, error)
     if "HX-Request" in request.headers:
         response = HttpResponse("The shop does not answer at the moment. Please try again.", status=503)

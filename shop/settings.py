@@ -5,6 +5,7 @@ declaration and the declaration make .env.example (`./dev manage env_example` wr
 file, so that a setting means the same everywhere.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -195,11 +196,12 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "csp",
+    "axes",
+    "shop",  # before REST framework's tokens: its drf_create_token is ours
     "rest_framework",
     "rest_framework.authtoken",  # programs that upload
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "shop",
     "shop.cart",
     "shop.catalogue",
     "shop.videos",
@@ -219,6 +221,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "shop.outage.OutageMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
@@ -266,6 +269,25 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
+
+# After ten wrong passwords a name is locked for where they came from, and nobody else: whoever knows a name must not be
+# able to lock its owner out. Counted in the database, because each web process has a cache of its own.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "shop.signing_in.visitor"
+AXES_LOCKOUT_CALLABLE = "shop.signing_in.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = [
+    "password"
+]  # not name and address: who is locked out is what the log is read for
 
 LANGUAGE_CODE = "en-gb"
 
@@ -325,6 +347,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Browse the catalogue, place an order with an idempotency key, follow it to its end.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "shop.api.schema.for_guests",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Or Swagger UI shows the badge of a validator on the internet, and tells it of our schema.

@@ -47,6 +47,9 @@ class UndeletableAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count every row behind every filter
 
+    linked_by: ClassVar[tuple[str, ...]] = ()
+    """Columns that links of ours narrow the list by, besides the filters beside it."""
+
     routes: ClassVar[Mapping[str, str]] = {}
     """Pages of its own: "cancel" has the view `cancel_view` and the name `admin:<app>_<model>_cancel`."""
 
@@ -71,6 +74,15 @@ class UndeletableAdmin(ModelAdmin):
     def found_by(self, _rows: QuerySet[Any], _term: str) -> QuerySet[Any] | None:
         """The rows that a search finds, by an index that suits the term; None is Django's way, by `search_fields`."""
         return None
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only what a filter of this list asks. Django allows every column of the row: `?token__startswith=a` and so
+        on would spell out what no page shows."""
+        name = lookup.partition("__")[0]
+        of_the_row = name in {"pk", *(field.name for field in self.opts.get_fields())}
+        if of_the_row and name not in {*self.list_filter, *self.linked_by}:
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def row_or_404(self, request: HttpRequest, rows: QuerySet[Row], key: str | int) -> Row:
         """The row, for somebody who may see it. Raises Http404 and PermissionDenied."""

@@ -1,15 +1,18 @@
 """The list of orders and an order's page. Nothing of an order is edited or deleted: buttons ask for what may happen to
 it (cancel, refund, try again), and each calls the function that everything else calls for it."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
-from orders import scheduling
+from orders import invoices, scheduling
 from orders.admin.action_page import ActionPage
 from orders.admin.base import ReadOnlyAdmin
 from orders.admin.columns import briefly, column, display
@@ -37,6 +40,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "cancel": "<int:order_id>/cancel/",
         "refund": "<int:order_id>/refund/",
         "drive": "<int:order_id>/drive/",
+        "document": "<int:order_id>/documents/<slug:number>/",
     }
     numbered = column("Order", lambda order: order.number, ordering="id")
     state = column(
@@ -140,6 +144,19 @@ class OrderAdmin(ReadOnlyAdmin):
             act=act,
             back=reverse("admin:orders_order_change", args=[order.pk]),
         ).respond(self, request)
+
+    def document_view(self, request: HttpRequest, order_id: int, number: str) -> HttpResponse:
+        """To the PDF, by a link that does not give away the address of the customer's page."""
+        order = self._order(request, order_id)
+        documents = order.documents.select_related("order", "refund")
+        if (document := next((one for one in documents if one.number == number), None)) is None:
+            raise Http404(f"Order {order.number} has no document {number}.")
+        invoices.pdf(document)
+        link: Callable[..., str] = import_string(settings.FILES_LINKED_BY)
+        back = reverse("admin:orders_order_change", args=[order.pk])
+        return HttpResponseRedirect(
+            link(invoices.file_of(document), f"{document.number}.pdf", "application/pdf", back)
+        )
 
     def _order(self, request: HttpRequest, order_id: str | int) -> Order:
         single = ("payment", "shipment", "succession__order", "predecession__failed")

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from orders.admin import progress
 from orders.admin.columns import link, precisely, table
 from orders.cancelling import cancellable
-from orders.links import document_path
 from orders.models import Document, Notification, Order, Payment, Reversal, Shipment
 from orders.money import format, percent
 from orders.states import OrderStatus
@@ -126,7 +126,8 @@ def _documents(order: Order, documents: QuerySet[Document]) -> dict[str, Any]:
             words = "It could not be made: try again"
         else:
             words = "Not printed yet: make it now"
-        return link(document_path(order.token, document.number), words)
+        address = reverse("admin:orders_order_document", args=[order.pk, document.number])
+        return link(address, words)
 
     return table(
         ("Document", "Number", "Issued", "PDF"),

@@ -70,6 +70,8 @@ class Order(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        # Beside what Django gives every model: whoever has this page's address acts as the customer.
+        permissions = [("open_customer_page", "Can open the customer's page of an order")]
         constraints = [
             models.UniqueConstraint(fields=["token"], name="order_token_unique"),
             models.UniqueConstraint(fields=["idempotency_key"], name="order_once_per_key"),

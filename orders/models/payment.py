@@ -54,6 +54,7 @@ class Payment(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        permissions = [("view_card_token", "Can see the provider's token of a card")]
         constraints = [
             models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payment_amount_positive"),
             models.CheckConstraint(

@@ -93,7 +93,18 @@ class ShippingAddress(Body):
         return rules.address_line(str(info.field_name), value, info.data.get("country", ""))
 
 
+def _with_a_token_by_card_alone(schema: dict[str, Any]) -> None:
+    """A pattern names the method, as an enumeration would become a type of its own."""
+    _in_openapi(schema)
+    schema["oneOf"] = [
+        {"properties": {"method": {"pattern": f"^{PaymentMethod.CARD}$"}}, "required": ["token"]},
+        {"properties": {"method": {"pattern": f"^{PaymentMethod.COD}$"}}, "not": {"required": ["token"]}},
+    ]
+
+
 class PaymentRequest(Body):
+    model_config = pydantic.ConfigDict(json_schema_extra=_with_a_token_by_card_alone)
+
     method: Annotated[PaymentMethod, WithJsonSchema(_METHODS)] = Field(
         strict=False, description="`card`, or `cod`: cash on delivery."
     )

@@ -38,7 +38,7 @@ class OrdersView(ApiView):
         "Place an order",
         schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
         status=201,
-        problems=[400, 409, 413, 415, 422],
+        problems=[409, 413, 415, 422],
         parameters=[schema.IDEMPOTENCY_KEY, schema.LOCATION, schema.REPEATED, schema.RETRY_AFTER],
         request=OrderRequest,
         examples=schema.ORDER_EXAMPLES,
@@ -101,6 +101,7 @@ class OrderView(ApiView):
         "Follow an order",
         schema.response(OrderSerializer, "The order as it is now.", schema.ORDER_EXAMPLE),
         problems=[404],
+        conditional=True,
         parameters=[schema.TOKEN],
     )
     def get(self, _request: Request, token: str) -> HttpResponse:

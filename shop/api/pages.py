@@ -19,8 +19,11 @@ class DocsView(SpectacularSwaggerSplitView):
     template_name = "api/docs.html"
 
 
+@csrf_exempt  # it changes nothing, and a refusal is a problem too
 def problem(request: HttpRequest, slug: str) -> HttpResponse:
     """The page that the `type` of a problem leads to."""
+    if request.method not in ("GET", "HEAD"):
+        return problems.response(request, 405, "This takes GET alone.", headers={"Allow": "GET, HEAD"})
     if (kind := KINDS.get(slug)) is None:
         return problems.response(request, 404, f"There is no problem of this name: {slug}.")
     phrase = f"{kind.status} {http.client.responses.get(kind.status, '')}".strip()

@@ -21,6 +21,7 @@ from rest_framework import exceptions
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+BROKEN = "Something broke on our side, and we have been told. Try again later."
 
 # Path of a field ("items.0.sku") or name of a header or parameter -> what is wrong with it, a sentence each.
 Errors: TypeAlias = Mapping[str, Sequence[str]]
@@ -94,13 +95,17 @@ BAD_SIGNATURE = Kind(
     "Nothing was done. Sign the timestamp and the exact bytes of the body with the webhook secret, and send "
     "both at once; a signature is good for five minutes.",
 )
-KINDS = {
-    kind.slug: kind
-    for kind in (
-        *(INVALID, MALFORMED, KEY_REUSED, IN_PROGRESS),
-        *(ALREADY_RETRIED, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE),
-    )
-}
+COMPRESSED = Kind(
+    "compressed-body",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "The body is compressed",
+    "Nothing was done. Send the body as it is, without the header Content-Encoding.",
+)
+_ALL = (
+    *(INVALID, MALFORMED, COMPRESSED, KEY_REUSED, IN_PROGRESS),
+    *(ALREADY_RETRIED, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE),
+)
+KINDS = {kind.slug: kind for kind in _ALL}
 
 
 class Problem(Exception):
@@ -118,6 +123,15 @@ def invalid(errors: Errors) -> Problem:
     count = len(errors)
     which = "One value is" if count == 1 else f"{count} values are"
     return Problem(INVALID, f"{which} not as {'it' if count == 1 else 'they'} should be.", errors)
+
+
+def compressed(meta: Mapping[str, Any]) -> Problem | None:
+    """The problem of a request whose body would have to be unpacked first; small ones unpack to gigabytes."""
+    encoding = meta.get("HTTP_CONTENT_ENCODING", "").strip()
+    if encoding.lower() in ("", "identity"):
+        return None
+    detail = f"The body is encoded as {encoding[:40]!r}; it is only read as it is."
+    return Problem(COMPRESSED, detail, headers={"Accept-Encoding": "identity"})
 
 
 def response(
@@ -206,7 +220,7 @@ def log_outage(request: HttpRequest, answer: HttpResponse, error: BaseException)
 
 def broken(request: HttpRequest, error: BaseException) -> HttpResponse:
     """A bug of ours: the log gets the traceback; the client learns that it is not to blame, and nothing else."""
-    answer = response(request, 500, "Something broke on our side, and we have been told. Try again later.")
+    answer = response(request, 500, BROKEN)
     what = "%s %s failed", request.method, request.path
     log_response(*what, response=answer, request=request, exception=error)
     return answer

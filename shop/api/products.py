@@ -1,9 +1,10 @@
 """The catalogue over the API."""
 
+import re
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
+from django.core.paginator import EmptyPage, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiParameter
@@ -16,30 +17,40 @@ from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
 
 PER_PAGE = 50
+_FROM_1 = {"type": "integer", "minimum": 1}
+_NUMBER = re.compile("[1-9][0-9]{0,99}")
 
 
 class ProductsView(ApiView):
+    parameters = ("search", "category", "page")
+
     @schema.operation(
         "products",
         "list_products",
         "Browse the catalogue",
         schema.response(ProductPageSerializer, "A page of products on sale."),
-        problems=[400, 404],
+        problems=[404],
+        conditional=True,
         parameters=[
             OpenApiParameter(
-                "search", str, description="Words that the name or SKU holds; near misses when none does."
+                "search",
+                {"type": "string", "maxLength": queries.MAX_LENGTH},
+                description="Words that the name or SKU holds; near misses when none does.",
             ),
-            OpenApiParameter("category", str, description="Slug of a category."),
-            OpenApiParameter("page", int, description=f"From 1; a page has up to {PER_PAGE} products."),
+            OpenApiParameter(
+                "category", str, description="Slug of a category; 404 when there is none of it."
+            ),
+            OpenApiParameter("page", _FROM_1, description=f"From 1; a page has up to {PER_PAGE} products."),
         ],
     )
     def get(self, request: Request) -> HttpResponse:
         asked = {name: request.GET[name] for name in ("search", "category") if request.GET.get(name)}
         paginator = Paginator(_on_sale(asked), PER_PAGE)
+        number = request.GET.get("page", "1")
+        if not _NUMBER.fullmatch(number):
+            raise problems.invalid({"page": ["This has to be a whole number from 1."]})
         try:
-            page = paginator.page(request.GET.get("page", 1))
-        except PageNotAnInteger:
-            raise problems.invalid({"page": ["This has to be a whole number from 1."]}) from None
+            page = paginator.page(int(number))
         except EmptyPage:
             raise Http404(f"There is no such page; the last one is {paginator.num_pages}.") from None
 
@@ -64,6 +75,7 @@ class ProductView(ApiView):
         "Look at a product",
         schema.response(ProductDetailSerializer, "The product."),
         problems=[404],
+        conditional=True,
         parameters=[OpenApiParameter("sku", str, OpenApiParameter.PATH)],
     )
     def get(self, _request: Request, sku: str) -> HttpResponse:
@@ -86,6 +98,6 @@ def _search_text(asked: dict[str, str]) -> str:
 def _on_sale(asked: dict[str, str]) -> QuerySet[Product]:
     slug = asked.get("category", "")
     if slug and ("\x00" in slug or not Category.objects.filter(slug=slug).exists()):
-        raise problems.invalid({"category": ["There is no category with this slug."]})
+        raise Http404("There is no category with this slug.")
     products = queries.on_sale(slug)
     return queries.search(products, _search_text(asked)) if "search" in asked else products

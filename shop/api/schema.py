@@ -1,6 +1,6 @@
 """What the schema says beyond the serializers: words, headers, examples, and which problems can come back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,9 +51,25 @@ RETRY_AFTER = OpenApiParameter(
     "Retry-After", int, OpenApiParameter.HEADER, response=[409, 503], description="Seconds to wait."
 )
 
+_ETAG = [
+    OpenApiParameter(
+        "If-None-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="The `ETag` of what you have already: when nothing has changed the answer is 304, without a body.",
+    ),
+    OpenApiParameter(
+        "ETag",
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description="Names this state of what is answered.",
+    ),
+]
+
 _EXAMPLES = orjson.loads(Path(__file__).with_name("examples.json").read_bytes())
 ORDER_EXAMPLES = [
-    OpenApiExample("Two mugs, paid by card", _EXAMPLES["order_request"], request_only=True),
+    OpenApiExample("Two pairs of mugs, paid by card", _EXAMPLES["order_request"], request_only=True),
     OpenApiExample(
         "Cash on delivery", _EXAMPLES["order_request"] | {"payment": {"method": "cod"}}, request_only=True
     ),
@@ -63,7 +79,7 @@ ORDER_EXAMPLE = OpenApiExample("Completed", _EXAMPLES["order"], response_only=Tr
 _INVALID = OpenApiExample("Wrong values", _EXAMPLES["problem"], response_only=True)
 
 _PROBLEMS = {
-    400: "A value is wrong, or the body is not JSON; `errors` names each field and why.",
+    400: "A value is wrong, a parameter is not known, or the body is not JSON; `errors` names each and why.",
     401: "Nobody said who asks; see the header `WWW-Authenticate`.",
     403: "Whoever asks may not do this.",
     404: "There is no such thing.",
@@ -81,7 +97,7 @@ _PROBLEMS = {
     503: "The shop cannot answer at the moment; send the same request again after `Retry-After` seconds.",
 }
 # What every operation may answer; the last two are for those of staff.
-_ANYWHERE, _TO_STAFF = (406, 500, 503), (401, 403)
+_ANYWHERE, _TO_STAFF = (400, 406, 500, 503), (401, 403)
 
 
 def response(
@@ -98,10 +114,13 @@ def operation(
     *,
     status: int = 200,
     problems: Iterable[int] = (),
+    conditional: bool = False,
+    parameters: Sequence[OpenApiParameter] = (),
     **more: Any,
 ) -> Callable[[View], View]:
     """Describes what a view's method does: what it answers when all is well, and which problems besides those of every
-    operation. Without `description` the method's docstring is what clients read."""
+    operation; `conditional`: whoever has the answer already is told so. Without `description` the method's docstring is
+    what clients read."""
     found = sorted({*_ANYWHERE, *problems, *(_TO_STAFF if tag == "videos" else ())})
     responses = {
         (code, CONTENT_TYPE): response(
@@ -109,7 +128,23 @@ def operation(
         )
         for code in found
     }
+    unchanged = {304: response(None, "It is as you have it.")} if conditional else {}
     described: Callable[[View], View] = extend_schema(
-        operation_id=name, summary=summary, tags=[tag], responses={status: answer, **responses}, **more
+        operation_id=name,
+        summary=summary,
+        tags=[tag],
+        parameters=[*parameters, *(_ETAG if conditional else ())],
+        responses={status: answer, **unchanged, **responses},
+        **more,
     )
     return described
+
+
+def for_guests(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of operations that want no login what OpenAPI says of them: `security: []`, in place of a list with an empty
+    requirement in it, which generators of clients take for one more way to sign in."""
+    for operations in result["paths"].values():
+        for described in operations.values():
+            if described.get("security") == [{}]:
+                described["security"] = []
+    return result

@@ -282,7 +282,9 @@ class ProblemSerializer(Answer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What happened this time, in words.")
-    instance = serializers.CharField(help_text="The path that was asked for.")
+    instance = serializers.CharField(
+        required=False, help_text="The path that was asked for; left out where nobody read as far as that."
+    )
     errors = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         required=False,

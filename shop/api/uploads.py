@@ -21,13 +21,14 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from shop.api import problems, schema, tus, uploadproblems, uploadschema
 from shop.api.base import PRIVATE, ApiView, json
 from shop.api.serializers import UploadSerializer
+from shop.api.tokens import DigestAuthentication
 from shop.videos import uploads
 from shop.videos.models import Upload, Video
 from shop.videos.refusals import UploadRefused
@@ -50,7 +51,7 @@ class StaffView(ApiView):
     """A view for staff; the rest of the API is for guests and asks nobody who they are."""
 
     # The first one says how to sign in when nobody has: 401 and not 403.
-    authentication_classes = [TokenAuthentication, SessionAuthentication]
+    authentication_classes = [DigestAuthentication, SessionAuthentication]
     permission_classes = [MayUpload]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -106,7 +107,7 @@ class UploadsView(TusView):
         "Announce a video for a product",
         schema.response(None, "There is room for it: send it to `Location`, from its beginning."),
         status=201,
-        problems=[400, 412, 413, 415, 507],
+        problems=[412, 413, 415, 507],
         description=uploadschema.ANNOUNCING,
         parameters=uploadschema.TO_ANNOUNCE,
         request=None,
@@ -127,6 +128,7 @@ class UploadView(TusView):
         "Look how far an upload is",
         schema.response(UploadSerializer, "The upload as it is now."),
         problems=[404, 410],
+        conditional=True,
         parameters=[uploadschema.TOKEN],
     )
     def get(self, _request: Request, token: UUID) -> HttpResponse:
@@ -159,7 +161,7 @@ class UploadView(TusView):
         "Send the next piece",
         schema.response(None, "The piece has arrived and is safe."),
         status=204,
-        problems=[400, 404, 409, 410, 412, 413, 415, 423, 460, 507],
+        problems=[404, 409, 410, 412, 413, 415, 423, 460, 507],
         description=uploadschema.SENDING,
         parameters=uploadschema.TO_SEND,
         request={tus.CONTENT_TYPE: OpenApiTypes.BINARY},
@@ -169,6 +171,8 @@ class UploadView(TusView):
             raise problems.Problem(
                 uploadproblems.WRONG_TYPE, f"The header Content-Type has to be {tus.CONTENT_TYPE}."
             )
+        if compressed := problems.compressed(request.META):
+            raise compressed
         offset = tus.number(request.META, "Upload-Offset", "where this piece begins")
         named = tus.checksum(request.META.get("HTTP_UPLOAD_CHECKSUM", ""))
         body = _Body(request._request)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from shop.api import tus
 from shop.videos import limits, uploads
@@ -32,7 +33,7 @@ less than was sent: `Upload-Offset` says what counts.
 """
 
 
-def _header(name: str, description: str, kind: type = str, **more: Any) -> OpenApiParameter:
+def _header(name: str, description: str, kind: Any = str, **more: Any) -> OpenApiParameter:
     more = {"required": True} | more
     return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, **more)
 
@@ -42,14 +43,18 @@ TOKEN = OpenApiParameter(
 )
 RESUMABLE = _header("Tus-Resumable", "The version of the protocol.", enum=[tus.VERSION])
 _EXPIRES = "When it is thrown away unless more of it arrives, as an HTTP date."
+_SIZE = {"type": "integer", "minimum": limits.SMALLEST, "maximum": settings.VIDEO_MAX_BYTES}
+_OFFSET = {"type": "integer", "minimum": 0, "maximum": settings.VIDEO_MAX_BYTES}
 TO_ANNOUNCE = [
     RESUMABLE,
-    _header("Upload-Length", "Bytes of the whole file.", int),
+    _header("Upload-Length", "Bytes of the whole file.", _SIZE),
     _header(
         "Upload-Metadata",
         "Pairs of a key and its value in base64, with commas between them. Needed are `sku` (of the product) and "
         "`filename`; `filetype` is a media type, `sha256` the checksum of the whole in hexadecimal, which is compared "
         "before the video is looked at.",
+        {"type": "string", "maxLength": tus.MAX_METADATA},
+        examples=[OpenApiExample("A film of a kettle", "sku S0ktMTAxMA==,filename a2V0dGxlLm1wNA==")],
     ),
     _header("Location", "Where to send it; without a host, which is the one you asked.", response=[201]),
     _header("Upload-Expires", _EXPIRES, response=[201]),
@@ -57,7 +62,7 @@ TO_ANNOUNCE = [
 TO_SEND = [
     TOKEN,
     RESUMABLE,
-    _header("Upload-Offset", "Where this piece begins: where the upload ends.", int),
+    _header("Upload-Offset", "Where this piece begins: where the upload ends.", _OFFSET),
     _header(
         "Upload-Checksum",
         f"Of this piece: an algorithm ({', '.join(uploads.CHECKSUMS)}), a space, and the digest in base64. A piece "

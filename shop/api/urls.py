@@ -27,5 +27,5 @@ urlpatterns = [
     path("schema/", _schema, name="schema"),
     path("docs/", pages.DocsView.as_view(), name="api_docs"),
     path("problems/<slug:slug>/", pages.problem, name="api_problem"),
-    re_path(r"^.*$", pages.nowhere),
+    re_path("", pages.nowhere),
 ]

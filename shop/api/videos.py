@@ -20,6 +20,7 @@ class VideoView(StaffView):
         "Follow a video",
         schema.response(VideoSerializer, "The video as it is now."),
         problems=[404],
+        conditional=True,
         parameters=[uploadschema.TOKEN],
     )
     def get(self, _request: Request, token: UUID) -> HttpResponse:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -100,8 +101,19 @@ def order_progress(request: ShopRequest, token: str) -> HttpResponse:
 @private
 @require_POST
 def order_cancel(request: ShopRequest, token: str) -> HttpResponse:
+    """The customer's deed, unless somebody of staff is signed in: then it is theirs, and needs their right."""
+    staff = request.user if request.user.is_staff else None
+    if staff and not staff.has_perm("orders.change_order"):
+        messages.warning(
+            request, f"You are signed in as {staff}, who may not change orders. Nothing was cancelled."
+        )
+        return see_other("order", token)
     try:
-        cancel(token)
+        if staff:
+            cancelled = cancel(token, detail="Cancelled by the shop.")
+            LogEntry.objects.log_actions(staff.pk, [cancelled], CHANGE, "Cancelled on the customer's page.")
+        else:
+            cancel(token)
     except Order.DoesNotExist:
         raise Http404("There is no such order.") from None
     except NotCancellable as reason:

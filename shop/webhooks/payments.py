@@ -34,6 +34,8 @@ def payments(request: HttpRequest) -> HttpResponse:
         return problems.response(request, 405, "This takes POST alone.", headers={"Allow": "POST"})
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
         return problems.response(request, 413, f"The body is larger than {MAX_BODY:,} bytes.")
+    if compressed := problems.compressed(request.META):
+        return problems.of(request, compressed)
     try:
         gateway = _sender(request.headers.get("Stripe-Signature", ""), request.body)
     except BadSignature as reason:

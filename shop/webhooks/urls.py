@@ -4,4 +4,8 @@ from django.urls import path
 
 from shop.webhooks.payments import payments
 
-urlpatterns = [path("payments/", payments, name="payments_webhook")]
+urlpatterns = [
+    path("payments/", payments, name="payments_webhook"),
+    # As somebody may have typed it at the provider: a redirect would lose the report.
+    path("payments", payments),
+]

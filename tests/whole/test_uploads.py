@@ -35,7 +35,7 @@ def running(stack: RunningStack) -> Iterator[RunningStack]:
 @pytest.fixture
 def token(running: RunningStack) -> str:
     done = subprocess.run(
-        [sys.executable, "manage.py", "drf_create_token", "admin"],
+        [sys.executable, "manage.py", "drf_create_token", "admin", "--reset"],
         cwd=ROOT,
         env=running.stack.environment(),
         capture_output=True,

@@ -48,6 +48,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     list_display_links = ("given_up", "task")
     list_filter = (OpenFilter, "task", "stops_order", "error_class", "created_at")
     list_select_related = ("order",)
+    linked_by = ("fingerprint",)
     ordering = ("-id",)
     actions = ("replay_selected", "canary_selected", "discard_selected")
     search_fields = ("message",)

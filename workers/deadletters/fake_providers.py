@@ -71,7 +71,7 @@ class Payments:
     async def authorise(self, charge: Charge, *, capture: bool) -> Intent:
         what = "charge" if capture else "authorise"
         amount = self._amount(charge.amount_minor)
-        self._note(f"{what} {amount} from {charge.token} under the key {charge.key}")
+        self._note(f"{what} {amount} from the card under the key {charge.key}")
         return Intent(_FAKE, "captured", charge.amount_minor) if capture else Intent(_FAKE, "authorised")
 
     async def capture(self, reference: str, amount_minor: int, *, key: str) -> Intent:

@@ -141,7 +141,7 @@ def test_the_page_shows_all_there_is(
         "Order confirmation",
         "http://carrier.example/PX17",
         Document.objects.get().number,
-        reverse("order_document", args=[order.token, Document.objects.get().number]),
+        reverse("admin:orders_order_document", args=[order.pk, Document.objects.get().number]),
         "Payment received",
         "gateway is away",
     ):

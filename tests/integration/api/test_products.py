@@ -90,7 +90,6 @@ def test_the_catalogue_is_listed_by_name(api: Api) -> None:
         ("category=kitchen", ["KETTLE", "MUG"]),
         ("category=kitchen&search=mug", ["MUG"]),
         ("category=books&search=mug", []),
-        ("colour=red", ["BOOK", "KETTLE", "MUG"]),
     ],
 )
 def test_searching(api: Api, query: str, skus: list[str]) -> None:
@@ -126,13 +125,17 @@ def test_paging_leads_through_every_product_once(api: Api) -> None:
     ("query", "status"),
     [
         ("page=2", 404),
-        ("page=0", 404),
-        ("page=-1", 404),
+        ("page=0", 400),
+        ("page=-1", 400),
+        ("page=+1", 400),
+        ("page=%D9%A3", 400),  # a three, in Arabic
+        ("page=1_0", 400),
+        ("page=", 400),
         ("page=99999999999999999999999", 404),
         ("page=two", 400),
         ("page=" + "9" * 5000, 400),
-        ("category=garden", 400),
-        ("category=%00", 400),
+        ("category=garden", 404),
+        ("category=%00", 404),
         ("search=" + "x" * 101, 400),
     ],
 )

@@ -1,10 +1,12 @@
 """nginx by itself: what it says when nobody behind it answers, and when a body is too large; videos it hands out."""
 
 import http.client
+import http.server
 import json
 import re
 import socket
 import subprocess
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -191,3 +193,89 @@ class TestPublished:
     def test_nothing_can_be_written(self, ask: Ask) -> None:
         for method in ("POST", "PUT", "DELETE"):
             assert ask(method, "/media/videos/a/poster.jpg", b"x")[0].status == 405
+
+
+class TestRefused:
+    """What nginx refuses before anybody behind it hears of it."""
+
+    @pytest.fixture
+    def behind(self) -> int:
+        return Ports.free().web
+
+    @pytest.mark.parametrize(
+        ("method", "path", "headers", "status"),
+        [
+            ("TRACE", "/api/orders/", {}, 405),
+            ("TRACE", "/live/orders/token", {}, 405),
+            ("GET", "/api/%00", {}, 400),
+            ("POST", "/webhooks/payments/%00", {}, 400),
+            ("GET", "/api/../../../etc/passwd", {}, 400),
+            ("GET", "/api/orders/", {"Host": "a b"}, 400),
+            ("GET", "/api/orders/", {"X-Long": "x" * 40_000}, 400),
+            ("GET", "/api/orders/?" + "x" * 40_000, {}, 414),
+        ],
+    )
+    def test_programs_get_a_problem(
+        self, ask: Ask, method: str, path: str, headers: dict[str, str], status: int
+    ) -> None:
+        answer, body = ask(method, path, **headers)
+        assert answer.status == status
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        found = json.loads(body)
+        assert (found["status"], found["type"]) == (status, "about:blank")
+        assert found["title"] in ("Bad Request", "Method Not Allowed", "URI Too Long")
+        assert ("POST" in answer.headers.get("Allow", "")) is (status == 405)
+
+    def test_people_get_a_sentence(self, ask: Ask) -> None:
+        answer, body = ask("GET", "/products/%00/")
+        assert answer.status == 400
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert body == "400 Bad Request: the request could not be read. Nothing was done.\n"
+
+    def test_passwords_one_after_the_other_do_not_reach_the_shop(self, ask: Ask) -> None:
+        def tries(count: int, address: str, method: str = "POST") -> list[int]:
+            return [
+                ask(method, "/admin/login/", b"", **{"X-Forwarded-For": address})[0].status
+                for _ in range(count)
+            ]
+
+        flood = tries(40, "198.51.100.7")
+        assert flood[:20] == [503] * 20  # they went on to the shop, which is away here
+        assert flood[-10:] == [429] * 10
+        assert tries(1, "203.0.113.9") == [503]
+        # What a visitor says of itself stands before what our own proxies say.
+        assert tries(1, "203.0.113.9, 198.51.100.7, 10.0.0.7") == [429]
+        assert tries(30, "198.51.100.7", "GET") == [503] * 30
+        answer, body = ask("POST", "/admin/login/", b"", **{"X-Forwarded-For": "198.51.100.7"})
+        assert answer.headers["Retry-After"] == "10"
+        assert "Wait ten seconds" in body
+
+
+class TestCompressed:
+    @pytest.fixture
+    def behind(self) -> Iterator[int]:
+        """A web process that answers everything with two kilobytes."""
+
+        class Answering(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("ETag", '"two-kilobytes"')
+                self.send_header("Content-Length", "2000")
+                self.end_headers()
+                self.wfile.write(b"[" + b" " * 1998 + b"]")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield server.server_address[1]
+            server.shutdown()
+            thread.join()
+
+    def test_caches_keep_the_small_form_apart(self, ask: Ask) -> None:
+        for path in ("/", "/api/products/"):
+            answer, _ = ask("GET", path, **{"Accept-Encoding": "identity"})
+            assert (answer.headers["Vary"], answer.headers["ETag"]) == ("Accept-Encoding", '"two-kilobytes"')

@@ -13,8 +13,8 @@ from django.core.files.storage import storages
 from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
-from rest_framework.authtoken.models import Token
 
+from shop.api import tokens
 from shop.catalogue.models import Category, Product
 from shop.videos.models import Upload
 
@@ -106,7 +106,7 @@ def kettle(db: None) -> Product:
 def token(db: None) -> str:
     """The API token of a superuser."""
     staff = get_user_model().objects.create_superuser("ada", password="irrelevant")
-    return str(Token.objects.create(user=staff).key)
+    return tokens.draw(staff)
 
 
 @pytest.fixture

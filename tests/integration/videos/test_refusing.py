@@ -1,5 +1,6 @@
 """What is refused, and that this happens before its bytes are sent or with the first of them."""
 
+import gzip
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -12,14 +13,21 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
-from rest_framework.authtoken.models import Token
 
+from shop.api import tokens
 from shop.catalogue.models import Product
 from shop.videos import uploads
 from shop.videos.models import Segment, Upload, Video
 from tests.integration.videos.conftest import CHUNK, Tus, encoded, film, problem
 
 GIGABYTE = 1024**3
+
+
+def test_a_piece_that_is_compressed(tus: Tus) -> None:
+    tus.announce(GIGABYTE)
+    answer = tus.send(0, gzip.compress(film(CHUNK)), **{"Content-Encoding": "gzip"})
+    assert problem(answer, 415)["type"].endswith("/compressed-body/")
+    assert tus.offset() == 0
 
 
 def test_a_file_that_is_too_large(tus: Tus, settings: Settings) -> None:
@@ -178,8 +186,8 @@ class TestWhoMay:
         user = get_user_model().objects.create_user("grace", is_staff=staff)
         if may:
             user.user_permissions.add(Permission.objects.get(codename="add_video"))
-        token = Token.objects.create(user=user)
-        assert tus.announce(GIGABYTE, {"Authorization": f"Token {token.key}"}).status_code == status
+        token = tokens.draw(user)
+        assert tus.announce(GIGABYTE, {"Authorization": f"Token {token}"}).status_code == status
 
     def test_a_browser_needs_its_session_and_the_csrf_token(
         self, kettle: Product, media: Path, admin_user: Any

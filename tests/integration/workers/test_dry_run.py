@@ -91,7 +91,7 @@ def test_charging(order: Order) -> None:
     inventory.reserve([order.pk])
     result = dry_run_of(order, Step.CHARGE)
     [call] = result.calls
-    assert call.startswith("payments: charge £12.50 from pm_card_visa under the key")
+    assert call.startswith("payments: charge £12.50 from the card under the key")
     assert "status from pending to captured" in told(result)
     assert "kind order.paid" in told(result)
 
