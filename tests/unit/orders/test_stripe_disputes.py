@@ -23,7 +23,14 @@ from orders.payments.stripe import _dispute
 @pytest.mark.parametrize("charge", ["pi_1", {"id": "pi_1", "object": "payment_intent"}])
 def test_each_status_is_one_of_ours(named: str, means: ReturnStatus, charge: object) -> None:
     dispute = stripe.Dispute.construct_from(
-        {"id": "dp_1", "object": "dispute", "payment_intent": charge, "amount": 1_250, "currency": "gbp", "status": named},
+        {
+            "id": "dp_1",
+            "object": "dispute",
+            "payment_intent": charge,
+            "amount": 1_250,
+            "currency": "gbp",
+            "status": named,
+        },
         "sk_test",
     )
     assert _dispute(dispute) == Returned("dp_1", "pi_1", 1_250, is_dispute=True, status=means)
