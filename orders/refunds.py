@@ -3,6 +3,9 @@
 The promise is made here, under the order's lock: a row, the sum of all promises on the payment, the pieces back on the
 shelf if they came back, the credit note, and the order due. The money follows (orders.payments.refunding), retried and
 dead-lettered as every step is. Giving back all that is left ends the order as refunded; less leaves it completed.
+
+Of cash on delivery no money of ours moves: its refund is the parcel that came back, and is made as soon as it is
+written. A parcel that comes back before its order is completed (a step is stuck) ends the order too, but only whole.
 """
 
 from collections.abc import Mapping
@@ -10,15 +13,16 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 from django.db import transaction
+from django.utils import timezone
 
 from orders import scheduling, sql
 from orders.inventory import take_in
 from orders.invoices import issuing
 from orders.locking import lock_orders
-from orders.models import Order, OrderEvent, Refund, RefundLine, Reversal
+from orders.models import Order, OrderEvent, Refund, RefundLine, Reversal, Shipment
 from orders.money import format
 from orders.payments.amounts import counting
-from orders.states import EventKind, OrderStatus, PaymentMethod
+from orders.states import CANCELLABLE_STATES, FULFILLABLE_STATES, EventKind, OrderStatus, PaymentMethod
 
 # The fields of Line.
 _LINES: LiteralString = """
@@ -26,9 +30,13 @@ SELECT l.id, l.sku, l.name, l.quantity, l.unit_price_minor,
        l.quantity - coalesce((SELECT sum(quantity) FROM orders_refundline r WHERE r.line_id = l.id), 0)
 FROM orders_orderline l WHERE l.order_id = %(order_id)s ORDER BY l.position
 """
-# What is captured and not promised.
+# What is captured and not promised; of cash on delivery, what was not returned.
 _LEFT: LiteralString = """
-SELECT captured_minor - promised_minor FROM orders_payment WHERE order_id = %(order_id)s AND status = 'captured'
+SELECT p.captured_minor - p.promised_minor FROM orders_payment p
+WHERE p.order_id = %(order_id)s AND p.status = 'captured'
+UNION ALL
+SELECT o.total_minor - (SELECT coalesce(sum(amount_minor), 0)::bigint FROM orders_refund WHERE order_id = o.id)
+FROM orders_order o WHERE o.id = %(order_id)s AND o.payment_method = 'cod'
 """
 # Promise an amount, if so much is left.
 _PROMISE: LiteralString = """
@@ -63,13 +71,10 @@ class Refundable:
 
 def refundable(order: Order) -> Refundable:
     """What is left to refund; raises NotRefundable when that is nothing. `refund` itself decides."""
-    if order.status != OrderStatus.COMPLETED:
+    if order.status != OrderStatus.COMPLETED and not _on_its_way(order):
         raise NotRefundable(
-            f"Order {order.number} is {order.get_status_display().lower()}: only a completed order can be refunded."
-        )
-    if order.payment_method == PaymentMethod.COD:
-        raise NotRefundable(
-            f"Order {order.number} was paid at the door: give the money back as it came, no card was charged."
+            f"Order {order.number} is {order.get_status_display().lower()}: only what was sent can be refunded. "
+            + ("Cancel it instead." if order.status in CANCELLABLE_STATES else "There is nothing to refund.")
         )
     if dispute := order.reversals.filter(status=Reversal.Status.OPEN).first():
         raise NotRefundable(
@@ -81,6 +86,14 @@ def refundable(order: Order) -> Refundable:
     if not left or left[0][0] <= 0:
         raise NotRefundable(f"Nothing is left to refund of order {order.number}.")
     return Refundable(left[0][0], [Line(*row) for row in sql.rows(_LINES, {"order_id": order.pk})])
+
+
+def returnable(order: Order) -> bool:
+    """Whether a refund should be offered; `refund` itself decides."""
+    try:
+        return bool(refundable(order))
+    except NotRefundable:
+        return False
 
 
 def refund(
@@ -96,19 +109,25 @@ def refund(
             return before
         order = Order.objects.get(pk=order_id)
         left = refundable(order)
+        if pieces is not None and order.status != OrderStatus.COMPLETED:
+            raise NotRefundable(
+                f"Order {order.number} is not completed yet, so it can only be refunded whole. Refund all that is "
+                "left, or replay its dead letter first."
+            )
         chosen = _chosen(left, pieces)
+        is_card = order.payment_method == PaymentMethod.CARD
         amount = (
             left.amount_minor
             if pieces is None
             else sum(line.unit_price_minor * quantity for line, quantity in chosen)
         )
         step = counting(order.currency).step_minor
-        if amount % step:
+        if is_card and amount % step:
             raise NotRefundable(
                 f"These pieces come to {format(amount, order.currency)}, but a card is refunded in multiples of "
                 f"{format(step, order.currency)}. Choose other pieces, or refund what is left."
             )
-        if not sql.count(_PROMISE, {"order_id": order_id, "amount": amount}):
+        if is_card and not sql.count(_PROMISE, {"order_id": order_id, "amount": amount}):
             raise NotRefundable(
                 f"These pieces come to {format(amount, order.currency)}, but only "
                 f"{format(left.amount_minor, order.currency)} of order {order.number} is left. Refund what is left."
@@ -116,6 +135,8 @@ def refund(
         made = Refund.objects.create(
             order=order,
             request_key=key,
+            status=Refund.Status.REQUESTED if is_card else Refund.Status.MADE,
+            made_at=None if is_card else timezone.now(),
             amount_minor=amount,
             whole=amount == left.amount_minor,
             restock=restock,
@@ -127,9 +148,18 @@ def refund(
         )
         if restock:
             take_in({line.sku: quantity for line, quantity in chosen})
+        if order.status != OrderStatus.COMPLETED:
+            issuing.issue([order_id])  # what came back is credited, so it is invoiced
         _move(made, order, chosen)
         issuing.credit([order_id])
     return made
+
+
+def _on_its_way(order: Order) -> bool:
+    """Whether the carrier has the parcel of an order that is not completed yet."""
+    shipment: Shipment | None = getattr(order, "shipment", None)
+    is_booked = shipment is not None and shipment.status == Shipment.Status.BOOKED
+    return order.status in FULFILLABLE_STATES and is_booked
 
 
 def _chosen(left: Refundable, pieces: Mapping[int, int] | None) -> list[tuple[Line, int]]:
@@ -154,7 +184,8 @@ def _move(made: Refund, order: Order, chosen: list[tuple[Line, int]]) -> None:
     what = ", ".join(f"{quantity} × {line.sku}" for line, quantity in chosen)
     detail = f"{format(made.amount_minor, order.currency)}: {what}"[:300]
     if made.whole:
-        scheduling.advance({order.pk: detail}, [OrderStatus.COMPLETED], OrderStatus.REFUNDED, then="now")
-    else:
-        OrderEvent.objects.create(order=order, kind=EventKind.PARTLY_REFUNDED, detail=detail)
+        scheduling.advance({order.pk: detail}, [OrderStatus(order.status)], OrderStatus.REFUNDED, then="now")
+        return
+    OrderEvent.objects.create(order=order, kind=EventKind.PARTLY_REFUNDED, detail=detail)
+    if made.status == Refund.Status.REQUESTED:
         scheduling.reopen([order.pk], OrderStatus.COMPLETED)

@@ -36,6 +36,8 @@ class EventKind(TextChoices):
     DISPUTE_WON = "order.dispute_won", "Dispute settled"
     DEAD_LETTERED = "order.dead_lettered", "Set aside for a person"
     REPLAYED = "order.replayed", "Taken up again"
+    REDIRECTED = "order.redirected", "Delivery address corrected"
+    SETTLED = "order.settled", "Money given back another way"
 
 
 class PaymentMethod(TextChoices):
@@ -67,7 +69,8 @@ END_STATES = WITHOUT_GOODS | {OrderStatus.COMPLETED}
 # Paid, or reserved and to be paid at the door (which orders.workflow.FULFILLABLE checks).
 FULFILLABLE_STATES = frozenset({OrderStatus.RESERVED, OrderStatus.PAID})
 
-# The states that an order may go to from each. Cash on delivery goes from reserved to completed.
+# The states that an order may go to from each. Cash on delivery goes from reserved to completed; a parcel that comes
+# back before its order is completed makes it refunded.
 STEPS: dict[OrderStatus, Set[OrderStatus]] = {
     **dict.fromkeys(END_STATES, frozenset()),
     OrderStatus.PLACED: {OrderStatus.RESERVED, OrderStatus.OUT_OF_STOCK, OrderStatus.CANCELLED},
@@ -77,6 +80,7 @@ STEPS: dict[OrderStatus, Set[OrderStatus]] = {
         OrderStatus.PAYMENT_DECLINED,
         OrderStatus.COMPLETED,
         OrderStatus.CANCELLED,
+        OrderStatus.REFUNDED,
     },
     OrderStatus.AWAITING_PAYMENT: {OrderStatus.PAID, OrderStatus.PAYMENT_DECLINED, OrderStatus.CANCELLED},
     OrderStatus.PAID: {OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED},

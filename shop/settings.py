@@ -325,6 +325,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 UNFOLD = admin_menu.unfold(flower_url=FLOWER_URL, mailbox_url=MAILBOX_URL)
 # `orders` may import neither: what tells the operator in a sentence what an order is waiting for,
 ORDER_EXPLAINED_BY = "workers.why.sentence"
+# what an address may look like that the desk corrects,
+ADDRESS_CHECKED_BY = "shop.checkout.correcting.checked"
 # and what makes the short-lived links to printouts.
 FILES_LINKED_BY = "shop.downloads.link_to"
 

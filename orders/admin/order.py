@@ -15,13 +15,15 @@ from django.utils.module_loading import import_string
 from orders import invoices, scheduling
 from orders.admin.action_page import ActionPage
 from orders.admin.base import ReadOnlyAdmin
+from orders.admin.cancelling import cancel_page
 from orders.admin.columns import briefly, column, display
 from orders.admin.filters import DeadLetterFilter, ProgressFilter
 from orders.admin.page import STATUS_COLOURS, order_page
 from orders.admin.printouts import ask_for
 from orders.admin.progress import COLOURS, progress_of
+from orders.admin.redirecting import redirect_page
 from orders.admin.refunding import refund_page
-from orders.cancelling import NotCancellable, cancel
+from orders.admin.settling import settle_page
 from orders.models import Order, OrderLine, Payment, Printout, StockItem
 from orders.models.order import id_of
 from orders.money import format
@@ -41,6 +43,8 @@ class OrderAdmin(ReadOnlyAdmin):
         "refund": "<int:order_id>/refund/",
         "drive": "<int:order_id>/drive/",
         "document": "<int:order_id>/documents/<slug:number>/",
+        "redirect": "<int:order_id>/redirect/",
+        "settle": "<int:order_id>/settle/",
     }
     numbered = column("Order", lambda order: order.number, ordering="id")
     state = column(
@@ -106,26 +110,16 @@ class OrderAdmin(ReadOnlyAdmin):
         return self.page(request, "orders/admin/order.html", context)
 
     def cancel_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        order = self._order(request, order_id)
-
-        def act(_form: object) -> str:
-            cancel(order.token, detail="Cancelled by the shop.")
-            self.log_change(request, order, "Cancelled.")
-            return f"Order {order.number} is cancelled."
-
-        return ActionPage(
-            permissions=["orders.change_order"],
-            title=f"Cancel order {order.number}",
-            sentence=f"The order of {order.name} over {format(order.total_minor, order.currency)} ends for good: its "
-            "stock goes back on the shelf, its money goes back to the customer, and the customer is told.",
-            button="Cancel the order",
-            act=act,
-            refused_by=(NotCancellable,),
-            back=reverse("admin:orders_order_change", args=[order.pk]),
-        ).respond(self, request)
+        return cancel_page(self, request, self._order(request, order_id))
 
     def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         return refund_page(self, request, self._order(request, order_id))
+
+    def redirect_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return redirect_page(self, request, self._order(request, order_id))
+
+    def settle_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return settle_page(self, request, self._order(request, order_id))
 
     def drive_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         order = self._order(request, order_id)
@@ -159,5 +153,5 @@ class OrderAdmin(ReadOnlyAdmin):
         )
 
     def _order(self, request: HttpRequest, order_id: str | int) -> Order:
-        single = ("payment", "shipment", "succession__order", "predecession__failed")
+        single = ("payment", "shipment", "delivery", "succession__order", "predecession__failed")
         return self.row_or_404(request, Order.objects.select_related(*single), order_id)

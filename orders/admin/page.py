@@ -9,9 +9,13 @@ from django.utils.module_loading import import_string
 
 from orders.admin import progress
 from orders.admin.columns import link, precisely, table
-from orders.cancelling import cancellable
+from orders.cancelling import cancellable, unanswered
 from orders.models import Document, Notification, Order, Payment, Reversal, Shipment
+from orders.models.delivery import delivered_to
 from orders.money import format, percent
+from orders.redirecting import redirectable
+from orders.refunds import returnable
+from orders.settling import owed
 from orders.states import OrderStatus
 
 # Unfold's colours of labels; a state that is not here is grey.
@@ -42,15 +46,16 @@ def order_page(order: Order) -> dict[str, Any]:
         "why": import_string(settings.ORDER_EXPLAINED_BY)(order),
         "tried_again_as": order.succession.order if hasattr(order, "succession") else None,
         "tries_again": order.predecession.failed if hasattr(order, "predecession") else None,
-        "cancellable": cancellable(order),
+        "cancellable": cancellable(order) or unanswered(order),
         "disputes": [
             f"{format(one.amount_minor, order.currency)}: {one.get_status_display().lower()} ({one.reference})"
             for one in order.reversals.all()
             if one.status in (Reversal.Status.ASKED, Reversal.Status.OPEN)
         ],
-        "refundable": order.status == OrderStatus.COMPLETED
-        and payment is not None
-        and payment.promised_minor < payment.captured_minor,
+        "refundable": returnable(order),
+        "redirectable": redirectable(order),
+        "delivery": delivered_to(order),
+        "owed": owed(order) is not None,
         "may_go_on": order.ended_at is None,
         "open_letters": order.dead_letters.filter(resolved_at=None),
         "open_findings": order.findings.filter(resolved_at=None),

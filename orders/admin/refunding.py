@@ -19,6 +19,7 @@ from orders.admin.base import UndeletableAdmin
 from orders.models import Order
 from orders.money import format
 from orders.refunds import NotRefundable, Refundable, refund, refundable
+from orders.states import OrderStatus, PaymentMethod
 
 WHOLE, PIECES = "whole", "pieces"
 
@@ -46,7 +47,9 @@ class RefundForm(forms.Form):
             label="Refund",
             initial=WHOLE,
             widget=UnfoldAdminRadioSelectWidget,
-            choices=[(WHOLE, whole), (PIECES, "These pieces, and the order stays completed:")],
+            choices=[(WHOLE, whole)]
+            + [(PIECES, "These pieces, and the order stays completed:")]
+            * (order.status == OrderStatus.COMPLETED),
         )
         for line in left.lines:
             self.fields[_name(line.id)] = forms.IntegerField(
@@ -95,9 +98,9 @@ def refund_page(admin: UndeletableAdmin, request: HttpRequest, order: Order) -> 
         amount = format(form.amount_minor(), order.currency)
         return ActionPage(
             permissions=permissions,
-            title=f"Refund {amount} of order {order.number}",
+            title=f"{_verb(order)} {amount} of order {order.number}",
             sentence=_sentence(order, form, amount),
-            button=f"Refund {amount}",
+            button=f"{_verb(order)} {amount}",
             act=lambda _: act(form),
             refused_by=(NotRefundable,),
             back=request.path,
@@ -116,12 +119,15 @@ def refund_page(admin: UndeletableAdmin, request: HttpRequest, order: Order) -> 
             restock=said["restock"],
         )
         amount = format(made.amount_minor, order.currency)
+        if _is_cash(order):
+            admin.log_change(request, order, f"Credited {amount} for goods that came back: {made.reason}")
+            return f"{amount} of order {order.number} are credited; no money goes out."
         admin.log_change(request, order, f"Refunded {amount}: {made.reason}")
         return f"{amount} of order {order.number} are on their way back."
 
     return ActionPage(
         permissions=permissions,
-        title=f"Refund order {order.number}",
+        title=f"Take back order {order.number}" if _is_cash(order) else f"Refund order {order.number}",
         button="Go on",
         variant="primary",
         form=ask,
@@ -132,6 +138,12 @@ def refund_page(admin: UndeletableAdmin, request: HttpRequest, order: Order) -> 
 
 
 def _sentence(order: Order, form: RefundForm, amount: str) -> str:
+    money = (
+        f"No money goes out: a credit note over {amount} says that {order.name} has nothing to pay. If it was paid at "
+        "the door, give that back as it was paid."
+        if _is_cash(order)
+        else f"{amount} go back to the card of {order.name}."
+    )
     whole = form.amount_minor() == form.left.amount_minor
     ends = (
         "The order ends as refunded, and the customer is told by e-mail and SMS."
@@ -143,7 +155,15 @@ def _sentence(order: Order, form: RefundForm, amount: str) -> str:
         if form.cleaned_data["restock"]
         else "Nothing goes back on the shelf."
     )
-    return f"{amount} go back to the card of {order.name}. {ends} {shelf} It cannot be undone."
+    return f"{money} {ends} {shelf} It cannot be undone."
+
+
+def _is_cash(order: Order) -> bool:
+    return order.payment_method == PaymentMethod.COD
+
+
+def _verb(order: Order) -> str:
+    return "Credit" if _is_cash(order) else "Refund"
 
 
 def _name(line: int) -> str:

@@ -18,6 +18,9 @@ _CREDIT_NOTES = {
     PaymentMethod.CARD: "The amount goes back to the card that paid. Most banks show it within a few days.",
     PaymentMethod.COD: "The order was cancelled before it was paid: there is nothing to pay.",
 }
+# Of cash on delivery whose parcel came back.
+_RETURNED_WORDS = "Nothing to pay"
+_RETURNED = "The goods came back: there is nothing to pay for them. What was paid at the door goes back as it was paid."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,9 @@ def content_of(document: Document, figures: Figures, credits: Document | None = 
             *address((order.name, order.line1, order.line2), order.city, order.postcode, order.country),
             breakable(order.email),
         ],
-        payment=(_CREDIT_WORDS if credits else _PAYMENT_WORDS)[method],
+        payment=_RETURNED_WORDS
+        if _is_returned(document)
+        else (_CREDIT_WORDS if credits else _PAYMENT_WORDS)[method],
         note=note_of(document),
         currency=order.currency,
         lines=[_article(item, order.currency) for item in figures.items],
@@ -85,8 +90,14 @@ def content_of(document: Document, figures: Figures, credits: Document | None = 
 
 def note_of(document: Document) -> str:
     """How the document is settled, in a sentence."""
+    if _is_returned(document):
+        return _RETURNED
     notes = _NOTES if document.kind == Document.Kind.INVOICE else _CREDIT_NOTES
     return notes[PaymentMethod(document.order.payment_method)]
+
+
+def _is_returned(document: Document) -> bool:
+    return document.refund is not None and document.order.payment_method == PaymentMethod.COD
 
 
 def _article(item: Item, currency: str) -> Row:

@@ -1,6 +1,7 @@
 """The tables of an order: itself, its lines and log, and a row for each call of a step to a provider."""
 
 from orders.models.claim import Claim as Claim
+from orders.models.delivery import Delivery as Delivery
 from orders.models.document import Document as Document
 from orders.models.document import InvoiceCounter as InvoiceCounter
 from orders.models.finding import Finding as Finding

@@ -36,6 +36,10 @@ class Payment(models.Model):
     )
     captured_minor = models.BigIntegerField(db_default=0)
     refunded_minor = models.BigIntegerField(db_default=0)
+    outside_minor = models.BigIntegerField(
+        db_default=0,
+        help_text="Given back another way, because the provider would not: by bank transfer, say.",
+    )
     promised_minor = models.BigIntegerField(
         db_default=0, help_text="Refunds of the completed order, those that are still to be made included."
     )
@@ -69,6 +73,13 @@ class Payment(models.Model):
             models.CheckConstraint(
                 condition=models.Q(promised_minor__gte=0, promised_minor__lte=models.F("captured_minor")),
                 name="payment_promised_within_captured",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    outside_minor__gte=0,
+                    outside_minor__lte=models.F("captured_minor") - models.F("refunded_minor"),
+                ),
+                name="payment_outside_within_captured",
             ),
         ]
         indexes = [models.Index(name="payment_by_reference", fields=["reference"])]

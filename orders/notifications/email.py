@@ -16,7 +16,7 @@ from django.template import engines
 
 from orders import sql
 from orders.crashpoints import Point, reached
-from orders.notifications.messages import Kind, Message, begin, finish
+from orders.notifications.messages import RETURNED, Kind, Message, begin, finish
 from orders.notifications.outgoing_email import OutgoingEmail, sender_domain
 from orders.providers.failures import NotNow, Outcome, ProviderError, Refused, Transient
 from orders.states import Channel
@@ -27,12 +27,13 @@ _MESSAGES_A_CONNECTION = 25
 # A slow server ends the batch here, well within its orders' lease; the rest is a batch of its own.
 _BATCH_SECONDS = 8.0
 
-_SUBJECTS = {
+_SUBJECTS: dict[str, str] = {
     Kind.CONFIRMATION: "Your order {number}",
     Kind.OUT_OF_STOCK: "Sorry: your order {number} sold out",
     Kind.PAYMENT_DECLINED: "Your payment for order {number} did not go through",
     Kind.CANCELLED: "Your order {number} is cancelled",
     Kind.REFUNDED: "Your refund for order {number}",
+    RETURNED: "The parcel of your order {number} came back",
 }
 # The lines of these orders, as the e-mail lists them.
 _LINES: LiteralString = """
@@ -66,8 +67,8 @@ def _compose(message: Message, lines: list[tuple[int, str, int]]) -> OutgoingEma
     context = {"message": message, "lines": lines}
     email = OutgoingEmail(
         boundary=str(message.key),
-        subject=_SUBJECTS[message.kind].format(number=message.order_number),
-        body=engines["jinja2"].get_template(f"orders/email/{message.kind}.txt").render(context),
+        subject=_SUBJECTS[message.words].format(number=message.order_number),
+        body=engines["jinja2"].get_template(f"orders/email/{message.words}.txt").render(context),
         sender=settings.DEFAULT_FROM_EMAIL,
         to=message.email,
         headers={
@@ -77,7 +78,7 @@ def _compose(message: Message, lines: list[tuple[int, str, int]]) -> OutgoingEma
         },
     )
     email.attach_alternative(
-        engines["jinja2"].get_template(f"orders/email/{message.kind}.html").render(context), "text/html"
+        engines["jinja2"].get_template(f"orders/email/{message.words}.html").render(context), "text/html"
     )
     return email
 

@@ -20,6 +20,7 @@ from orders.states import WITHOUT_GOODS, Channel, OrderStatus
 from orders.workflow import EMAIL, FULFILLABLE, SMS
 
 Kind = Notification.Kind
+RETURNED = "returned"
 KIND_OF: dict[OrderStatus, Kind] = {
     OrderStatus.RESERVED: Kind.CONFIRMATION,  # cash on delivery
     OrderStatus.PAID: Kind.CONFIRMATION,
@@ -47,7 +48,8 @@ ON CONFLICT (order_id, channel, kind) DO NOTHING
 _OPEN: LiteralString = """
 SELECT n.id, n.order_id, n.kind, n.key, o.token, o.email, o.phone, o.currency, o.total_minor,
        coalesce((SELECT r.amount_minor - r.found_minor %% r.amount_minor FROM orders_refund r
-                 WHERE r.order_id = o.id AND r.whole ORDER BY r.id DESC LIMIT 1), o.total_minor)
+                 WHERE r.order_id = o.id AND r.whole ORDER BY r.id DESC LIMIT 1), o.total_minor),
+       o.payment_method = 'cod'
 FROM orders_notification n JOIN orders_order o ON o.id = n.order_id
 WHERE n.order_id = ANY(%(ids)s) AND n.channel = %(channel)s AND n.status = 'requested' ORDER BY n.id
 """
@@ -70,6 +72,8 @@ class Message:
 
     Nothing that a buyer wrote is in any text: an order can name the address and phone of a stranger, and would make the
     shop carry whatever stood in the buyer's name to them, links included.
+
+    `paid_at_the_door`: cash on delivery, of which no money goes back by us.
     """
 
     id: int
@@ -82,6 +86,12 @@ class Message:
     currency: str
     total_minor: int
     refund_minor: int  # of the refund that ended the order: what was sent back now
+    paid_at_the_door: bool = False
+
+    @property
+    def words(self) -> str:
+        """What the texts of this message are called: "returned" for what came back and was to be paid at the door."""
+        return RETURNED if self.kind == Kind.REFUNDED and self.paid_at_the_door else self.kind.value
 
     @property
     def order_number(self) -> str:

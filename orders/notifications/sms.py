@@ -9,17 +9,18 @@ from django.utils.module_loading import import_string
 
 from orders.crashpoints import Point, reached
 from orders.money import format
-from orders.notifications.messages import Kind, Message, begin, finish
+from orders.notifications.messages import RETURNED, Kind, Message, begin, finish
 from orders.providers.failures import Outcome
 from orders.providers.http import ask_all, client, expect
 from orders.states import Channel
 
-_TEXTS = {
+_TEXTS: dict[str, str] = {
     Kind.CONFIRMATION: "Stampede: we have your order {number}, thank you. Follow it here: {url}",
     Kind.OUT_OF_STOCK: "Stampede: sorry, order {number} sold out before its turn. You were not charged. {url}",
     Kind.PAYMENT_DECLINED: "Stampede: the payment for order {number} did not go through. You were not charged. {url}",
     Kind.CANCELLED: "Stampede: order {number} is cancelled. Anything you paid goes back to you. {url}",
     Kind.REFUNDED: "Stampede: {refund} for order {number} is on its way back to you. {url}",
+    RETURNED: "Stampede: the parcel of order {number} is back with us; there is nothing to pay for it. {url}",
 }
 
 
@@ -63,7 +64,7 @@ def text(ids: Collection[int]) -> Outcome:
 async def _send(message: Message) -> str:
     return await gateway().send(
         message.phone,
-        _TEXTS[message.kind].format(
+        _TEXTS[message.words].format(
             number=message.order_number,
             url=message.order_url,
             refund=format(message.refund_minor, message.currency),

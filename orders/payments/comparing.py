@@ -22,7 +22,8 @@ SETTLE = timedelta(minutes=2)
 @dataclass(frozen=True, slots=True)
 class Books:
     """What our books say of an order and its payment; amounts in minor units. `scheduled`: it has work to do. Of what
-    was given back, `disputed_minor` went by disputes, which a provider does not count as refunds."""
+    was given back, `disputed_minor` went by disputes, which a provider does not count as refunds; `outside_minor` went
+    another way (orders.settling), of which a provider knows nothing, and is no part of `refunded_minor`."""
 
     order_id: int
     status: OrderStatus
@@ -36,6 +37,7 @@ class Books:
     promised_minor: int
     changed_at: datetime
     disputed_minor: int = 0
+    outside_minor: int = 0
 
     @property
     def number(self) -> str:
@@ -83,7 +85,8 @@ def compare(charge: Listed, ours: Books | None, now: datetime) -> Difference | s
         return _unexpected(
             charge, Finding.Kind.SECOND_CHARGE, ours.order_id, f"order {ours.number} once more"
         )
-    if ours.status in WITHOUT_GOODS and (intent.left_minor > ours.disputed_minor or intent.held):
+    elsewhere = ours.disputed_minor + ours.outside_minor
+    if ours.status in WITHOUT_GOODS and (intent.left_minor > elsewhere or intent.held):
         return _holds(charge, ours)
     return _amounts(charge, ours)
 
@@ -104,7 +107,8 @@ def _unexpected(charge: Listed, kind: Finding.Kind, order_id: int | None, whom: 
 
 
 def _holds(charge: Listed, ours: Books) -> Difference:
-    intent, left = charge.intent, charge.intent.left_minor - ours.disputed_minor
+    intent = charge.intent
+    left = intent.left_minor - ours.disputed_minor - ours.outside_minor
     missing = ours.refunded_minor > intent.refunded_minor + ours.disputed_minor
     books = (
         f"our books say that {format(ours.refunded_minor, ours.currency)} were given back"
@@ -116,7 +120,7 @@ def _holds(charge: Listed, ours: Books) -> Difference:
         intent.reference,
         ours.order_id,
         charge.currency,
-        ours.captured_minor - ours.refunded_minor,
+        ours.captured_minor - ours.refunded_minor - ours.outside_minor,
         left,
         f"Order {ours.number} is {ours.status.label.lower()}, but the provider holds "
         f"{format(left, charge.currency) if left else 'the card'}; {books}. "
@@ -156,7 +160,7 @@ def _amounts(charge: Listed, ours: Books) -> Difference | None:
 
 def _unknown_refund(ours: Books) -> tuple[bool, str]:
     """Whether what was given back there can be taken over, and what a person is to know."""
-    if ours.refunded_minor == ours.captured_minor:
+    if ours.refunded_minor + ours.outside_minor == ours.captured_minor:
         return False, "That is more than was captured: settle it with the buyer, and close this."
     if ours.ended:
         return True, "It is taken over: do not give it back once more."

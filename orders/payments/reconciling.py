@@ -48,7 +48,8 @@ SELECT o.id, o.status, o.due_at IS NOT NULL, o.ended_at IS NOT NULL, o.currency,
        coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0), coalesce(p.promised_minor, 0),
        coalesce(p.updated_at, o.placed_at),
        coalesce((SELECT sum(v.amount_minor) FROM orders_reversal v
-                 WHERE v.order_id = o.id AND v.kind = 'dispute' AND v.status = 'given_back'), 0)::bigint
+                 WHERE v.order_id = o.id AND v.kind = 'dispute' AND v.status = 'given_back'), 0)::bigint,
+       coalesce(p.outside_minor, 0)
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id
 """
 # Orders by their id, or by the provider's reference of their charge.
@@ -82,6 +83,7 @@ UPDATE orders_payment p SET status = 'requested', reference = %(reference)s, cap
 FROM orders_order o
 WHERE o.id = p.order_id AND o.id = %(order_id)s AND o.due_at IS NULL AND o.ended_at IS NOT NULL
   AND %(captured)s::bigint BETWEEN p.promised_minor AND p.amount_minor
+  AND p.outside_minor <= %(captured)s::bigint - %(refunded)s::bigint
 """
 
 

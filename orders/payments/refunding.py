@@ -43,8 +43,8 @@ WHERE p.order_id = ANY(%(ids)s) AND p.reference <> '' AND (
 """
 # Payments that may have money to give back. A completed order gives back what was promised, and no more.
 _OPEN: LiteralString = """
-SELECT p.order_id, p.key, p.reference, p.status, p.requested_at, p.created_at, o.status <> 'completed',
-       coalesce(lost.amount, 0), coalesce(lost.undecided, '')
+SELECT p.order_id, p.key, p.reference, p.status, p.requested_at, p.created_at, p.outside_minor,
+       o.status <> 'completed', coalesce(lost.amount, 0), coalesce(lost.undecided, '')
 FROM orders_payment p JOIN orders_order o ON o.id = p.order_id
 LEFT JOIN LATERAL (
     SELECT sum(amount_minor) FILTER (WHERE status = 'given_back')::bigint AS amount,
@@ -68,7 +68,8 @@ UPDATE orders_refund SET refusals = refusals + 1 WHERE id = ANY(%(refunds)s) AND
 # Write what the provider holds now of orders that ended without goods.
 _SETTLE: LiteralString = """
 UPDATE orders_payment p
-SET status = CASE WHEN step.captured > 0 AND step.refunded = step.captured THEN 'refunded' ELSE step.status END,
+SET status = CASE WHEN step.captured > 0 AND step.refunded + p.outside_minor = step.captured THEN 'refunded'
+                  ELSE step.status END,
     reference = step.reference, captured_minor = step.captured, refunded_minor = step.refunded,
     failures = 0, updated_at = now(), hold_until = NULL
 FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(references)s::text[], %(captured)s::bigint[],
@@ -108,6 +109,7 @@ class _Open:
     status: str
     requested_at: datetime | None
     begun_at: datetime
+    outside_minor: int
     all_of_it: bool
     lost_minor: int
     undecided: str
@@ -246,8 +248,10 @@ async def _release(payment: _Open) -> Intent:
     if intent.status != "captured":
         return intent
     payment.check_undecided()
-    gone = intent.refunded_minor + payment.lost_minor
+    # What was given back another way (orders.settling) is not given back here as well.
+    gone = intent.refunded_minor + payment.lost_minor + payment.outside_minor
     if gone < intent.captured_minor:
         left, key = intent.captured_minor - gone, keys.rest(payment.key, gone)
         await _pay(intent.reference, left, key, payment.seen)
-    return Intent(intent.reference, "captured", intent.captured_minor, intent.captured_minor)
+    refunded = intent.captured_minor - payment.outside_minor
+    return Intent(intent.reference, "captured", intent.captured_minor, refunded)

@@ -61,7 +61,7 @@ WITH made AS (
 ), sums AS (SELECT order_id, sum(amount_minor) AS amount FROM made GROUP BY order_id)
 UPDATE orders_payment p
 SET refunded_minor = refunded_minor + sums.amount, failures = 0, updated_at = now(),
-    status = CASE WHEN refunded_minor + sums.amount = captured_minor THEN 'refunded' ELSE status END
+    status = CASE WHEN refunded_minor + sums.amount + outside_minor = captured_minor THEN 'refunded' ELSE status END
 FROM sums WHERE sums.order_id = p.order_id
 """
 # Promise what was given back already, if so much is left.

@@ -8,7 +8,9 @@ from typing import LiteralString
 
 from django.conf import settings
 
+from orders import sql
 from orders.models import Printout
+from orders.models.delivery import DELIVERED_TO, DELIVERY
 from orders.models.order import number_of
 from orders.printouts.recipes import Piece, Recipe, Row, of_orders
 from orders.typesetting import address, breakable
@@ -24,12 +26,19 @@ of_packed = partial(
 # How many parcels there are.
 _COUNTS: LiteralString = of_packed("SELECT count(*) FROM chosen")
 # The lines of each parcel.
-_ROWS: LiteralString = of_packed("""
-SELECT o.id, o.name, o.line1, o.line2, o.city, o.postcode, o.country, coalesce(s.carrier, ''),
+_ROWS: LiteralString = of_packed(
+    sql.compose(
+        """
+SELECT o.id, $delivered_to, coalesce(s.carrier, ''),
        coalesce(s.tracking_number, ''), l.sku, l.name, l.quantity
 FROM chosen o JOIN orders_orderline l ON l.order_id = o.id LEFT JOIN orders_shipment s ON s.order_id = o.id
+$delivery
 ORDER BY o.id, l.position
-""")
+""",
+        delivered_to=DELIVERED_TO,
+        delivery=DELIVERY,
+    )
+)
 _LINES_A_PIECE = 400
 
 

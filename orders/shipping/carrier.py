@@ -1,8 +1,10 @@
 """What the shop asks of a carrier, and the adapter for the sandbox's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -39,6 +41,9 @@ class Carrier(Protocol):
     async def book(self, parcel: Parcel) -> Booking:
         """Book one parcel under its key. Raises orders.providers.failures.Transient or Refused."""
 
+    async def find(self, parcel: Parcel) -> Booking | None:
+        """What was booked under the parcel's key, None if nothing was. Raises as `book` does."""
+
 
 class SandboxCarrier:
     async def book(self, parcel: Parcel) -> Booking:
@@ -52,8 +57,18 @@ class SandboxCarrier:
                 "lines": parcel.pieces,
             },
         )
-        booked = expect(status, answer, f"shipment of {parcel.order_number}")
-        return Booking(booked["carrier"], booked["tracking_number"], booked["tracking_url"])
+        return _booking(expect(status, answer, f"shipment of {parcel.order_number}"))
+
+    async def find(self, parcel: Parcel) -> Booking | None:
+        status, answer = await client().call(
+            "GET", f"{settings.CARRIER_URL}/v1/shipments?{urlencode({'key': parcel.key})}"
+        )
+        found = expect(status, answer, f"look-up of the shipment of {parcel.order_number}")["data"]
+        return _booking(found[0]) if found else None
+
+
+def _booking(said: Mapping[str, str]) -> Booking:
+    return Booking(said["carrier"], said["tracking_number"], said["tracking_url"])
 
 
 _ADAPTERS = {"sandbox": "orders.shipping.carrier.SandboxCarrier"}

@@ -13,11 +13,12 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orders.cancelling import cancellable
 from orders.links import document_url, invoice_url
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
 from orders.models.successor import successor_of
 from orders.money import tax_within
-from orders.states import CANCELLABLE_STATES, FAILED_STATES, EventKind, OrderStatus, PaymentMethod
+from orders.states import FAILED_STATES, EventKind, OrderStatus, PaymentMethod
 from shop.catalogue.models import Product
 from shop.videos.models import Video
 from shop.videos.playback import playback_of
@@ -142,7 +143,7 @@ class OrderSerializer(Answer):
     )
 
     def get_cancellable(self, order: Order) -> bool:
-        return order.status in CANCELLABLE_STATES and getattr(order, "shipment", None) is None
+        return cancellable(order)
 
     @extend_schema_field(SuccessorSerializer(allow_null=True))
     def get_successor(self, order: Order) -> dict[str, Any] | None:

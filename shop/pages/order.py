@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from orders import invoices
 from orders.cancelling import NotCancellable, cancel, cancellable
 from orders.models import Document, Order, Payment, Shipment
+from orders.models.delivery import delivered_to
 from orders.models.successor import successor_of
 from orders.states import FAILED_STATES, OrderStatus
 from shop import downloads
@@ -78,10 +79,12 @@ class Status:
 @require_safe
 def order(request: ShopRequest, token: str) -> HttpResponse:
     status = _status(token)
+    delivery = delivered_to(status.order)
     context = {
         "status": status,
         "lines": status.order.lines.all(),
-        "country": COUNTRIES.get(status.order.country, status.order.country),
+        "delivery": delivery,
+        "country": COUNTRIES.get(delivery.country, delivery.country),
         "card": testcards.name_of(status.payment.token) if status.payment else "",
         "mailbox_url": settings.MAILBOX_URL,
     }

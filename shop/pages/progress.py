@@ -65,6 +65,10 @@ _SAID: dict[str, tuple[str, str]] = {
     OrderStatus.REFUNDED: ("Your money is on its way back", "Your bank shows it within a few days."),
 }
 _COD_RESERVED = ("Your goods are set aside", "We are handing them to the carrier. You pay at your door.")
+_COD_REFUNDED = (
+    "Your parcel came back",
+    "There is nothing to pay for it. If you paid at the door, you get the money back the way you paid it.",
+)
 _SET_ASIDE = (
     "This takes longer than it should",
     "One of us is looking after your order. It is safe: please do not order again.",
@@ -86,6 +90,8 @@ def progress_of(
     headline, explanation = _SAID[order.status]
     if order.status == OrderStatus.RESERVED and order.payment_method == PaymentMethod.COD:
         headline, explanation = _COD_RESERVED
+    if order.status == OrderStatus.REFUNDED and order.payment_method == PaymentMethod.COD:
+        headline, explanation = _COD_REFUNDED
     if successor:
         if order.status == OrderStatus.PAYMENT_DECLINED:
             explanation = "You have not been charged for it."

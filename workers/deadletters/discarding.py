@@ -3,7 +3,8 @@
 A letter that nothing waits for (a text that need not be sent any more, a message nobody can read) is simply closed.
 Without the letter that holds it up, an order would be forgotten. So such a letter is closed only together with its
 order, which is cancelled: stock and money go back, and the customer is notified. Where the order can no longer be
-cancelled the letter stays open, and the answer says what to do instead.
+cancelled the letter stays open, and the answer says what to do instead. On its own page there is more that ends an
+order: taking a parcel back, or money that was given back another way.
 """
 
 from collections.abc import Collection
@@ -71,10 +72,13 @@ def _cancel(order: Order, why: str) -> str:
     try:
         order = cancel(order.token, detail=f"Cancelled by the shop: {why}")
     except NotCancellable as reason:
-        return f"{reason} Its dead letters are kept: mend what failed and replay them."
+        return (
+            f"{reason} Its dead letters are kept: mend what failed and replay them, or end the order on its own "
+            "page."
+        )
     if order.due_at is None:
         return (
             f"Order {order.number} was cancelled before, and giving back its stock or its money failed. "
-            "Its dead letters are kept: mend what failed and replay them."
+            "Its dead letters are kept: mend what failed and replay them, or end the order on its own page."
         )
     return ""

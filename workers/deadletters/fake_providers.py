@@ -126,6 +126,10 @@ class Carrier:
         )
         return Booking(_FAKE, _FAKE, f"https://carrier.invalid/{_FAKE}")
 
+    async def find(self, parcel: Parcel) -> Booking | None:
+        _record.get().calls.append(f"carrier: look up the key {parcel.key}; answered: nothing")
+        return None
+
 
 class Sms:
     async def send(self, to: str, text: str, *, key: str, **_: object) -> str:

@@ -188,7 +188,7 @@ def test_cancelling_asks_first_and_cancels_by_post(operator: Client) -> None:
 
 def test_an_order_with_the_carrier_is_not_cancelled_and_says_why(operator: Client) -> None:
     order = paid_order()
-    Shipment.objects.create(order=order)
+    Shipment.objects.create(order=order, status="booked")
     page = operator.post(page_of(order, "cancel"), follow=True).content.decode()
     assert "already with the carrier" in page
     assert Order.objects.get(pk=order.pk).status == OrderStatus.PAID

@@ -122,7 +122,7 @@ def test_a_get_refunds_nothing(operator: Client, order: Order) -> None:
 def test_what_cannot_be_refunded_says_why(operator: Client) -> None:
     order = place_order()
     answer = operator.get(page_of(order), follow=True)
-    assert "only a completed order can be refunded" in answer.content.decode()
+    assert "only what was sent can be refunded" in answer.content.decode()
 
 
 def test_it_takes_the_right_to_refund(client: Client, order: Order) -> None:

@@ -63,14 +63,20 @@ def test_a_dead_letter_that_does_not_stop_its_order_is_no_excuse(shop: Shop) -> 
 
 
 def stand_still(order_id: int, hours: int) -> None:
-    corrupt("UPDATE orders_orderevent SET at = now() - make_interval(hours => %s) WHERE order_id = %s", hours, order_id)
+    corrupt(
+        "UPDATE orders_orderevent SET at = now() - make_interval(hours => %s) WHERE order_id = %s",
+        hours,
+        order_id,
+    )
     corrupt("UPDATE orders_order SET due_at = now() + interval '1 minute' WHERE id = %s", order_id)
 
 
 def test_an_order_that_is_tried_for_ever(shop: Shop) -> None:
     stand_still(shop["placed"], 26)
     problem = shop.only_problem("accounted")
-    assert problem.startswith(f"Order {shop.number('placed')} is placed and has stood still for 1 day 02:00:0")
+    assert problem.startswith(
+        f"Order {shop.number('placed')} is placed and has stood still for 1 day 02:00:0"
+    )
     assert problem.endswith("it has no dead letter, no hold and no finding.")
 
 
@@ -96,7 +102,9 @@ def test_what_a_person_is_told_of_may_stand_still(shop: Shop, reason: str) -> No
     elif reason == "hold":
         Payment.objects.filter(order=order_id).update(hold_until=timezone.now() + timedelta(minutes=5))
     else:
-        Finding.objects.create(order_id=order_id, kind="charge_held", reference="pi_1", ours_minor=0, theirs_minor=1)
+        Finding.objects.create(
+            order_id=order_id, kind="charge_held", reference="pi_1", ours_minor=0, theirs_minor=1
+        )
     assert shop.problems() == {}
 
 

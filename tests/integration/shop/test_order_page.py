@@ -193,7 +193,7 @@ def test_cancelling(client: Client, order: Order) -> None:
 
 def test_cancelling_too_late_says_why(client: Client, order: Order) -> None:
     move(order, OrderStatus.RESERVED, OrderStatus.PAID)
-    Shipment.objects.create(order=order)
+    Shipment.objects.create(order=order, status="booked")
     response = client.post(reverse("order_cancel", args=[order.token]), follow=True)
     assert "already with the carrier" in response.content.decode()
     order.refresh_from_db()

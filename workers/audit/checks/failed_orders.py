@@ -19,15 +19,16 @@ _HOLDS_MONEY: LiteralString = """
 SELECT o.id, 'is ' || o.status || ', but its payment is ' || p.status || ': {} captured, {} refunded.', p.currency,
        p.captured_minor, p.refunded_minor
 FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
-WHERE (p.status NOT IN ('pending', 'declined', 'voided', 'refunded') OR p.captured_minor <> p.refunded_minor)
+WHERE (p.status NOT IN ('pending', 'declined', 'voided', 'refunded')
+       OR p.captured_minor <> p.refunded_minor + p.outside_minor)
       AND $failed ORDER BY o.id
 """
 # The same by the provider's ledger.
 _PROVIDER_HOLDS_MONEY: LiteralString = """
 SELECT o.id, 'is ' || o.status || ', but the payment provider captured {} and refunded {}.', o.currency, m.captured,
        m.refunded
-FROM orders_order o JOIN audit_money m ON m.order_id = o.id
-WHERE m.captured <> m.refunded AND $failed ORDER BY o.id
+FROM orders_order o JOIN audit_money m ON m.order_id = o.id LEFT JOIN orders_payment p ON p.order_id = o.id
+WHERE m.captured <> m.refunded + coalesce(p.outside_minor, 0) AND $failed ORDER BY o.id
 """
 # Amounts that the provider still holds on the card of a failed order.
 _PROVIDER_HOLDS_CARD: LiteralString = """
@@ -41,7 +42,8 @@ ORDER BY o.id
 # Shipments of failed orders, by our books.
 _SHIPPED: LiteralString = """
 SELECT o.id, 'is ' || o.status || ', but has a shipment that is ' || s.status || '.'
-FROM orders_order o JOIN orders_shipment s ON s.order_id = o.id WHERE $failed ORDER BY o.id
+FROM orders_order o JOIN orders_shipment s ON s.order_id = o.id
+WHERE s.status <> 'refused' AND $failed ORDER BY o.id
 """
 # The same by the carrier's ledger.
 _CARRIER_HAS_IT: LiteralString = """

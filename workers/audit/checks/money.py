@@ -56,8 +56,8 @@ SELECT o.id, 'is ' || o.status || ' and comes to {}, but its payment is '
 FROM orders_order o LEFT JOIN orders_payment p ON p.order_id = o.id
 WHERE o.payment_method = 'card' AND o.status IN ('paid', 'completed')
   AND (p.status IS DISTINCT FROM 'captured' OR p.captured_minor <> o.total_minor
-       OR p.refunded_minor <> (SELECT coalesce(sum(r.amount_minor), 0) FROM orders_refund r
-                               WHERE r.order_id = o.id AND r.status = 'made'))
+       OR p.refunded_minor + p.outside_minor <> (SELECT coalesce(sum(r.amount_minor), 0) FROM orders_refund r
+                                                 WHERE r.order_id = o.id AND r.status = 'made'))
 ORDER BY o.id
 """
 # What was promised of completed orders (orders.refunds) adds up, is within what was captured, and is kept.
@@ -66,7 +66,19 @@ SELECT o.id, 'has {} in its refunds, but its payment of {} says that {} was prom
        coalesce(p.captured_minor, 0), coalesce(p.promised_minor, 0)
 FROM (SELECT order_id, sum(amount_minor)::bigint AS promised FROM orders_refund GROUP BY order_id) AS r
 JOIN orders_order o ON o.id = r.order_id LEFT JOIN orders_payment p ON p.order_id = o.id
-WHERE r.promised IS DISTINCT FROM p.promised_minor OR r.promised > p.captured_minor ORDER BY o.id
+WHERE o.payment_method <> 'cod' AND (r.promised IS DISTINCT FROM p.promised_minor OR r.promised > p.captured_minor)
+ORDER BY o.id
+"""
+# Cash on delivery that was credited for more than it came to, or is refunded and was not credited for all of it.
+_RETURNED: LiteralString = """
+SELECT o.id, 'is ' || o.status || ' and comes to {}, but {} was credited for goods that came back.', o.currency,
+       o.total_minor, r.credited
+FROM orders_order o
+CROSS JOIN LATERAL (SELECT coalesce(sum(amount_minor), 0)::bigint AS credited FROM orders_refund
+                    WHERE order_id = o.id) AS r
+WHERE o.payment_method = 'cod' AND o.status IN ('completed', 'refunded')
+  AND (r.credited > o.total_minor OR o.status = 'refunded' AND r.credited <> o.total_minor)
+ORDER BY o.id
 """
 # Order lines of which more pieces were refunded than ordered.
 _PIECES: LiteralString = """
@@ -81,9 +93,10 @@ FROM orders_refund r JOIN orders_order o ON o.id = r.order_id WHERE r.status = '
 """
 # Refunded orders that did not get back all that was captured.
 _NOT_GIVEN_BACK: LiteralString = """
-SELECT o.id, 'is refunded, but of {} captured only {} was given back.', p.currency, p.captured_minor, p.refunded_minor
+SELECT o.id, 'is refunded, but of {} captured only {} was given back.', p.currency, p.captured_minor,
+       p.refunded_minor + p.outside_minor
 FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
-WHERE o.status = 'refunded' AND p.captured_minor <> p.refunded_minor AND $settled ORDER BY o.id
+WHERE o.status = 'refunded' AND p.captured_minor <> p.refunded_minor + p.outside_minor AND $settled ORDER BY o.id
 """
 # Refunds and disputes in the provider's list that our books do not have: neither asked for by us nor taken over.
 _NOT_IN_OUR_BOOKS: LiteralString = """
@@ -101,7 +114,8 @@ ORDER BY o.id, l.object
 # Orders whose credit notes are not over the money that was given back. Promises that nobody keeps have a rule of their
 # own, and for what was paid at the door there is no payment of ours.
 _NOT_CREDITED: LiteralString = """
-SELECT o.id, 'has credit notes over {}, but {} of it was given back.', o.currency, credited.amount, p.refunded_minor
+SELECT o.id, 'has credit notes over {}, but {} of it was given back.', o.currency, credited.amount,
+       p.refunded_minor + p.outside_minor
 FROM orders_order o JOIN orders_payment p ON p.order_id = o.id
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(coalesce(r.amount_minor, o.total_minor)) FILTER (WHERE d.kind = 'credit_note'), 0)::bigint
@@ -109,7 +123,7 @@ CROSS JOIN LATERAL (
            bool_or(d.kind = 'invoice') AS invoiced
     FROM orders_document d LEFT JOIN orders_refund r ON r.id = d.refund_id WHERE d.order_id = o.id
 ) AS credited
-WHERE credited.invoiced AND credited.amount <> p.refunded_minor AND $settled
+WHERE credited.invoiced AND credited.amount <> p.refunded_minor + p.outside_minor AND $settled
   AND NOT EXISTS (SELECT FROM orders_refund r WHERE r.order_id = o.id AND r.status = 'requested')
 ORDER BY o.id
 """
@@ -150,6 +164,7 @@ CHECK = Check(
         Rule(_NOT_PAID),
         Rule(_NOT_GIVEN_BACK),
         Rule(_PROMISED),
+        Rule(_RETURNED),
         Rule(_PIECES),
         Rule(_NOT_KEPT),
         Rule(_WRONG_PAYMENT),

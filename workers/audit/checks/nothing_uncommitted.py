@@ -36,9 +36,11 @@ LEFT JOIN orders_order o ON o.id = l.order_id
 LEFT JOIN ours ON ours.provider = l.provider AND ours.key = l.row_key AND ours.order_id = l.order_id
 LEFT JOIN calls ON calls.provider = l.provider AND calls.kind = l.kind
                -- A completed order's refunds are numbered: refund-17, and refund-17-1 after a refusal. The rest of a
-               -- failed order's money is refund-after-500 when so much had gone back before.
+               -- failed order's money is refund-after-500 when so much had gone back before. A parcel that was refused
+               -- before is shipment-1.
                AND (calls.purpose IS NULL
-                    OR calls.purpose = regexp_replace(l.purpose, '^refund(-after)?-[0-9]+(-[0-9]+)?$$', 'refund'))
+                    OR calls.purpose = regexp_replace(l.purpose, '^(refund(-after)?-[0-9]+|shipment)(-[0-9]+)?$$',
+                                                      split_part(calls.purpose, '-', 1)))
 WHERE NOT l.late AND (o.id IS NULL OR ours.key IS NULL OR calls.provider IS NULL)
   AND NOT (l.provider = 'payments' AND (
       o.id IS NOT NULL AND l.kind IN ('refunded', 'disputed', 'dispute_won', 'dispute_lost')
