@@ -17,9 +17,9 @@ from orders.money import format
 from orders.states import END_STATES, EventKind
 from orders.workflow import Step, remaining, steps
 
-# What is still to be given back, and what the provider has given back: of a completed order the promises are owed, of one
-# without goods all that is captured. What was found to be gone (orders.payments.taking_over) is not owed, be it a part of
-# a promise that is still open, or of an order that ended without goods and so has no promises.
+# What is still to be given back, and what the provider has given back. Of a completed order the promises are owed, of
+# one without goods all that is captured. What was found to be gone already (orders.payments.taking_over) is not owed: a
+# part of a promise that is still open, or of an order that failed and so has no promises.
 _OWED: LiteralString = """
 SELECT CASE o.status WHEN 'completed' THEN promises.amount - promises.found
        ELSE p.captured_minor - p.outside_minor - gone.amount END,
@@ -42,7 +42,8 @@ WHERE order_id = %(order_id)s AND status = 'requested'
 # So much was given back another way; of a charge that never came to anything, nothing is held any more.
 _OUTSIDE: LiteralString = """
 UPDATE orders_payment
-SET outside_minor = outside_minor + %(amount)s, refunded_minor = %(gone)s, hold_until = NULL, failures = 0, updated_at = now(),
+SET outside_minor = outside_minor + %(amount)s, refunded_minor = %(gone)s,
+    hold_until = NULL, failures = 0, updated_at = now(),
     status = CASE WHEN captured_minor = 0 THEN 'voided'
                   WHEN %(gone)s + outside_minor + %(amount)s = captured_minor THEN 'refunded' ELSE status END
 WHERE order_id = %(order_id)s AND status NOT IN ('pending', 'declined', 'voided', 'refunded')
@@ -78,8 +79,8 @@ def settleable(order: Order) -> int:
         raise NotSettleable(
             f"The buyer's bank disputes {format(dispute.amount_minor, order.currency)} of order {order.number} and "
             f"holds that money ({dispute.reference}): given back another way as well, it would be paid twice if the "
-            "dispute is lost. Answer the dispute at the payment provider, and replay the order's dead letter when it is "
-            "closed."
+            "dispute is lost. Answer the dispute at the payment provider, and replay the order's dead letter when it "
+            "is closed."
         )
     if Payment.objects.filter(order=order, reported_at__isnull=False).exists():
         raise NotSettleable(

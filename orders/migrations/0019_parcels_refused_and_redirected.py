@@ -44,7 +44,9 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(
-            "ALTER TABLE orders_delivery SET (" + ", ".join(f"{name} = {value}" for name, value in _VACUUM.items()) + ")",
+            "ALTER TABLE orders_delivery SET ("
+            + ", ".join(f"{name} = {value}" for name, value in _VACUUM.items())
+            + ")",
             f"ALTER TABLE orders_delivery RESET ({', '.join(_VACUUM)})",
         ),
         migrations.AddField(

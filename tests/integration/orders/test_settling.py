@@ -168,7 +168,9 @@ def test_the_database_refuses_more_than_was_captured() -> None:
 
 def test_the_reconciler_does_not_call_it_held() -> None:
     charge = Listed(Intent("pi_1", "captured", 3_750, 1_250), "GBP", LONG_AGO)
-    ours = Books(1, OrderStatus.CANCELLED, False, True, "GBP", None, "pi_1", 3_750, 1_250, 0, LONG_AGO, 0, 2_500)
+    ours = Books(
+        1, OrderStatus.CANCELLED, False, True, "GBP", None, "pi_1", 3_750, 1_250, 0, LONG_AGO, 0, 2_500
+    )
     assert compare(charge, ours, timezone.now()) is None
     found = compare(charge, replace(ours, outside_minor=2_499), timezone.now())
     assert isinstance(found, Difference)
