@@ -35,7 +35,7 @@ class ProductsView(ApiView):
             OpenApiParameter(
                 "search",
                 {"type": "string", "maxLength": queries.MAX_LENGTH},
-                description="Words that the name or SKU holds; near misses when none does.",
+                description=f"Up to {queries.MAX_WORDS} words that name or SKU hold; near misses when none does.",
             ),
             OpenApiParameter(
                 "category", str, description="Slug of a category; 404 when there is none of it."
