@@ -6,8 +6,9 @@ The restored books end where the backup was made. Customers and providers know m
    counters move ahead of them. The gap is noted, so that the audit knows it.
 2. Charges that were made for orders of the backup are looked up and not asked for again, however old their keys are.
    Orders that customers cancelled afterwards (the provider has given the money back, or the customer was told) are
-   cancelled, or their goods would go out. All else that is under way needs nothing: every call is repeated under the
-   same key as before (orders.payments.keys, orders.row_keys), and providers do nothing twice.
+   cancelled, or their goods would go out. Orders that were charged or sent get their stock before any other: it is
+   theirs, and whoever came too late for it then does so again. All else that is under way needs nothing: every call is
+   repeated under the same key as before (orders.payments.keys, orders.row_keys), and providers do nothing twice.
 3. Refunds and charges that the books do not have: the reconciler takes them over or raises a finding.
 4. What providers did for orders that the books lost altogether is listed for a person (`LostCall`).
 
@@ -23,7 +24,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from orders import row_keys, sql
+from orders import inventory, row_keys, scheduling, sql
 from orders.cancelling import NotCancellable, cancel
 from orders.models import LostCall, Order, Restore
 from orders.models.order import id_of
@@ -88,6 +89,16 @@ WHERE o.status = ANY(%(cancellable)s)
 """,
     mail=row_keys.of_message("'email'", "'cancelled'"),
     text=row_keys.of_message("'sms'", "'cancelled'"),
+)
+# Orders without stock in our books that had some: they were charged, or their parcel was booked.
+_SERVED: LiteralString = sql.compose(
+    """
+SELECT o.id FROM orders_order o
+WHERE o.status = 'placed' AND (o.id = ANY(%(charged)s) OR EXISTS (
+    SELECT FROM audit_ledger l WHERE l.order_id = o.id AND l.provider = 'carrier' AND l.row_key = $parcel))
+ORDER BY o.id
+""",
+    parcel=row_keys.SHIPMENT,
 )
 # The highest order that a call of ours was made for.
 _HIGHEST: LiteralString = "SELECT max(order_id) FROM audit_ledger WHERE row_key IS NOT NULL"
@@ -220,6 +231,14 @@ def _cancel(report: Report, charges: Iterable[Listed]) -> None:
             report.cancelled.append(order.number)
         except NotCancellable as refused:
             report.not_cancelled.append(f"{refused} It was cancelled after the backup, though.")
+    _reserve_first(known)
+
+
+def _reserve_first(charged: Iterable[int]) -> None:
+    """Orders that were served after the backup keep their stock, whichever step comes first when the shop opens."""
+    served = [order_id for (order_id,) in sql.rows(_SERVED, {"charged": list(charged)})]
+    if served:
+        scheduling.release(inventory.reserve(served).done, timezone.now())
 
 
 def _given_back(known: Mapping[int, tuple[Intent, UUID]]) -> set[int]:

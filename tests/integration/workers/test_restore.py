@@ -9,7 +9,8 @@ import os
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,32 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from orders import inventory
 from orders.cancelling import cancel
 from orders.facts import facts_of
-from orders.models import Document, LostCall, Notification, Order, OrderEvent, Restore, Shipment
+from orders.models import (
+    Document,
+    LostCall,
+    Notification,
+    Order,
+    OrderEvent,
+    Payment,
+    Refund,
+    Restore,
+    Shipment,
+)
 from orders.models.order import number_of
 from orders.notifications import email, sms
-from orders.payments import charging, reconciling
+from orders.payments import charging, comparing, reconciling
 from orders.payments.gateway import gateway
 from orders.providers.http import close_client
+from orders.refunds import NotRefundable, refund
 from orders.shipping import booking
 from orders.states import OrderStatus
-from orders.workflow import first, remaining, work_of
+from orders.workflow import Step, first, remaining, work_of
 from stack.postgres import binary
 from tests.integration.audit.conftest import Shop
 from tests.integration.audit.conftest import empty_shop as empty_shop
@@ -100,7 +113,7 @@ def drive(ids: Collection[int]) -> None:
         if not plans:
             return
         for steps, some in plans.items():
-            for step in steps:
+            for step in steps or (Step.CLOSE,):
                 work_of(step)(some)
     pytest.fail(f"they do not come to an end: {plans}")
 
@@ -137,7 +150,7 @@ class Load:
             close_client()
 
 
-def outside() -> dict[tuple[str, str, str], int]:
+def outside() -> Counter[tuple[str, str, str]]:
     """How often each provider did each kind of thing for each order."""
     return Counter(
         (provider, entry["kind"], entry["order"])
@@ -237,6 +250,105 @@ def test_a_row_that_was_lost_comes_back_under_the_same_key(
     before = outside()
     work([order])
     assert outside() == before
+
+
+@pytest.mark.parametrize("pieces", [2, 1], ids=["whole", "in part"])
+def test_a_refund_that_was_lost_is_taken_over_and_not_paid_again(
+    shop: Shop, backup: Backup, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    """Made at the desk after the backup, under a key of our own: the provider's list has it."""
+    monkeypatch.setattr(comparing, "SETTLE", timedelta(seconds=-2))  # minutes have passed since
+    order = place_order([("MUG", 2)])
+    drive([order.pk])
+    line = order.lines.get()
+
+    def at_the_desk() -> None:
+        refund(order.pk, {line.pk: pieces}, key="desk", reason="", by="ada", restock=False)
+        drive([order.pk])
+
+    restored(shop, backup, at_the_desk)
+    assert not Refund.objects.exists()
+    before = outside()
+    report = after_restore(ledgers_since=shop.since)
+    assert report.reconciled is not None
+    [mended] = report.reconciled.mended
+    assert f"order {order.number}" in mended
+    drive([order.pk])
+    assert refunded(before) == {}
+    taken_over = Refund.objects.get()
+    assert taken_over.amount_minor == pieces * 1_250
+    assert Document.objects.filter(kind="credit_note", order=order).count() == 1
+    order.refresh_from_db()
+    assert order.status == (OrderStatus.REFUNDED if pieces == 2 else OrderStatus.COMPLETED)
+
+    # What is left is given back at the desk, and no more than that.
+    if pieces == 1:
+        refund(order.pk, {line.pk: 1}, key="the rest", reason="", by="ada", restock=False)
+        drive([order.pk])
+        assert refunded(before) == {order.number: 1}
+    with pytest.raises(NotRefundable):
+        refund(order.pk, None, key="again", reason="", by="ada", restock=False)
+    payment = Payment.objects.get()
+    assert (payment.refunded_minor, payment.captured_minor) == (2_500, 2_500)
+    assert reconciling.reconcile(timezone.now() - timedelta(hours=1)).raised == []
+    assert shop.audit().clean, shop.problems()
+
+
+def refunded(before: Mapping[tuple[str, str, str], int]) -> dict[str, int]:
+    """How often the provider has given money back since, by order."""
+    return {
+        order: times - before.get((provider, kind, order), 0)
+        for (provider, kind, order), times in outside().items()
+        if kind == "refunded" and times != before.get((provider, kind, order), 0)
+    }
+
+
+@pytest.mark.parametrize("card", ["pm_card_visa", None], ids=["card", "at the door"])
+def test_the_last_piece_goes_to_whom_it_was_sent(shop: Shop, backup: Backup, card: str | None) -> None:
+    """Both are under way in the backup, and the other one was placed first."""
+    late = place_order([("RARE", 1)]).pk
+    served = place_order([("RARE", 1)], card=card).pk
+
+    def serve() -> None:
+        drive([served])
+        drive([late])
+
+    restored(shop, backup, serve)
+    before = outside()
+    after_restore(ledgers_since=shop.since)
+    drive([late, served])
+    assert dict(Order.objects.values_list("pk", "status")) == {
+        late: OrderStatus.OUT_OF_STOCK,
+        served: OrderStatus.COMPLETED,
+    }
+    assert outside() == before
+    assert shop.audit().clean, shop.problems()
+
+
+@pytest.mark.parametrize("told", ["told", "not told"])
+def test_a_cancellation_of_an_order_to_be_paid_at_the_door(shop: Shop, backup: Backup, told: str) -> None:
+    """No money says that it was cancelled, only the message about it. Its goods stay here."""
+    [order] = place(1, card=None)
+    inventory.reserve([order])
+
+    def cancelled() -> None:
+        cancel(Order.objects.get().token)
+        if told == "told":
+            drive([order])
+
+    restored(shop, backup, cancelled)
+    before = outside()
+    report = after_restore(ledgers_since=shop.since)
+    assert report.cancelled == ([number_of(order)] if told == "told" else [])
+    drive([order])
+    gone = {(provider, kind) for provider, kind, _ in outside() - before}
+    if told == "told":
+        assert Order.objects.get().status == OrderStatus.CANCELLED
+        assert gone == set(), "neither a parcel nor a second message"
+    else:  # nobody had heard of it, and it goes on as it was
+        assert Order.objects.get().status == OrderStatus.COMPLETED
+    assert report.lost == []
+    assert shop.audit().clean, shop.problems()
 
 
 def test_keys_of_other_orders_and_of_other_things_are_others(shop: Shop) -> None:
