@@ -1,4 +1,4 @@
-"""`./dev troubles FILE`: a real retailer's orders, while one thing goes wrong all the time.
+"""`./dev troubles FILE`: a real retailer's orders, while one thing goes wrong all the time, or one great thing once.
 
 Each trouble has an isolated stack of its own, and ends with the books proved.
 """
@@ -20,6 +20,7 @@ from bench.chaos import report
 from bench.chaos.faulty_stack import FaultyStack, faulty_stack
 from bench.chaos.injector import HANG_MS, lift_all, set_faults
 from bench.chaos.other_host import open_to_other_hosts, other_host
+from bench.chaos.restore import Restore
 from bench.chaos.subscriber import Subscriber
 from bench.chaos.visitors import Visitors
 from bench.cli import Json, command
@@ -33,6 +34,7 @@ from stack import rolling
 from stack.supervisor import Supervisor
 
 ORDERS, PER_SECOND, CUSTOMERS = 1_000, 10.0, 64
+RESTORE_ORDERS = 2_600  # a fifth of them before the dump
 RESTARTS_PER_SECOND = 20.0  # orders, in the trouble in which nobody may have to ask twice
 DOWN_SECONDS = 60.0
 FULL_SECONDS = 20.0
@@ -50,6 +52,7 @@ class Trouble(StrEnum):
     FULL = "full"
     SUBSCRIBER = "subscriber"
     HOST = "host"
+    RESTORE = "restore"
 
 
 async def _wiped(stack: FaultyStack) -> None:
@@ -119,7 +122,9 @@ async def _host(stack: FaultyStack) -> None:
             await asyncio.sleep(HOST_SECONDS)
 
 
-TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = {
+Strike = Callable[[FaultyStack], Awaitable[None]]
+# What each is in words, and what is done again and again; None: it is done once, by `Restore`.
+TROUBLES: dict[Trouble, tuple[str, Strike | None]] = {
     Trouble.WIPED: ("the broker is wiped every 5 s", _wiped),
     Trouble.DATABASE: ("PostgreSQL is killed every 20 s", _database),
     Trouble.PROVIDER: (f"the payment provider is down for {DOWN_SECONDS:.0f} s", _provider),
@@ -132,6 +137,7 @@ TROUBLES: dict[Trouble, tuple[str, Callable[[FaultyStack], Awaitable[None]]]] = 
     Trouble.FULL: (f"the broker is full for {FULL_SECONDS:.0f} s of every 30", _full),
     Trouble.SUBSCRIBER: ("a subscriber of order_events listens while the broker is wiped every 5 s", _wiped),
     Trouble.HOST: ("every half minute a worker's host vanishes while it holds stock", _host),
+    Trouble.RESTORE: ("the database is restored from a dump that is 2,000 orders old", None),
 }
 
 
@@ -140,14 +146,14 @@ async def suffer(stack: FaultyStack, trouble: Trouble, file: Path, orders: int) 
     run = Run(stack, "replay")
     run.more["trouble"] = {"name": trouble.value, "times": 0}
 
-    async def again_and_again() -> None:
+    async def again_and_again(strike: Strike) -> None:
         while True:
             run.more["trouble"]["times"] += 1
-            await TROUBLES[trouble][1](stack)
+            await strike(stack)
 
     @asynccontextmanager
-    async def troubled() -> AsyncIterator[None]:
-        troubling = asyncio.create_task(again_and_again())
+    async def troubled(strike: Strike) -> AsyncIterator[None]:
+        troubling = asyncio.create_task(again_and_again(strike))
         yield
         troubling.cancel()
         with suppress(asyncio.CancelledError):
@@ -157,8 +163,12 @@ async def suffer(stack: FaultyStack, trouble: Trouble, file: Path, orders: int) 
         await asyncio.to_thread(limit_broker, stack, 0)
 
     rate = RESTARTS_PER_SECOND if trouble is Trouble.RESTARTS else PER_SECOND
+    restore, strike = Restore(stack, run, orders), TROUBLES[trouble][1]
+    during = troubled(strike) if strike else restore.during()
     async with _WITNESSES.get(trouble, _nobody)(stack, run):
-        await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=rate, during=troubled())
+        await replay(run, file, customers=CUSTOMERS, limit=orders, per_second=rate, during=during)
+    if not strike:
+        await restore.judge()
     return run
 
 
@@ -202,11 +212,12 @@ _WITNESSES = {Trouble.SUBSCRIBER: _listening, Trouble.RESTARTS: _asking_once}
 def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
     found = run.figures.as_json()
     times = found["to_completed_ms"]
+    lost = run.more.get("lost", {})
     return {
         "trouble": trouble.value,
         "what": TROUBLES[trouble][0],
-        "accepted": found["accepted"],
-        "ended": found["ended"],
+        "accepted": found["accepted"] + sum(lost.values()),
+        "ended": {**found["ended"], **lost},
         "post_p99_ms": found["post_ms"].get("p99"),
         "to_completed_s": {
             name: round(times[name] / 1000, 1) for name in ("p50", "p99", "max") if name in times
@@ -220,7 +231,13 @@ def _row(trouble: Trouble, run: Run) -> dict[str, Any]:
 def main(
     file: File,
     trouble: Annotated[list[Trouble] | None, typer.Option(help="Only this one. May be repeated.")] = None,
-    orders: Annotated[int, typer.Option(min=1, help="How many of the file's orders.")] = ORDERS,
+    orders: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"How many of the file's orders; by itself {ORDERS:,}, and {RESTORE_ORDERS:,} of `restore`.",
+        ),
+    ] = None,
     json: Json = None,
 ) -> int:
     """Replay a retailer's orders while one thing goes wrong all the time; ends with the books proved."""
@@ -228,7 +245,8 @@ def main(
     for one in trouble or list(Trouble):
         note(f"{TROUBLES[one][0]} …")
         with faulty_stack() as stack:
-            rows.append(_row(one, uvloop.run(suffer(stack, one, file, orders))))
+            number = orders or (RESTORE_ORDERS if one is Trouble.RESTORE else ORDERS)
+            rows.append(_row(one, uvloop.run(suffer(stack, one, file, number))))
     return report.show(rows, [problem for row in rows for problem in row["problems"]], json)
 
 
