@@ -16,7 +16,6 @@ from orders.crashpoints import Point
 
 T = TypeVar("T")
 
-AT_POINTS = 13 / 15  # of all faults
 # One in so many kills of a worker's child takes its main process instead, and the child goes on for a while.
 PARENTS = 5
 
@@ -70,6 +69,9 @@ AT_RANDOM: tuple[Fault, ...] = (
     *(Fault(Kind.PROVIDER, target, "losing answers") for target in ("sms", "carrier", "mailbox")),
 )
 
+# The faults of a whole campaign: each crash point five times, all else once.
+WHOLE = 5 * len(Point) + len(AT_RANDOM)
+
 # What is no task: the process above it is not a worker's main process, and is never killed there.
 NO_TASKS = frozenset({"relay", "outbox", "place", "webhook"})
 # Points that a worker's main process passes.
@@ -79,7 +81,7 @@ OF_MAIN = frozenset({Point.TASK_BEFORE_ACK, Point.TASK_AFTER_ACK})
 def plan(faults: int, seed: int, only: Sequence[Point] = ()) -> list[Fault]:
     """So many faults; with `only`, all of them at these points."""
     dice = random.Random(seed)
-    at_points = faults if only else round(faults * AT_POINTS)
+    at_points = faults if only else round(faults * (1 - len(AT_RANDOM) / WHOLE))
     chosen = [
         Fault(Kind.POINT, point.value, _action(dice, point))
         for point in islice(_rounds(dice, tuple(only) or tuple(Point)), at_points)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.chaos.plan import AT_RANDOM, NO_TASKS, Kind, plan
+from bench.chaos.plan import AT_RANDOM, NO_TASKS, WHOLE, Kind, plan
 from orders.crashpoints import Point
 
 
@@ -22,8 +22,8 @@ def test_no_point_comes_twice_before_all_have_come_once(seed: int, faults: int) 
     assert max(often) - min(often) <= 1
 
 
-def test_three_hundred_faults_hit_every_point_five_times_and_every_random_one_once() -> None:
-    drawn = plan(300, 1)
+def test_a_whole_campaign_hits_every_point_five_times_and_every_random_one_once() -> None:
+    drawn = plan(WHOLE, 1)
     at_points = Counter(fault.target for fault in drawn if fault.kind is Kind.POINT)
     assert min(at_points[point.value] for point in Point) >= 5
     assert set(AT_RANDOM) <= set(drawn)
