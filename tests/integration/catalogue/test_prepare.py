@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
+from django.test import RequestFactory
 from pytest_django import Settings
 
 from orders.inventory import on_hand
@@ -40,9 +41,10 @@ def test_an_empty_shop_is_filled_and_left_alone_afterwards(
     assert "static files: collected" in first
     assert "demo products" in first
     assert "admin made" in first
+    sign_in = RequestFactory().post("/admin/login/")
     assert on_hand(["BF-1000"]) == {"BF-1000": 1000}
     assert (Path(settings.STATIC_ROOT) / Product.objects.get(sku="BF-1000").picture).is_file()
-    assert authenticate(username="admin", password="four-words-of-a-demo")
+    assert authenticate(sign_in, username="admin", password="four-words-of-a-demo")
 
     monkeypatch.setenv("DEMO_ADMIN_PASSWORD", "another")
     second = prepare()
@@ -50,7 +52,7 @@ def test_an_empty_shop_is_filled_and_left_alone_afterwards(
     assert "nothing to apply" in second
     assert "kept as it is" in second
     assert "admin is there" in second
-    assert authenticate(username="admin", password="four-words-of-a-demo")
+    assert authenticate(sign_in, username="admin", password="four-words-of-a-demo")
 
 
 def test_nobody_gets_a_login_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
