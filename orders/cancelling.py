@@ -11,6 +11,7 @@ from orders import scheduling
 from orders.invoices import issuing
 from orders.locking import lock_orders
 from orders.models import Order, Shipment
+from orders.models.shipment import parcel_of
 from orders.states import CANCELLABLE_STATES, OrderStatus
 
 
@@ -51,17 +52,19 @@ def cancel(
 
 def cancellable(order: Order) -> bool:
     """Whether a cancel button should be shown; `cancel` itself decides."""
-    return order.status in CANCELLABLE_STATES and _parcel(order) in (None, Shipment.Status.REFUSED)
+    return order.status in CANCELLABLE_STATES and parcel_of(order) in (None, Shipment.Status.REFUSED)
 
 
 def unanswered(order: Order) -> bool:
     """Whether the order stands still, and nobody knows if the carrier has its parcel."""
     stands_still = order.due_at is None and order.ended_at is None
-    return order.status in CANCELLABLE_STATES and stands_still and _parcel(order) == Shipment.Status.REQUESTED
+    return (
+        order.status in CANCELLABLE_STATES and stands_still and parcel_of(order) == Shipment.Status.REQUESTED
+    )
 
 
 def _why_not(order: Order) -> str:
-    if _parcel(order) != Shipment.Status.REQUESTED:
+    if parcel_of(order) != Shipment.Status.REQUESTED:
         return f"Order {order.number} is already with the carrier. Refuse the parcel or send it back to get a refund."
     if unanswered(order):
         return (
@@ -72,8 +75,3 @@ def _why_not(order: Order) -> str:
         f"The carrier has been asked for the parcel of order {order.number}, and its answer is not here yet. "
         "Try again when it is, in a few minutes."
     )
-
-
-def _parcel(order: Order) -> str | None:
-    shipment: Shipment | None = getattr(order, "shipment", None)
-    return shipment.status if shipment else None

@@ -11,6 +11,7 @@ from django.db import transaction
 from orders.locking import lock_orders
 from orders.models import Delivery, Order, OrderEvent, Shipment
 from orders.models.delivery import delivered_to
+from orders.models.shipment import parcel_of
 from orders.placing import Address
 from orders.states import CANCELLABLE_STATES, EventKind
 
@@ -29,9 +30,7 @@ def address_of(order: Order) -> Address:
 
 def redirectable(order: Order) -> bool:
     """Whether there is no parcel yet, and may be one; `redirect` itself decides."""
-    shipment: Shipment | None = getattr(order, "shipment", None)
-    no_parcel = shipment is None or shipment.status == Shipment.Status.REFUSED
-    return order.status in CANCELLABLE_STATES and no_parcel
+    return order.status in CANCELLABLE_STATES and parcel_of(order) in (None, Shipment.Status.REFUSED)
 
 
 def redirect(order_id: int, to: Address) -> bool:
@@ -56,7 +55,7 @@ def redirect(order_id: int, to: Address) -> bool:
 def _why_not(order: Order) -> str:
     if order.status not in CANCELLABLE_STATES:
         return f"Order {order.number} is {order.get_status_display().lower()}: its parcel goes nowhere else any more."
-    if order.shipment.status == Shipment.Status.BOOKED:
+    if parcel_of(order) == Shipment.Status.BOOKED:
         return (
             f"The carrier has the parcel of order {order.number}. Ask the carrier to deliver it elsewhere, or take it "
             "back when it returns."

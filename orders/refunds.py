@@ -20,6 +20,7 @@ from orders.inventory import take_in
 from orders.invoices import issuing
 from orders.locking import lock_orders
 from orders.models import Order, OrderEvent, Refund, RefundLine, Reversal, Shipment
+from orders.models.shipment import parcel_of
 from orders.money import format
 from orders.payments.amounts import counting
 from orders.states import CANCELLABLE_STATES, FULFILLABLE_STATES, EventKind, OrderStatus, PaymentMethod
@@ -157,9 +158,7 @@ def refund(
 
 def _on_its_way(order: Order) -> bool:
     """Whether the carrier has the parcel of an order that is not completed yet."""
-    shipment: Shipment | None = getattr(order, "shipment", None)
-    is_booked = shipment is not None and shipment.status == Shipment.Status.BOOKED
-    return order.status in FULFILLABLE_STATES and is_booked
+    return order.status in FULFILLABLE_STATES and parcel_of(order) == Shipment.Status.BOOKED
 
 
 def _chosen(left: Refundable, pieces: Mapping[int, int] | None) -> list[tuple[Line, int]]:
@@ -188,4 +187,4 @@ def _move(made: Refund, order: Order, chosen: list[tuple[Line, int]]) -> None:
         return
     OrderEvent.objects.create(order=order, kind=EventKind.PARTLY_REFUNDED, detail=detail)
     if made.status == Refund.Status.REQUESTED:
-        scheduling.reopen([order.pk], OrderStatus.COMPLETED)
+        scheduling.reopen([order.pk], [OrderStatus.COMPLETED])

@@ -93,7 +93,8 @@ UPDATE orders_order SET due_at = now(), attempts = 0 WHERE id IN (
 """
 # Something is left to do for orders that had ended.
 _REOPEN: LiteralString = """
-UPDATE orders_order SET due_at = now(), attempts = 0, ended_at = NULL WHERE id = ANY(%(ids)s) AND status = %(status)s
+UPDATE orders_order SET due_at = now(), attempts = 0, ended_at = NULL
+WHERE id = ANY(%(ids)s) AND status = ANY(%(states)s)
 """
 # Each order at its own time; those that have ended meanwhile stay as they are.
 _SCHEDULE: LiteralString = sql.compose(
@@ -249,9 +250,9 @@ def make_due(ids: Collection[int], *, only: Collection[OrderStatus] = tuple(Orde
     return sql.count(_MAKE_DUE, {"ids": list(ids), "only": [status.value for status in only]}) if ids else 0
 
 
-def reopen(ids: Collection[int], status: OrderStatus) -> int:
-    """There is something left to do for ended orders, in the state they are in. Returns how many."""
-    return sql.count(_REOPEN, {"ids": list(ids), "status": status.value})
+def reopen(ids: Collection[int], states: Collection[OrderStatus]) -> int:
+    """There is something left to do for those that have ended in one of these states. Returns how many."""
+    return sql.count(_REOPEN, {"ids": list(ids), "states": [state.value for state in states]})
 
 
 def schedule(times: Mapping[int, datetime], *, alone: bool = False) -> int:

@@ -101,7 +101,8 @@ def settle(order_id: int) -> int:
         settleable(order)
         amount, gone = _owed(order)
         sql.count(_KEPT, {"order_id": order_id})
-        sql.count(_OUTSIDE, {"order_id": order_id, "amount": amount, "gone": gone})
+        if not sql.count(_OUTSIDE, {"order_id": order_id, "amount": amount, "gone": gone}):
+            raise RuntimeError(f"Order {order.number} owes money, but its payment holds none.")
         OrderEvent.objects.create(order=order, kind=EventKind.SETTLED, detail=format(amount, order.currency))
         scheduling.make_due([order_id])
     return amount

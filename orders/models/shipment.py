@@ -33,3 +33,9 @@ class Shipment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order} {self.tracking_number or self.status}"
+
+
+def parcel_of(order: Order) -> str | None:
+    """The status of an order's shipment; None if none was asked for."""
+    shipment: Shipment | None = getattr(order, "shipment", None)
+    return shipment.status if shipment else None

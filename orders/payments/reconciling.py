@@ -315,8 +315,7 @@ def _take_up(order_id: int, intent: Intent) -> bool:
                 kind=EventKind.REPLAYED,
                 detail="by the reconciler: the provider still held money of it",
             )
-            for status in WITHOUT_GOODS:
-                scheduling.reopen([order_id], status)
+            scheduling.reopen([order_id], WITHOUT_GOODS)
         return bool(changed)
 
 

@@ -78,8 +78,7 @@ def look(ids: Collection[int]) -> list[int]:
     """
     asked = [order_id for (order_id,) in sql.rows(_LOOK, {"ids": list(ids)})]
     resting = [order_id for (order_id,) in sql.rows(_RESTING, {"ids": asked})]
-    for status in END_STATES:
-        scheduling.reopen(resting, status)
+    scheduling.reopen(resting, END_STATES)
     return resting
 
 

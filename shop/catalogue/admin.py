@@ -22,8 +22,8 @@ from orders.admin.base import ModelForm
 from orders.admin.columns import column, display
 from orders.admin.guarded import GuardedAdmin
 from orders.models import StockItem
+from orders.skus import SKU, sku_of
 from shop.catalogue import pictures, queries
-from shop.catalogue.importing.drafts import SKU, sku_of
 from shop.catalogue.models import Category, Product
 
 THUMBNAIL = {"squared": True, "borderless": True, "width": 40, "height": 40}

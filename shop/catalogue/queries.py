@@ -10,8 +10,8 @@ from django.contrib.postgres.search import SearchQuery
 from django.db.models import Case, Count, F, FloatField, Func, Q, QuerySet, Value, When
 
 from orders import inventory
+from orders.skus import SKU
 from shop.catalogue.folding import LANGUAGE, Fold, Words
-from shop.catalogue.importing.drafts import SKU
 from shop.catalogue.models import Category, Product
 
 MAX_WORDS = 8

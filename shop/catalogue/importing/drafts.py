@@ -4,10 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from orders.csvfile import UnusableFile as UnusableFile
-from orders.skus import SKU as SKU
-from orders.skus import sku_of as sku_of
-
 # Control characters except tab and line ends: PostgreSQL refuses NUL, and no text of a shop has the others.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db import transaction
 
 from orders import csvfile, money
+from orders.csvfile import UnusableFile
 from orders.inventory import LevelsRefused
 from shop.catalogue import pictures
 from shop.catalogue.importing import native, retail, sales, writer
-from shop.catalogue.importing.drafts import Reading, Refused, UnusableFile
+from shop.catalogue.importing.drafts import Reading, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ refused, unless `--overwrite` is said. Of `stock` the difference from the last i
 from collections.abc import Callable
 
 from orders.csvfile import Table
-from orders.skus import NO_SKU
+from orders.skus import NO_SKU, SKU, sku_of
 from shop.catalogue.importing.amounts import to_minor
-from shop.catalogue.importing.drafts import CONTROL, SKU, ProductDraft, Reading, Refused, sku_of
+from shop.catalogue.importing.drafts import CONTROL, ProductDraft, Reading, Refused
 
 FORMAT = "products"
 COLUMNS = ("sku", "name", "description", "category", "price", "tax_rate", "stock", "picture")

@@ -14,8 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from orders.csvfile import Record, Table, UnusableFile, opened
+from orders.skus import SKU, sku_of
 from shop.catalogue.importing.amounts import to_decimal
-from shop.catalogue.importing.drafts import CONTROL, SKU, sku_of
+from shop.catalogue.importing.drafts import CONTROL
 
 COLUMNS = (
     *("InvoiceNo", "StockCode", "Description", "Quantity"),

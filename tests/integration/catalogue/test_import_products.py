@@ -11,9 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from orders.csvfile import UnusableFile
 from orders.inventory import on_hand
 from orders.models import StockItem, StockMovement
-from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.importer import FileRefused, Options, Report, import_file
 from shop.catalogue.models import Category, Product
 from tests.integration.catalogue.conftest import Written

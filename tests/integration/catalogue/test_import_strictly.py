@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from orders.csvfile import UnusableFile
 from orders.models import StockItem
-from shop.catalogue.importing.drafts import UnusableFile
 from shop.catalogue.importing.importer import FileRefused, Options, import_file
 from shop.catalogue.importing.native import COLUMNS
 from shop.catalogue.models import Category, Product

@@ -1,6 +1,7 @@
 """Other hosts, which reach the database through a network that can fail."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -39,19 +40,22 @@ class OtherHost:
             return cursor.fetchone()
 
 
-@pytest.fixture
-def other_host() -> Iterator[OtherHost]:
+@contextmanager
+def _host() -> Iterator[OtherHost]:
     with Proxy(Ports.free().metrics, int(connection.settings_dict["PORT"])) as network:
         host = OtherHost(network)
         yield host
         network.set(NetworkFault.CUT)
         host.session.close()
+
+
+@pytest.fixture
+def other_host() -> Iterator[OtherHost]:
+    with _host() as host:
+        yield host
 
 
 @pytest.fixture
 def third_host() -> Iterator[OtherHost]:
-    with Proxy(Ports.free().metrics, int(connection.settings_dict["PORT"])) as network:
-        host = OtherHost(network)
+    with _host() as host:
         yield host
-        network.set(NetworkFault.CUT)
-        host.session.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.catalogue.importing.drafts import UnusableFile
+from orders.csvfile import UnusableFile
 from shop.catalogue.importing.retail import COLUMNS, Reason, invoices, why_not
 
 HEADER = ",".join(COLUMNS) + "\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shop.catalogue.importing.drafts import UnusableFile
+from orders.csvfile import UnusableFile
 from shop.catalogue.importing.importer import FileRefused, Options, Report, import_file
 from shop.catalogue.importing.retail import Reason
 
