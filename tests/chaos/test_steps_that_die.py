@@ -9,12 +9,13 @@ from collections import Counter
 import pytest
 from pytest_django import Settings
 
-from orders.cancelling import cancel
+from orders.cancelling import NotCancellable, cancel
 from orders.crashpoints import Point
 from orders.facts import facts_of
-from orders.models import InvoiceCounter, Order
+from orders.models import InvoiceCounter, Notification, Order, Shipment
 from orders.states import OrderStatus
 from orders.workflow import SIDE_BY_SIDE, Step, remaining
+from orders.workflow import STEPS as STEP_SPECS
 from tests.chaos.conftest import Dies
 from tests.integration.audit.conftest import ledger_ends
 from tests.making import ledger, place_order, stock
@@ -110,3 +111,20 @@ def test_a_step_that_dies_is_finished_by_the_next_drive(point: Point, since: Pos
     assert [outside[provider].total() for provider in ("carrier", "sms", "mailbox")] == [not cancelled, 1, 1]
     report = prove(since=since)
     assert report.clean, report.as_dict()
+
+
+@pytest.mark.parametrize("point", [Point.EMAIL_AFTER_CALL, Point.SMS_AFTER_CALL, Point.SHIP_AFTER_CALL])
+def test_what_may_have_been_done_outside_stands_in_our_books(
+    point: Point, since: Positions, dies: Dies
+) -> None:
+    """The row is committed before the call. Without it nobody would know, and a parcel's order could be cancelled."""
+    step = STEPS[point.value.partition(".")[0]]
+    order = ready_for(step)
+    dies(point, f"from workers.celery import app\napp.tasks['{step.value}'].apply(args=([{order.pk}],))")
+    if step is Step.SHIP:
+        assert Shipment.objects.get(order=order).status == Shipment.Status.REQUESTED
+        with pytest.raises(NotCancellable):
+            cancel(order.token)
+    else:
+        message = Notification.objects.get(order=order, channel=STEP_SPECS[step].channel)
+        assert message.status == Notification.Status.REQUESTED

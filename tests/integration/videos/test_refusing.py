@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -223,5 +224,5 @@ def test_video_endpoints(tus: Tus) -> None:
     assert cancelled["state"] == "cancelled"
     assert "cannot be cancelled" in problem(tus.ask("POST", f"{path}cancel/"), 409)["detail"]
     assert tus.ask("POST", f"{path}retry/").json()["state"] == "waiting"  # type: ignore[attr-defined]
-    problem(tus.ask("GET", f"/api/videos/{tus.location.split('/')[3][:-1]}0/"), 404)
+    problem(tus.ask("GET", f"/api/videos/{uuid4()}/"), 404)
     problem(tus.ask("GET", path, Authorization=""), 401)
