@@ -65,10 +65,17 @@ def owed(order: Order) -> int | None:
     return _owed(order)[0] if Step.REFUND in steps(remaining(facts)) else None
 
 
-def settleable(order: Order) -> int:
+def reported(order: Order) -> bool:
+    """Has the provider reported a refund or a dispute that our books do not have yet?"""
+    return Payment.objects.filter(order=order, reported_at__isnull=False).exists()
+
+
+def settleable(order: Order, *, provider_shows_nothing: bool = False) -> int:
     """What can be settled now, as `owed` has it; raises NotSettleable. `settle` itself decides.
 
     What the provider may have given back without us comes first: settled before it is taken over, it would count twice.
+    But a provider may report something and then not know the charge any more, when the shop has changed its account,
+    say. Then only a person can find out that there is nothing, and says so.
     """
     amount = owed(order)
     if amount is None:
@@ -82,28 +89,36 @@ def settleable(order: Order) -> int:
             "dispute is lost. Answer the dispute at the payment provider, and replay the order's dead letter when it "
             "is closed."
         )
-    if Payment.objects.filter(order=order, reported_at__isnull=False).exists():
+    if reported(order) and not provider_shows_nothing:
         raise NotSettleable(
             f"The payment provider has reported a refund or a dispute of order {order.number} that our books do not "
-            "have yet. Replay the order's dead letter: that takes it over, and pays only what is left."
+            "have yet. Replay the order's dead letter: that takes it over, and pays only what is left. If that fails "
+            "again, look at the provider's own page, and say here if it shows neither."
         )
     return amount
 
 
-def settle(order_id: int) -> int:
+def settle(order_id: int, *, provider_shows_nothing: bool = False) -> int:
     """What is still to be given back was given back another way: write that, and let the order go on.
 
-    Returns how much, in minor units. Raises NotSettleable.
+    Returns how much, in minor units. `provider_shows_nothing`: what the provider has reported is set aside, because its
+    own page shows neither a refund nor a dispute. Raises NotSettleable.
     """
     with transaction.atomic():
         lock_orders([order_id], tuple(END_STATES))
         order = Order.objects.get(pk=order_id)
-        settleable(order)
+        settleable(order, provider_shows_nothing=provider_shows_nothing)
+        if provider_shows_nothing:
+            Payment.objects.filter(order=order).update(reported_at=None)
         amount, gone = _owed(order)
-        sql.count(_KEPT, {"order_id": order_id})
-        if not sql.count(_OUTSIDE, {"order_id": order_id, "amount": amount, "gone": gone}):
-            raise RuntimeError(f"Order {order.number} owes money, but its payment holds none.")
-        OrderEvent.objects.create(order=order, kind=EventKind.SETTLED, detail=format(amount, order.currency))
+        detail = format(amount, order.currency)
+        if owed(order) is None:  # the report was all that it stood still over
+            detail = "what the provider reported is set aside"
+        else:
+            sql.count(_KEPT, {"order_id": order_id})
+            if not sql.count(_OUTSIDE, {"order_id": order_id, "amount": amount, "gone": gone}):
+                raise RuntimeError(f"Order {order.number} owes money, but its payment holds none.")
+        OrderEvent.objects.create(order=order, kind=EventKind.SETTLED, detail=detail)
         scheduling.make_due([order_id])
     return amount
 

@@ -24,7 +24,7 @@ from orders.cancelling import cancel
 from orders.facts import facts_of
 from orders.models import Order, Payment, Shipment
 from orders.notifications.messages import begin
-from orders.payments import charging
+from orders.payments import charging, taking_over
 from orders.providers.failures import Failure, Outcome, Refused
 from orders.refunds import refund
 from orders.shipping import booking
@@ -98,6 +98,15 @@ def given_back(card: str | None = "pm_card_visa", *, whole: bool = True) -> Orde
     return order
 
 
+def reported() -> Order:
+    """The provider has reported a refund or a dispute, and perhaps does not know the charge any more."""
+    order = completed()
+    scheduling.close([order.pk])
+    with transaction.atomic():
+        assert taking_over.look([order.pk]) == [order.pk]
+    return order
+
+
 def cancelled(order: Order) -> Order:
     return cancel(order.token)
 
@@ -130,6 +139,7 @@ STATES: dict[str, Callable[[], Order]] = {
     "cancelled, paid": lambda: cancelled(charged()),
     "cancelled, a parcel refused": lambda: cancelled(parcel_refused()),
     "refunded": given_back,
+    "completed, a report": reported,
     "returned, cash": lambda: given_back(None),
 }
 
@@ -194,7 +204,7 @@ class Desk:
         """Press it; returns in which words it was refused."""
         forms: dict[str, dict[str, str]] = {
             "cancel": {"carrier_has_nothing": "on"},
-            "settle": {"how": "Bank transfer of 3 May."},
+            "settle": {"how": "Bank transfer of 3 May.", "provider_shows_nothing": "on"},
             "refund": {"key": str(uuid.uuid4()), "what": "whole", "reason": "It is broken."},
         }
         if button in forms:

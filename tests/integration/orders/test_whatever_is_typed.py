@@ -82,6 +82,11 @@ PHONES = st.one_of(
     ),
 )
 POSTCODES = st.one_of(LINES, st.sampled_from(["SW1Y 4JH", "sw1y4jh", "10115", "100-0001", "", "!!!"]))
+# What is typed into the cart's box, where all is text: digits of all scripts, signs that count as numbers or as none.
+BOX = [
+    *("2", " 3 ", "0", "-1", "+4", "1.5", "1,000", "1e3", "0x2", "２", "٣", "५", "²", "½", "Ⅳ", "一", "\u200b2"),
+    "1" * 5000,
+]
 QUANTITIES = st.one_of(st.integers(1, 3), st.sampled_from([0, -1, 10**9, 10**30, 1.5, "1", "x", None, True]))
 
 
@@ -98,6 +103,7 @@ TYPED = st.fixed_dictionaries(
         "postcode": mostly_good(POSTCODES, ""),
         **{name: mostly_good(LINES, "Ada Lovelace") for name in NAMES},
         "quantity": mostly_good(QUANTITIES, 1),  # type: ignore[arg-type]
+        "box": st.one_of(st.sampled_from(BOX), st.text(st.characters(categories=["N"]), max_size=3), LINES),
     }
 )
 
@@ -134,6 +140,7 @@ def test_it_is_refused_with_a_reason_or_right_wherever_it_arrives(
     orders = []
     for one in typed:
         by_api, by_form = over_the_api(one), over_the_form(one)
+        in_the_cart(one["box"])
         orders += [order for order in (by_api, by_form) if order]
         if by_api and by_form:  # the same rules
             kept = ("email", "phone", "postcode", "country", *NAMES)
@@ -183,6 +190,21 @@ def over_the_form(typed: dict[str, Any]) -> Order | None:
     assert errors
     assert all(len(reason) > 10 for reasons in errors.values() for reason in reasons)
     return None
+
+
+def in_the_cart(box: str) -> None:
+    """The box takes what is typed as the number that it reads as, or the cart stays as it was and the page says why."""
+    client = Client()
+    client.post("/cart/MUG/", {"quantity": 7})
+    answer = client.post("/cart/MUG/", {"set": "", "quantity": box}, follow=True)
+    assert answer.status_code == 200
+    [line] = answer.context["cart"].lines or [None]
+    said = [str(message) for message in answer.context["messages"]]
+    if said:
+        assert line.quantity == 7
+        assert all(len(reason) > 10 for reason in said)
+    else:
+        assert int(box) == (line.quantity if line else 0)
 
 
 def worked_off(orders: list[Order]) -> None:

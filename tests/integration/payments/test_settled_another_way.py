@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from orders import inventory, scheduling
 from orders.cancelling import cancel
 from orders.models import Finding, Order, Payment, Refund
-from orders.payments import charging, refunding
+from orders.payments import charging, refunding, taking_over
 from orders.payments.sandbox import SandboxGateway
 from orders.providers.failures import Refused
 from orders.settling import NotSettleable, owed, settle
@@ -104,6 +105,48 @@ def test_nor_while_a_report_waits_to_be_taken_over() -> None:
     carry(order)  # it is replayed
     assert Refund.objects.get().status == Refund.Status.MADE
     assert (outside(order), notes(order), given_back(order)) == (0, [1_250], [])
+
+
+def test_what_the_provider_reported_and_does_not_know_is_set_aside_by_a_person() -> None:
+    """After a change of the shop's account it knows nothing of the charge, so no replay can end this."""
+    order = completed()
+    scheduling.close([order.pk])
+    with transaction.atomic():
+        assert taking_over.look([order.pk]) == [order.pk]
+    stuck(order)
+    with pytest.raises(NotSettleable, match="say here if it shows neither"):
+        settle(order.pk)
+    assert settle(order.pk, provider_shows_nothing=True) == 0
+    assert order.events.last().detail == "what the provider reported is set aside"  # type: ignore[union-attr]
+    carry(order)
+    assert (order.status, order.ended_at is None) == (OrderStatus.COMPLETED, False)
+    assert (outside(order), books(order)) == (0, ("captured", 0, 0))
+    agreed(order)
+
+
+def test_and_what_is_owed_besides_counts_as_given_back() -> None:
+    order = completed()
+    scheduling.close([order.pk])
+    ask(order, {"MUG": 1})
+    with transaction.atomic():
+        taking_over.look([order.pk])
+    stuck(order)
+    assert settle(order.pk, provider_shows_nothing=True) == 1_250
+    carry(order)
+    assert (outside(order), books(order), notes(order)) == (1_250, ("captured", 1_250, 0), [1_250])
+    agreed(order)
+
+
+def test_a_dispute_is_never_set_aside() -> None:
+    order = completed()
+    scheduling.close([order.pk])
+    tell(order, disputed(order, 1_250))
+    carry(order)
+    with transaction.atomic():
+        taking_over.look([order.pk])
+    stuck(order)
+    with pytest.raises(NotSettleable, match="bank disputes"):
+        settle(order.pk, provider_shows_nothing=True)
 
 
 def test_after_a_won_one_it_can_be_settled() -> None:
