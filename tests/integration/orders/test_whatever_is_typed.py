@@ -84,7 +84,25 @@ PHONES = st.one_of(
 POSTCODES = st.one_of(LINES, st.sampled_from(["SW1Y 4JH", "sw1y4jh", "10115", "100-0001", "", "!!!"]))
 # What is typed into the cart's box, where all is text: digits of all scripts, signs that count as numbers or as none.
 BOX = [
-    *("2", " 3 ", "0", "-1", "+4", "1.5", "1,000", "1e3", "0x2", "２", "٣", "५", "²", "½", "Ⅳ", "一", "\u200b2"),
+    *(
+        "2",
+        " 3 ",
+        "0",
+        "-1",
+        "+4",
+        "1.5",
+        "1,000",
+        "1e3",
+        "0x2",
+        "２",
+        "٣",
+        "५",
+        "²",
+        "½",
+        "Ⅳ",
+        "一",
+        "\u200b2",
+    ),
     "1" * 5000,
 ]
 QUANTITIES = st.one_of(st.integers(1, 3), st.sampled_from([0, -1, 10**9, 10**30, 1.5, "1", "x", None, True]))
