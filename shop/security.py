@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of each part of the site.
+"""Whose forms are taken, and the Content-Security-Policy of each part of the site.
 
 The pages of the shop obey the strict policy of the settings: nothing inline and nothing from elsewhere, except
 published videos when their storage is a bucket with an address of its own. Two parts that we do not write cannot: the
@@ -8,12 +8,14 @@ admin (Unfold runs Alpine, which evaluates expressions, and puts styles into tag
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.core.files.storage import Storage, storages
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden
+from django.middleware.csrf import CsrfViewMiddleware
 
 _STYLES = {"style-src": [SELF, UNSAFE_INLINE]}
 _RELAXED = {
@@ -39,6 +41,32 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         if parts.update is None and (bucket := _origin(storages["public"])):
             return replace(parts, update={directive: [bucket] for directive in _VIDEO})
         return parts
+
+
+class CsrfMiddleware(CsrfViewMiddleware):
+    """Django's check against forged requests, for which a browser's own word is enough.
+
+    With each POST browsers say where it comes from, in headers that no page can set: Sec-Fetch-Site, or Origin where
+    the connection is not encrypted. So a page that is the same for all visitors needs no token of each
+    (shop.pages.shared). What says neither, or comes from elsewhere, needs the token as ever; so does all of the admin.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        callback: Any,
+        callback_args: tuple[Any, ...],
+        callback_kwargs: dict[str, Any],
+    ) -> HttpResponseForbidden | None:
+        if not request.path_info.startswith("/admin/") and _says_that_it_is_ours(request):
+            return None
+        return super().process_view(request, callback, callback_args, callback_kwargs)
+
+
+def _says_that_it_is_ours(request: HttpRequest) -> bool:
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return site == "same-origin"
+    return request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
 
 
 @cache

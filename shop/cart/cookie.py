@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
 NAME = "cart"
+VISITOR = "visitor"  # drawn by nginx for whoever comes without one
 MAX_AGE = 30 * 24 * 3600  # seconds since the last change
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -24,12 +25,14 @@ def token_of(request: HttpRequest) -> str:
 def token_for(request: HttpRequest) -> str:
     """The token of the visitor's cart, or the one that a first cart gets.
 
-    A visitor may press two buttons before the first answer brings the cookie. Both have the cookie against forged
-    requests already, since they came from our form; so a token made of that leads both to one cart.
+    A visitor may press two buttons before the first answer brings the cookie. Both have the cookie that nginx gave
+    out with the page that they came from; so a token made of that leads both to one cart.
     """
     if token := token_of(request):
         return token
-    visitor = request.META.get("CSRF_COOKIE") or secrets.token_hex()
+    visitor = request.COOKIES.get(VISITOR, "")
+    if not _TOKEN.fullmatch(visitor):
+        visitor = secrets.token_hex()
     return salted_hmac("shop.cart", visitor, algorithm="sha256").hexdigest()[:32]
 
 

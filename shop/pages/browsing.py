@@ -16,6 +16,7 @@ from shop.cart.keeping import MAX_QUANTITY
 from shop.catalogue import queries
 from shop.catalogue.models import Category, Product
 from shop.pages.request import ShopRequest, wants_fragment
+from shop.pages.shared import shared
 from shop.videos.playback import playback_of, preparation_of
 
 PER_PAGE = 24
@@ -33,6 +34,7 @@ class Offer:
 
 
 @require_safe
+@shared
 def home(request: ShopRequest) -> HttpResponse:
     """The product everybody came for, and the first few of each category."""
     # One more than a shelf holds, should the hero be among them.
@@ -50,6 +52,7 @@ def home(request: ShopRequest) -> HttpResponse:
 
 
 @require_safe
+@shared
 def category(request: ShopRequest, slug: str) -> HttpResponse:
     shown = get_object_or_404(Category, slug=slug)
     page = _page(request, queries.on_sale(slug))
@@ -57,6 +60,7 @@ def category(request: ShopRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@shared
 def search(request: ShopRequest) -> HttpResponse:
     """Results as a page of their own; to htmx, which asks while one types, only the part that changes."""
     typed = request.GET.get("q", "").strip()
@@ -71,6 +75,7 @@ def search(request: ShopRequest) -> HttpResponse:
 
 
 @require_safe
+@shared
 def product(request: ShopRequest, sku: str) -> HttpResponse:
     try:
         shown = queries.product(sku)
@@ -82,8 +87,8 @@ def product(request: ShopRequest, sku: str) -> HttpResponse:
         "related": _offers(nearby),
         "max_quantity": MAX_QUANTITY,
         "playback": playback_of(shown),
-        # Staff alone; to tell that a shopper without a session is none costs no query.
-        "preparation": preparation_of(shown) if request.user.is_staff else None,
+        # Staff alone, who have a session.
+        "preparation": preparation_of(shown) if not request.shared and request.user.is_staff else None,
     }
     return render(request, "shop/product.html", context)
 

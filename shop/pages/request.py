@@ -6,6 +6,7 @@ from django_htmx.middleware import HtmxDetails
 
 class ShopRequest(HttpRequest):
     htmx: HtmxDetails
+    shared = False  # the answer goes to everybody (shop.pages.shared)
 
 
 def wants_fragment(request: ShopRequest) -> bool:

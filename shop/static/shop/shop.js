@@ -16,6 +16,22 @@
     }
   };
 
+  // How many pieces are in the cart. A page that is the same for everybody cannot say it: there it is what the last page
+  // said that could. A browser that keeps nothing shows no number.
+  const KEPT = "pieces in the cart";
+  const countCart = () => {
+    const badge = document.getElementById("cart-count");
+    if (!badge) return;
+    const number = badge.firstElementChild;
+    try {
+      if (badge.hasAttribute("data-remembered")) number.textContent = localStorage.getItem(KEPT) ?? "";
+      else localStorage.setItem(KEPT, number.textContent);
+    } catch {
+      return;
+    }
+    badge.classList.toggle("hidden", !Number(number.textContent));
+  };
+
   // A second click while the first is under way. Only a courtesy: the server makes one order of any number of clicks.
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -26,6 +42,7 @@
     setTimeout(() => form.removeAttribute("aria-busy"), 10_000);
   });
   window.addEventListener("pageshow", () => {
+    countCart();
     for (const form of document.querySelectorAll("form[data-once]")) form.removeAttribute("aria-busy");
   });
 
@@ -58,6 +75,7 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     localise(document);
+    countCart();
     // What had the focus was removed with its line of the cart: go on reading from the top of the cart.
     if (event.target.id === "cart" && document.activeElement === document.body) {
       document.querySelector("#cart h1").focus();
