@@ -15,7 +15,7 @@ from bench.load import ShopClient
 from stack.program import StackError
 
 SKU = "KI-1010"  # of the demo catalogue
-PATHS = ("/", "/api/products/", "/livez", "/static/shop/app.css")
+PATHS = ("/cart/", "/api/products/", "/livez", "/static/shop/app.css")
 PAUSE = 0.1  # seconds between two requests of one visitor
 SECONDS = 30.0  # for an answer
 

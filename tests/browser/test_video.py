@@ -68,6 +68,11 @@ def captions(stack: RunningStack, video: str) -> None:
         stack.sql(_CAPTION, language, label, f"WEBVTT\n\n00:00.000 --> 00:{SECONDS}.000\n{label}\n", SKU)
 
 
+def product_page() -> str:
+    """The product's page as nobody has seen it yet; nginx keeps what it has shown for some seconds."""
+    return f"/products/{SKU}/?seen={uuid.uuid4()}"
+
+
 def player(page: Page) -> None:
     """Go to the player, and give it the keyboard."""
     page.locator("[data-player]").scroll_into_view_if_needed()
@@ -85,7 +90,7 @@ def test_it_loads_nothing_but_the_poster_until_somebody_comes_near(open_page: Op
     page = open_page("/")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"/products/{SKU}/", wait_until="networkidle")
+    page.goto(product_page(), wait_until="networkidle")
     asked = [address for address in asked if "/media/" in address or "vendor" in address]
     assert [address.rsplit("/", 1)[1] for address in asked] == ["poster.jpg"]
     page.locator("[data-player]").scroll_into_view_if_needed()
@@ -95,7 +100,7 @@ def test_it_loads_nothing_but_the_poster_until_somebody_comes_near(open_page: Op
 
 
 def test_it_plays_in_the_quality_that_was_chosen(open_page: Open, video: str) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     page.get_by_role("button", name="Play the video, 0:12").click()
     plays(page)
     assert page.evaluate("document.querySelector('video').src").startswith("blob:")
@@ -112,7 +117,7 @@ def test_it_plays_in_the_quality_that_was_chosen(open_page: Open, video: str) ->
 
 
 def test_the_sound_is_the_one_of_the_playlist(open_page: Open, video: str) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     sound: list[str] = []
     page.on("response", lambda response: sound.append(response.url) if "sound" in response.url else None)
     page.get_by_role("button", name="Play the video").click()
@@ -122,7 +127,7 @@ def test_the_sound_is_the_one_of_the_playlist(open_page: Open, video: str) -> No
 
 
 def test_the_keyboard_does_it_all(open_page: Open, captions: None) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     player(page)
     page.keyboard.press("k")
     plays(page)
@@ -155,7 +160,7 @@ def test_the_keyboard_does_it_all(open_page: Open, captions: None) -> None:
 def test_every_control_can_be_reached_and_the_search_keeps_its_letters(
     open_page: Open, captions: None
 ) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     page.get_by_role("button", name="Play the video").focus()
     reached = []
     for _ in range(6):
@@ -169,7 +174,7 @@ def test_every_control_can_be_reached_and_the_search_keeps_its_letters(
 
 def test_captions_stay_when_the_stream_begins_and_are_shown(open_page: Open, captions: None) -> None:
     """hls.js empties the tracks of a page when it begins, unless it is kept from it."""
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     page.get_by_label("Captions").select_option(label="English")
     page.wait_for_function("() => document.querySelector('video').textTracks[1].cues?.length === 1")
     page.get_by_role("button", name="Play the video").click()
@@ -181,7 +186,7 @@ def test_captions_stay_when_the_stream_begins_and_are_shown(open_page: Open, cap
 
 
 def test_where_the_pointer_is_a_small_picture_shows(open_page: Open, captions: None) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     page.get_by_label("Captions").select_option(label="English")
     line = page.get_by_label("Position")
     line.scroll_into_view_if_needed()
@@ -203,7 +208,7 @@ def test_where_the_pointer_is_a_small_picture_shows(open_page: Open, captions: N
 
 
 def test_a_place_chosen_before_it_plays_is_where_it_begins(open_page: Open, video: str) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     page.get_by_label("Position").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-now]")).to_have_text("0:05")
@@ -212,7 +217,7 @@ def test_a_place_chosen_before_it_plays_is_where_it_begins(open_page: Open, vide
 
 
 def test_when_streaming_fails_the_mp4_goes_on_from_there(open_page: Open, video: str) -> None:
-    page = open_page(f"/products/{SKU}/", tolerated=("404", "ERR_FAILED"))
+    page = open_page(product_page(), tolerated=("404", "ERR_FAILED"))
     page.route("**/*.m4s", lambda route: route.fulfill(status=404))
     page.get_by_label("Position").focus()
     page.keyboard.press("ArrowRight")
@@ -225,14 +230,14 @@ def test_when_streaming_fails_the_mp4_goes_on_from_there(open_page: Open, video:
 def test_without_media_source_the_mp4_plays(open_page: Open, video: str) -> None:
     page = open_page("/")
     page.add_init_script("delete window.MediaSource; HTMLMediaElement.prototype.canPlayType = () => '';")
-    page.goto(f"/products/{SKU}/")
+    page.goto(product_page())
     page.get_by_role("button", name="Play the video").click()
     plays(page)
     assert page.evaluate("document.querySelector('video').currentSrc").endswith("/fallback.mp4")
 
 
 def test_without_a_script_the_browsers_own_player_plays(open_page: Open, captions: None) -> None:
-    page = open_page(f"/products/{SKU}/", java_script_enabled=False)
+    page = open_page(product_page(), java_script_enabled=False)
     own = page.locator("video[controls]")
     expect(own).to_be_visible()
     expect(page.locator("[data-bar]")).to_be_hidden()
@@ -242,7 +247,7 @@ def test_without_a_script_the_browsers_own_player_plays(open_page: Open, caption
 def test_files_that_are_gone_are_said_and_the_next_press_tries_again(
     open_page: Open, stack: RunningStack, video: str
 ) -> None:
-    page = open_page(f"/products/{SKU}/", tolerated=("404",))
+    page = open_page(product_page(), tolerated=("404",))
     folder = stack.stack.layout.published / "videos" / video
     away = folder.with_name("away")
     folder.rename(away)
@@ -257,7 +262,7 @@ def test_files_that_are_gone_are_said_and_the_next_press_tries_again(
 def test_a_new_video_does_not_stop_those_who_watch_the_old_one(
     open_page: Open, stack: RunningStack, files: Path, video: str
 ) -> None:
-    page = open_page(f"/products/{SKU}/")
+    page = open_page(product_page())
     page.get_by_role("button", name="Play the video").click()
     plays(page)
     stack.sql("UPDATE videos_video SET state = 'replaced' WHERE token = %s", video)
@@ -266,7 +271,7 @@ def test_a_new_video_does_not_stop_those_who_watch_the_old_one(
         page.get_by_label("Quality").select_option(label="180p")
     assert old.value.ok
     page.wait_for_function("() => document.querySelector('video').videoHeight === 180")
-    page.reload()
+    page.goto(product_page())
     assert new in (page.locator("video").get_attribute("poster") or "")
 
 
@@ -280,7 +285,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out_on_a_phone(
     open_page: Open, captions: None, scheme: str
 ) -> None:
     page = open_page(
-        f"/products/{SKU}/", viewport=PHONE, is_mobile=True, color_scheme=scheme, reduced_motion="reduce"
+        product_page(), viewport=PHONE, is_mobile=True, color_scheme=scheme, reduced_motion="reduce"
     )
     for playing in (False, True):
         if playing:
@@ -299,7 +304,7 @@ def test_staff_see_a_first_video_come_and_can_play_it_at_once(
     page.get_by_label("Password").fill(stack.stack.secrets.admin)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")
-    page.goto(f"/products/{SKU}/")
+    page.goto(product_page())
     expect(page.get_by_text("A new video is being made ready")).to_be_visible()
     expect(page.locator("video")).to_have_count(0)
     finds_nothing(page)
