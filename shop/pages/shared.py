@@ -2,7 +2,7 @@
 
 nginx keeps them (deploy/nginx.conf.template), so a crowd that looks costs web a page now and then, and goes on looking
 while web is full or away. What belongs to one visitor is not in them: the number of pieces in the cart is remembered
-by the browser, and forms carry no token (shop.security.CsrfMiddleware). Who has a session (staff) or is to be told
+by the browser, and forms carry no token (shop.security.believe_the_browser). Who has a session (staff) or is to be told
 something gets a page of their own.
 """
 
