@@ -8,6 +8,7 @@ parked (workers.breakers), and while our own database or broker is down nothing 
 
 import logging
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from orders.models.order import number_of
 from orders.providers.failures import Failure
 from orders.retry import GiveUp
 from orders.workflow import STEPS, Step, Work
-from workers import deadletters
+from workers import aside, deadletters
 from workers.breakers import admission
 from workers.breakers.parking import park
 from workers.leased import released_when_down
@@ -64,10 +65,23 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
     def release() -> None:
         scheduling.release(ids, timezone.now() + INFRASTRUCTURE.draw(1))
 
-    with released_when_down(release, describe(ids)):
-        done = _work(step, work, ids)
-        # Orders that were dispatched for this step alone, as suspects, are due again and go on in a batch.
-        if done and STEPS[step].leads_on and not task.request.chain:
+    def do() -> list[int]:
+        with released_when_down(release, describe(ids)):
+            return _work(step, work, ids)
+
+    def late(future: Future[list[int]]) -> None:
+        # The task has ended without them, and with the task the chain.
+        try:
+            done = future.result()
+            with released_when_down(release, describe(ids)):
+                scheduling.make_due(done)
+        except Exception:
+            log.exception("%s failed for %s", step.value, describe(ids))
+
+    done = (aside.run(do, len(ids), late) or []) if STEPS[step].provider else do()
+    # Orders that were dispatched for this step alone, as suspects, are due again and go on in a batch.
+    if done and STEPS[step].leads_on and not task.request.chain:
+        with released_when_down(release, describe(ids)):
             scheduling.make_due(done)
     if not done:
         task.request.chain = None

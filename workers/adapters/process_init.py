@@ -10,12 +10,14 @@ from django.db import close_old_connections
 
 from orders.database.planner_settings import plan_by_key
 from shop import collector
+from workers import aside
 
 
 @worker_process_init.connect
 def begin_process(**_: Any) -> None:
     plan_by_key()
     collector.relieve()
+    aside.begin()
 
 
 @worker_ready.connect

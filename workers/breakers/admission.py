@@ -5,7 +5,9 @@ batch and nothing written.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
 from typing import LiteralString
 
 from django.db import transaction
@@ -18,8 +20,14 @@ from orders.workflow import STEPS, Step
 from workers.breakers.rules import COUNTED_ATTEMPTS, State, Verdict, judge
 from workers.models import Breaker
 
-# The state of a breaker.
-_LOOK: LiteralString = "SELECT state, generation, failures FROM workers_breaker WHERE provider = %(provider)s"
+# The state of a breaker, and what time it is.
+_LOOK: LiteralString = """
+SELECT state, generation, failures, clock_timestamp() FROM workers_breaker WHERE provider = %(provider)s
+"""
+# The provider has answered somebody.
+_ANSWERED: LiteralString = """
+UPDATE workers_breaker SET answered_at = clock_timestamp() WHERE provider = %(provider)s
+"""
 # Take what is left of a half-open breaker's permits, as many as wanted.
 _TAKE_PERMITS: LiteralString = """
 WITH held AS (
@@ -34,6 +42,11 @@ _PARKED_UNTIL: LiteralString = """
 SELECT CASE state WHEN 'closed' THEN now() ELSE parked_until END FROM workers_breaker
 WHERE provider = %(provider)s FOR SHARE
 """
+# Seconds from one time that this process writes down that a provider answers to the next; calls that fail by their
+# silence take longer.
+_NOTE_EVERY = 1.0
+_noted: dict[Provider, float] = {}  # when it did so last, by its monotonic clock
+
 # The open breakers.
 _OPEN: LiteralString = "SELECT provider FROM workers_breaker WHERE state = 'open'"
 
@@ -48,6 +61,7 @@ class Admission:
     state: State = State.CLOSED
     generation: int = 0
     failures: int = 0
+    at: datetime | None = None  # by the database's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +81,14 @@ def admit(step: Step, ids: Sequence[int]) -> Admission:
     found = sql.rows(_LOOK, {"provider": provider.value})
     if not found:
         return Admission(list(ids), [], provider)
-    [(state, generation, failures)] = found
+    [(state, generation, failures, at)] = found
     if state == State.CLOSED:
-        return Admission(list(ids), [], provider, State.CLOSED, generation, failures)
+        return Admission(list(ids), [], provider, State.CLOSED, generation, failures, at)
     taken = 0
     if state == State.HALF_OPEN:
         permits = sql.rows(_TAKE_PERMITS, {"provider": provider.value, "wanted": len(ids)})
         taken, generation = permits[0] if permits else (0, generation)
-    return Admission(list(ids[:taken]), list(ids[taken:]), provider, State(state), generation, failures)
+    return Admission(list(ids[:taken]), list(ids[taken:]), provider, State(state), generation, failures, at)
 
 
 def is_away(failure: Failure) -> bool:
@@ -86,6 +100,8 @@ def report(admission: Admission, outcome: Outcome) -> Report:
     """Note in the breaker what came of the calls for the orders that were let through."""
     away = [failure for failure in outcome.failed if is_away(failure)]
     answered = len(admission.let_through) - len(away) - len(outcome.untried)
+    if admission.provider and answered:
+        _note_answer(admission.provider)
     calm = admission.state == State.CLOSED and not admission.failures
     if admission.provider is None or not admission.let_through or (calm and not away):
         return Report()
@@ -99,6 +115,8 @@ def report(admission: Admission, outcome: Outcome) -> Report:
     now = timezone.now()
     with transaction.atomic():
         breaker = _locked(admission.provider)
+        if admission.at and breaker.answered_at and breaker.answered_at > admission.at:
+            verdict = replace(verdict, counted=0)  # who answers others while our calls wait is not away
         was_open = breaker.state != State.CLOSED
         if breaker.generation == admission.generation and judge(breaker, verdict, now):
             breaker.save()
@@ -115,6 +133,12 @@ def park(provider: Provider, ids: Collection[int]) -> None:
 def open_breakers() -> set[Provider]:
     """The providers that no order is let through to at this moment."""
     return {Provider(provider) for (provider,) in sql.rows(_OPEN, {})}
+
+
+def _note_answer(provider: Provider) -> None:
+    if monotonic() > _noted.get(provider, 0.0) + _NOTE_EVERY:
+        _noted[provider] = monotonic()
+        sql.count(_ANSWERED, {"provider": provider.value})
 
 
 def _locked(provider: Provider) -> Breaker:

@@ -1,0 +1,177 @@
+"""Orders whose provider does not answer hold up no others: their step goes on beside the tasks that follow."""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
+from threading import Barrier, Event
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from orders import inventory, scheduling
+from orders.models import Order, Payment
+from orders.notifications import email
+from orders.payments import charging
+from orders.providers.failures import Failure, Outcome, Transient
+from orders.providers.http import close_client
+from orders.states import OrderStatus, Provider
+from orders.workflow import Step
+from tests.making import place_order, stock
+from tests.waiting import wait_for
+from workers import aside
+from workers.breakers import admission
+from workers.breakers.rules import FAILURES_IN_A_ROW, State
+from workers.models import Breaker, DeadLetter
+from workers.steps import perform
+from workers.tasks import STEP_TASKS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Work = Callable[[Collection[int]], Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _with_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a worker's process. No thread outlives its test."""
+    admission._noted.clear()
+    Breaker.objects.bulk_create([Breaker(provider=one) for one in Provider], ignore_conflicts=True)
+    Breaker.objects.update(answered_at=None)
+    monkeypatch.setattr(aside, "_threads", None)  # as it is again after the test
+    threads = aside.begin()
+    yield
+    every = Barrier(aside.PLACES + 1)
+
+    def leave() -> None:
+        every.wait()  # so that each thread does it
+        connections.close_all()
+        close_client()
+
+    for _ in range(aside.PLACES + 1):
+        threads.submit(leave)
+    threads.shutdown()
+
+
+@pytest.fixture
+def silence() -> Iterator[Event]:
+    """A provider that says nothing until this is set."""
+    ends = Event()
+    yield ends
+    ends.set()
+
+
+def unanswered(silence: Event, work: Work | None = None) -> Work:
+    """A step that waits for its provider in vain, or has its answer late."""
+
+    def waits(ids: Collection[int]) -> Outcome:
+        assert silence.wait(20)
+        return work(ids) if work else Outcome([], [Failure(pk, Transient("no answer"), 1) for pk in ids])
+
+    return waits
+
+
+def reserved(count: int) -> list[int]:
+    stock(KETTLE=1_000)
+    ids = [place_order().pk for _ in range(count)]
+    inventory.reserve(ids)
+    return ids
+
+
+def run(ids: list[int], work: Work, step: Step = Step.CHARGE) -> list[int]:
+    return perform(STEP_TASKS[step], step, work, ids)
+
+
+def status(order_id: int) -> str:
+    return Order.objects.values_list("status", flat=True).get(pk=order_id)
+
+
+def breaker(provider: Provider = Provider.PAYMENTS) -> Breaker:
+    return Breaker.objects.get(pk=provider)
+
+
+def wait_until_left(ids: list[int]) -> None:
+    """They have failed, and are to be tried again alone."""
+    wait_for(lambda: Order.objects.filter(pk__in=ids, alone=True).count() == len(ids) or None, "them to fail")
+
+
+@pytest.mark.parametrize("size", [1, FAILURES_IN_A_ROW], ids=["one after the other", "in a batch"])
+def test_who_comes_behind_cards_that_do_not_answer_is_charged_meanwhile(silence: Event, size: int) -> None:
+    *hanging, good = reserved(FAILURES_IN_A_ROW + 1)
+    for first in range(0, FAILURES_IN_A_ROW, size):
+        assert run(hanging[first : first + size], unanswered(silence)) == []
+    assert run([good], charging.charge) == [good]  # nobody has ended the silence
+    assert status(good) == OrderStatus.PAID
+
+    silence.set()
+    wait_until_left(hanging)
+    assert (breaker().state, breaker().failures) == (State.CLOSED, 0)
+    assert not DeadLetter.objects.exists()
+    assert run(hanging, charging.charge) == hanging
+
+
+def test_so_it_is_with_a_mailbox_that_does_not_answer(silence: Event) -> None:
+    slow, good = paid = reserved(2)
+    charging.charge(paid)
+    assert run([slow], unanswered(silence), Step.EMAIL) == []
+    assert run([good], email.mail, Step.EMAIL) == [good]
+
+
+def test_a_provider_that_answers_nobody_is_away(silence: Event) -> None:
+    """Whoever was answered before the calls began says nothing of what is now."""
+    *hanging, good = reserved(FAILURES_IN_A_ROW + 1)
+    assert run([good], charging.charge) == [good]
+    assert run(hanging, unanswered(silence)) == []
+    silence.set()
+    wait_for(lambda: breaker().state == State.OPEN or None, "the breaker to open")
+
+
+def test_an_answer_to_another_process_is_one_too(silence: Event) -> None:
+    hanging = reserved(FAILURES_IN_A_ROW)
+    assert run(hanging, unanswered(silence)) == []
+    Breaker.objects.update(answered_at=timezone.now() + timedelta(seconds=1))
+    silence.set()
+    wait_until_left(hanging)
+    assert breaker().state == State.CLOSED
+
+
+def test_a_late_answer_is_written_and_its_order_is_due_at_once(silence: Event) -> None:
+    [slow] = reserved(1)
+    assert run([slow], unanswered(silence, charging.charge)) == []
+    assert Payment.objects.get(order=slow).status == Payment.Status.PENDING
+    silence.set()
+    wait_for(lambda: slow in [due.order_id for due in scheduling.claim(10)] or None, "it to be due")
+    assert status(slow) == OrderStatus.PAID
+
+
+def test_a_bug_that_shows_late_is_a_dead_letter_too(silence: Event) -> None:
+    def bug(ids: Collection[int]) -> Outcome:
+        raise RuntimeError("boom")
+
+    [one] = reserved(1)
+    assert run([one], unanswered(silence, bug)) == []
+    silence.set()
+    wait_for(lambda: DeadLetter.objects.filter(order=one).exists() or None, "the dead letter")
+
+
+def test_more_than_there_are_places_for_wait_as_they_did_before(silence: Event) -> None:
+    ids = reserved(aside.PLACES + 1)
+    for one in ids[:-1]:
+        assert run([one], unanswered(silence)) == []
+    begun = Event()
+
+    def ends_the_silence(some: Collection[int]) -> Outcome:
+        begun.set()
+        silence.set()
+        return charging.charge(some)
+
+    assert run(ids[-1:], ends_the_silence) == ids[-1:]
+    assert begun.is_set()
+
+
+def test_of_a_large_batch_the_task_sees_the_end(silence: Event) -> None:
+    ids = reserved(aside.FEW + 1)
+
+    def slowly(some: Collection[int]) -> Outcome:
+        assert not silence.wait(2 * aside.PATIENCE)
+        return charging.charge(some)
+
+    assert run(ids, slowly) == ids

@@ -1,0 +1,17 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("workers", "0006_words_of_the_field")]
+
+    operations = [
+        migrations.AddField(
+            model_name="breaker",
+            name="answered_at",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="When the provider last answered anybody; up to a second late.",
+                null=True,
+            ),
+        ),
+    ]
