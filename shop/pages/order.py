@@ -20,6 +20,7 @@ from orders.cancelling import NotCancellable, cancel, cancellable
 from orders.models import Document, Order, Payment, Shipment
 from orders.models.delivery import delivered_to
 from orders.models.successor import successor_of
+from orders.reading import read
 from orders.states import FAILED_STATES, OrderStatus
 from shop import downloads
 from shop.cart import cookie, keeping
@@ -172,21 +173,19 @@ def _to(document: Document) -> HttpResponse:
 
 
 def _status(token: str) -> Status:
-    found = get_object_or_404(
-        Order.objects.select_related("payment", "shipment").prefetch_related("events", "documents"),
-        token=token,
-    )
-    payment: Payment | None = getattr(found, "payment", None)
-    shipment: Shipment | None = getattr(found, "shipment", None)
-    documents = list(found.documents.all())
-    successor = successor_of(found) if found.status in FAILED_STATES else None
+    try:
+        found = read(token)
+    except Order.DoesNotExist:
+        raise Http404("There is no order with this address.") from None
+    order, documents = found.order, found.documents
+    successor = successor_of(order) if order.status in FAILED_STATES else None
     return Status(
-        order=found,
-        progress=progress_of(found, list(found.events.all()), payment, shipment, len(documents), successor),
-        payment=payment,
-        shipment=shipment,
+        order=order,
+        progress=progress_of(order, found.events, found.payment, found.shipment, len(documents), successor),
+        payment=found.payment,
+        shipment=found.shipment,
         invoice=next((document for document in documents if document.kind == Document.Kind.INVOICE), None),
         credit_notes=[document for document in documents if document.kind == Document.Kind.CREDIT_NOTE],
-        cancellable=cancellable(found),
+        cancellable=cancellable(order),
         successor=successor,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from orders.links import invoice_url, order_path
 from orders.models import Document, Order, OrderEvent, Payment, Shipment
@@ -216,3 +217,32 @@ def test_after_a_declined_card_nothing_has_to_be_typed_twice(
 def test_only_a_failed_order_can_be_put_back_into_the_cart(client: Client, order: Order) -> None:
     assert client.post(reverse("order_again", args=[order.token])).status_code == 404
     assert cookie.NAME not in client.cookies
+
+
+@pytest.mark.parametrize("booked", [False, True])
+@pytest.mark.parametrize(
+    "way",
+    [
+        (),
+        (OrderStatus.RESERVED, OrderStatus.PAID),
+        (OrderStatus.RESERVED, OrderStatus.PAID, OrderStatus.COMPLETED),
+    ],
+)
+def test_the_part_that_changes_is_read_by_one_statement(
+    client: Client,
+    order: Order,
+    way: tuple[OrderStatus, ...],
+    booked: bool,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """A crowd that has ordered looks on: each page asks every five seconds. Our own statements are not counted here."""
+    move(order, *way)
+    if booked:
+        Shipment.objects.create(
+            order=order, status="booked", tracking_number="T-1", booked_at=order.placed_at
+        )
+    with django_assert_num_queries(0):
+        assert client.get(reverse("order_progress", args=[order.token])).status_code == 200
+    client.get(order.get_absolute_url())  # the menu is in the cache from here on
+    with django_assert_num_queries(1):  # the lines
+        client.get(order.get_absolute_url())
