@@ -12,8 +12,7 @@ which there is the breaker.
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
@@ -23,8 +22,8 @@ FEW = 10  # orders
 PATIENCE = 0.5  # seconds that a task waits for them: most providers take less
 PLACES = 7  # steps of a process that may be aside at a time; each holds a connection to the database
 
-_free = BoundedSemaphore(PLACES)
 _threads: ThreadPoolExecutor | None = None
+_aside: set[Future[Any]] = set()
 
 
 def begin() -> ThreadPoolExecutor:
@@ -39,13 +38,17 @@ def run(work: Callable[[], T], orders: int, late: Callable[[Future[T]], object])
     if _threads is None:
         return work()
     future = _threads.submit(copy_context().run, _with_live_connection, work)
-    if orders <= FEW and _free.acquire(blocking=False):
-        if not wait([future], PATIENCE).done:
-            future.add_done_callback(lambda _: _free.release())
-            future.add_done_callback(late)
-            return None
-        _free.release()
+    if orders <= FEW and len(_aside) < PLACES and not wait([future], PATIENCE).done:
+        _aside.add(future)
+        future.add_done_callback(_aside.discard)
+        future.add_done_callback(late)
+        return None
     return future.result()
+
+
+def finish(seconds: float) -> None:
+    """Before this process ends: wait so long for what is aside. The rest waits for its lease."""
+    wait(_aside.copy(), seconds)
 
 
 def _with_live_connection(work: Callable[[], T]) -> T:

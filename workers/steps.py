@@ -21,7 +21,7 @@ from orders.crashpoints import Point, reached
 from orders.models.order import number_of
 from orders.providers.failures import Failure
 from orders.retry import GiveUp
-from orders.workflow import STEPS, Step, Work
+from orders.workflow import SIDE_BY_SIDE, STEPS, Step, Work, work_of
 from workers import aside, deadletters
 from workers.breakers import admission
 from workers.breakers.parking import park
@@ -74,7 +74,7 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
         try:
             done = future.result()
             with released_when_down(release, describe(ids)):
-                scheduling.make_due(done)
+                _go_on(step, done)
         except Exception:
             log.exception("%s failed for %s", step.value, describe(ids))
 
@@ -87,6 +87,16 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
         task.request.chain = None
     reached(Point.TASK_BEFORE_PUBLISH, done)
     return done
+
+
+def _go_on(step: Step, ids: list[int]) -> None:
+    """See to what follows for orders whose task has ended without them."""
+    if step not in SIDE_BY_SIDE:
+        scheduling.make_due(ids)
+        return
+    # The other steps of the group may be at work: whichever is the last ends the order.
+    for end in (Step.COMPLETE, Step.CLOSE):
+        work_of(end)(ids)
 
 
 def _work(step: Step, work: Work, ids: list[int]) -> list[int]:

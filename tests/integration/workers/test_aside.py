@@ -8,14 +8,14 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from orders import inventory, scheduling
+from orders import closing, inventory, scheduling
 from orders.models import Order, Payment
 from orders.notifications import email
 from orders.payments import charging
 from orders.providers.failures import Failure, Outcome, Transient
 from orders.providers.http import close_client
 from orders.states import OrderStatus, Provider
-from orders.workflow import Step
+from orders.workflow import SIDE_BY_SIDE, Step, work_of
 from tests.making import place_order, stock
 from tests.waiting import wait_for
 from workers import aside
@@ -139,6 +139,28 @@ def test_a_late_answer_is_written_and_its_order_is_due_at_once(silence: Event) -
     assert Payment.objects.get(order=slow).status == Payment.Status.PENDING
     silence.set()
     wait_for(lambda: slow in [due.order_id for due in scheduling.claim(10)] or None, "it to be due")
+    assert status(slow) == OrderStatus.PAID
+
+
+def test_of_steps_side_by_side_the_last_one_completes_the_order(silence: Event) -> None:
+    """Nothing is dispatched anew for it: the others may be at work."""
+    [one] = paid = reserved(1)
+    charging.charge(paid)
+    assert run([one], unanswered(silence, email.mail), Step.EMAIL) == []
+    for step in (step for step in SIDE_BY_SIDE if step is not Step.EMAIL):
+        work_of(step)([one])
+    assert closing.complete([one]) == []
+    silence.set()
+    wait_for(lambda: status(one) == OrderStatus.COMPLETED or None, "the order to be completed")
+
+
+def test_a_process_that_ends_waits_for_what_is_aside(silence: Event) -> None:
+    [slow] = reserved(1)
+    assert run([slow], unanswered(silence, charging.charge)) == []
+    aside.finish(0.01)
+    assert status(slow) == OrderStatus.RESERVED
+    silence.set()
+    aside.finish(20)
     assert status(slow) == OrderStatus.PAID
 
 
