@@ -21,6 +21,7 @@ from orders.crashpoints import Point, reached
 from orders.models.order import number_of
 from orders.providers.failures import Failure
 from orders.retry import GiveUp
+from orders.states import Provider
 from orders.workflow import SIDE_BY_SIDE, STEPS, Step, Work, work_of
 from workers import aside, deadletters
 from workers.breakers import admission
@@ -78,7 +79,10 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
         except Exception:
             log.exception("%s failed for %s", step.value, describe(ids))
 
-    done = (aside.run(do, len(ids), late) or []) if STEPS[step].provider else do()
+    if provider := STEPS[step].provider:
+        done = aside.run(do, len(ids), lambda: _doubt(provider), late, limit=TIME_LIMIT) or []
+    else:
+        done = do()
     # Orders that were dispatched for this step alone, as suspects, are due again and go on in a batch.
     if done and STEPS[step].leads_on and not task.request.chain:
         with released_when_down(release, describe(ids)):
@@ -90,13 +94,20 @@ def perform(task: Task[Any, Any], step: Step, work: Work, ids: list[int]) -> lis
 
 
 def _go_on(step: Step, ids: list[int]) -> None:
-    """See to what follows for orders whose task has ended without them."""
+    """The task of these orders has ended without them, and with the task the chain."""
     if step not in SIDE_BY_SIDE:
         scheduling.make_due(ids)
         return
-    # The other steps of the group may be at work: whichever is the last ends the order.
+    # The other steps of the group may still be at work: whichever is the last ends the order.
     for end in (Step.COMPLETE, Step.CLOSE):
         work_of(end)(ids)
+
+
+def _doubt(provider: Provider) -> None:
+    try:
+        admission.doubt(provider)
+    except INFRASTRUCTURE_DOWN as error:  # the step itself goes on
+        log.warning("The breaker of %s could not be told that a call takes long: %s", provider.label, error)
 
 
 def _work(step: Step, work: Work, ids: list[int]) -> list[int]:

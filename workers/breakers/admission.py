@@ -7,7 +7,6 @@ batch and nothing written.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from time import monotonic
 from typing import LiteralString
 
 from django.db import transaction
@@ -20,13 +19,18 @@ from orders.workflow import STEPS, Step
 from workers.breakers.rules import COUNTED_ATTEMPTS, State, Verdict, judge
 from workers.models import Breaker
 
-# The state of a breaker, and what time it is.
+# The state of a breaker, what time it is, and whether the next answer is to be noted.
 _LOOK: LiteralString = """
-SELECT state, generation, failures, clock_timestamp() FROM workers_breaker WHERE provider = %(provider)s
+SELECT state, generation, failures, clock_timestamp(), answered_at IS NULL FROM workers_breaker
+WHERE provider = %(provider)s
+"""
+# A call takes long: the next answer to anybody is to be noted.
+_DOUBT: LiteralString = """
+UPDATE workers_breaker SET answered_at = NULL WHERE provider = %(provider)s AND answered_at IS NOT NULL
 """
 # The provider has answered somebody.
 _ANSWERED: LiteralString = """
-UPDATE workers_breaker SET answered_at = clock_timestamp() WHERE provider = %(provider)s
+UPDATE workers_breaker SET answered_at = clock_timestamp() WHERE provider = %(provider)s AND answered_at IS NULL
 """
 # Take what is left of a half-open breaker's permits, as many as wanted.
 _TAKE_PERMITS: LiteralString = """
@@ -42,11 +46,6 @@ _PARKED_UNTIL: LiteralString = """
 SELECT CASE state WHEN 'closed' THEN now() ELSE parked_until END FROM workers_breaker
 WHERE provider = %(provider)s FOR SHARE
 """
-# Seconds from one time that this process writes down that a provider answers to the next; calls that fail by their
-# silence take longer.
-_NOTE_EVERY = 1.0
-_noted: dict[Provider, float] = {}  # when it did so last, by its monotonic clock
-
 # The open breakers.
 _OPEN: LiteralString = "SELECT provider FROM workers_breaker WHERE state = 'open'"
 
@@ -62,6 +61,7 @@ class Admission:
     generation: int = 0
     failures: int = 0
     at: datetime | None = None  # by the database's clock
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def admit(step: Step, ids: Sequence[int]) -> Admission:
     found = sql.rows(_LOOK, {"provider": provider.value})
     if not found:
         return Admission(list(ids), [], provider)
-    [(state, generation, failures, at)] = found
+    [(state, generation, failures, at, in_doubt)] = found
     if state == State.CLOSED:
-        return Admission(list(ids), [], provider, State.CLOSED, generation, failures, at)
+        return Admission(list(ids), [], provider, State.CLOSED, generation, failures, at, in_doubt)
     taken = 0
     if state == State.HALF_OPEN:
         permits = sql.rows(_TAKE_PERMITS, {"provider": provider.value, "wanted": len(ids)})
@@ -100,8 +100,8 @@ def report(admission: Admission, outcome: Outcome) -> Report:
     """Note in the breaker what came of the calls for the orders that were let through."""
     away = [failure for failure in outcome.failed if is_away(failure)]
     answered = len(admission.let_through) - len(away) - len(outcome.untried)
-    if admission.provider and answered:
-        _note_answer(admission.provider)
+    if admission.provider and answered and admission.in_doubt:
+        sql.count(_ANSWERED, {"provider": admission.provider.value})
     calm = admission.state == State.CLOSED and not admission.failures
     if admission.provider is None or not admission.let_through or (calm and not away):
         return Report()
@@ -123,6 +123,11 @@ def report(admission: Admission, outcome: Outcome) -> Report:
         return Report(away=breaker.state != State.CLOSED, uncounted=was_open)
 
 
+def doubt(provider: Provider) -> None:
+    """A call takes long. If others are answered meanwhile, it says nothing about the provider."""
+    sql.count(_DOUBT, {"provider": provider.value})
+
+
 def park(provider: Provider, ids: Collection[int]) -> None:
     """Park the orders until the provider is back; they are due at once if it is back by now."""
     with transaction.atomic():
@@ -133,12 +138,6 @@ def park(provider: Provider, ids: Collection[int]) -> None:
 def open_breakers() -> set[Provider]:
     """The providers that no order is let through to at this moment."""
     return {Provider(provider) for (provider,) in sql.rows(_OPEN, {})}
-
-
-def _note_answer(provider: Provider) -> None:
-    if monotonic() > _noted.get(provider, 0.0) + _NOTE_EVERY:
-        _noted[provider] = monotonic()
-        sql.count(_ANSWERED, {"provider": provider.value})
 
 
 def _locked(provider: Provider) -> Breaker:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
             name="answered_at",
             field=models.DateTimeField(
                 blank=True,
-                help_text="When the provider last answered anybody; up to a second late.",
+                help_text="The first answer to anybody since a call took long; empty while there was none.",
                 null=True,
             ),
         ),

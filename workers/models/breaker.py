@@ -26,7 +26,9 @@ class Breaker(models.Model):
     failures = models.IntegerField(db_default=0, help_text="Failures in a row.")
     last_error = models.CharField(max_length=300, blank=True, db_default="")
     answered_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the provider last answered anybody; up to a second late."
+        null=True,
+        blank=True,
+        help_text="The first answer to anybody since a call took long; empty while there was none.",
     )
 
     since = models.DateTimeField(db_default=Now(), help_text="When it last opened or closed.")

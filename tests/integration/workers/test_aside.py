@@ -1,5 +1,8 @@
 """Orders whose provider does not answer hold up no others: their step goes on beside the tasks that follow."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from threading import Barrier, Event
@@ -8,18 +11,20 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from orders import closing, inventory, scheduling
-from orders.models import Order, Payment
-from orders.notifications import email
+from orders import inventory, scheduling
+from orders.invoices import issuing
+from orders.models import InvoiceCounter, Notification, Order, Payment
+from orders.notifications import email, sms
 from orders.payments import charging
 from orders.providers.failures import Failure, Outcome, Transient
 from orders.providers.http import close_client
+from orders.shipping import booking
 from orders.states import OrderStatus, Provider
-from orders.workflow import SIDE_BY_SIDE, Step, work_of
+from orders.workflow import Step
+from stack.layout import ROOT
 from tests.making import place_order, stock
 from tests.waiting import wait_for
 from workers import aside
-from workers.breakers import admission
 from workers.breakers.rules import FAILURES_IN_A_ROW, State
 from workers.models import Breaker, DeadLetter
 from workers.steps import perform
@@ -29,11 +34,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Work = Callable[[Collection[int]], Outcome]
 
+HANGS = """
+import threading
+from workers import aside
+
+aside.begin()
+assert aside.run(lambda: threading.Event().wait(60), 1, lambda: None, lambda _: None, limit=0.1) is None
+threading.Event().wait(60)
+"""
+
 
 @pytest.fixture(autouse=True)
 def _with_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a worker's process. No thread outlives its test."""
-    admission._noted.clear()
     Breaker.objects.bulk_create([Breaker(provider=one) for one in Provider], ignore_conflicts=True)
     Breaker.objects.update(answered_at=None)
     monkeypatch.setattr(aside, "_threads", None)  # as it is again after the test
@@ -133,6 +146,54 @@ def test_an_answer_to_another_process_is_one_too(silence: Event) -> None:
     assert breaker().state == State.CLOSED
 
 
+def test_an_answer_right_after_another_is_one_too(silence: Event) -> None:
+    *hanging, before, meanwhile = reserved(FAILURES_IN_A_ROW + 2)
+    assert run([before], charging.charge) == [before]
+    assert run(hanging, unanswered(silence)) == []
+    assert run([meanwhile], charging.charge) == [meanwhile]
+    silence.set()
+    wait_until_left(hanging)
+    assert breaker().state == State.CLOSED
+
+
+def test_a_large_batch_that_waits_while_another_is_answered_opens_no_breaker() -> None:
+    *hanging, before, meanwhile = reserved(aside.FEW + 3)
+    assert run([before], charging.charge) == [before]
+
+    def in_vain(ids: Collection[int]) -> Outcome:
+        wait_for(lambda: breaker().answered_at is None or None, "the breaker to be in doubt")
+        assert run([meanwhile], charging.charge) == [meanwhile]
+        return Outcome([], [Failure(pk, Transient("no answer"), 1) for pk in ids])
+
+    assert run(hanging, in_vain) == []
+    assert breaker().state == State.CLOSED
+
+
+def test_of_steps_side_by_side_the_last_ends_the_order(silence: Event) -> None:
+    """And not an earlier one, or those still at work would be done twice at once."""
+    InvoiceCounter.objects.get_or_create()  # a migration made it; the end of a transactional test removes it
+    paid = reserved(1)
+    charging.charge(paid)
+    carrier_silence = Event()
+    assert run(paid, unanswered(silence, email.mail), Step.EMAIL) == []
+    assert run(paid, unanswered(carrier_silence, booking.book), Step.SHIP) == []
+    sms.text(paid)
+    issuing.issue(paid)
+    silence.set()
+    wait_for(lambda: len(aside._aside) == 1 or None, "the e-mail's step to end")
+    wait_for(
+        lambda: Notification.objects.filter(channel="email", status="sent").exists() or None, "the e-mail"
+    )
+    assert not scheduling.any_due()
+    carrier_silence.set()
+    wait_for(lambda: status(paid[0]) == OrderStatus.COMPLETED or None, "the order to end")
+
+
+def test_what_hangs_is_killed_with_its_process() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS], cwd=ROOT, timeout=50)
+    assert ended.returncode == -signal.SIGKILL
+
+
 def test_a_late_answer_is_written_and_its_order_is_due_at_once(silence: Event) -> None:
     [slow] = reserved(1)
     assert run([slow], unanswered(silence, charging.charge)) == []
@@ -140,18 +201,6 @@ def test_a_late_answer_is_written_and_its_order_is_due_at_once(silence: Event) -
     silence.set()
     wait_for(lambda: slow in [due.order_id for due in scheduling.claim(10)] or None, "it to be due")
     assert status(slow) == OrderStatus.PAID
-
-
-def test_of_steps_side_by_side_the_last_one_completes_the_order(silence: Event) -> None:
-    """Nothing is dispatched anew for it: the others may be at work."""
-    [one] = paid = reserved(1)
-    charging.charge(paid)
-    assert run([one], unanswered(silence, email.mail), Step.EMAIL) == []
-    for step in (step for step in SIDE_BY_SIDE if step is not Step.EMAIL):
-        work_of(step)([one])
-    assert closing.complete([one]) == []
-    silence.set()
-    wait_for(lambda: status(one) == OrderStatus.COMPLETED or None, "the order to be completed")
 
 
 def test_a_process_that_ends_waits_for_what_is_aside(silence: Event) -> None:
