@@ -1,7 +1,8 @@
 """The virtual buyers: who they are and what they order, drawn with a fixed seed, so that every run's crowd is the same.
 
-None of them exists. Phone numbers are from the range that Ofcom keeps for drama (07700 900000 to 900999), e-mail
-addresses from RFC 2606, postcodes the examples that Google gives of each country's.
+None of them exists. Phone numbers are from the ranges that Ofcom keeps for drama (07700 900000 to 900999, and a
+thousand in each of some cities), so that few share one; e-mail addresses are from RFC 2606, postcodes the examples that
+Google gives of each country's.
 """
 
 import csv
@@ -31,6 +32,11 @@ _FIRST = ("Ada", "Amir", "Bea", "Chidi", "Dilys", "Ewan", "Fatima", "Grace", "Hu
 _LAST = ("Archer", "Bhatt", "Clarke", "Dąbrowska", "Evans", "Fraser", "García", "Hughes", "Ito", "O'Neill")
 _STREETS = ("High Street", "Mill Lane", "Station Road", "Church Walk", "Harbour View", "Orchard Close")
 _CITIES = ("Bath", "Cardiff", "Derby", "Exeter", "Leeds", "Norwich", "Perth", "York")
+_PHONES = (
+    "7700900",
+    *(f"{city}4960" for city in (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)),
+    *("2079460", "1632960"),
+)
 # Countries of the Online Retail data that Babel names otherwise.
 _OTHER_NAMES = {
     "Channel Islands": "JE",
@@ -73,7 +79,7 @@ def buyer(name: str, country: str = HOME) -> dict[str, Any]:
     dice = random.Random(name)
     return {
         "email": f"buyer-{name.lower()}@example.com",
-        "phone": f"+447700900{dice.randrange(1000):03d}",
+        "phone": f"+44{dice.choice(_PHONES)}{dice.randrange(1000):03d}",
         "shipping_address": {
             "name": f"{dice.choice(_FIRST)} {dice.choice(_LAST)}",
             "line1": f"{dice.randrange(1, 200)} {dice.choice(_STREETS)}",

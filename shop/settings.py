@@ -75,6 +75,12 @@ LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = variable("INFO")
 # Lines for programs ("json", an object each) or for people ("console")
 LOG_FORMAT: Literal["json", "console"] = variable("json")
 
+# How many orders to be paid at the door are taken within a day for one e-mail address, one phone or one postal address;
+# 0: any number.
+CASH_ORDERS_A_DAY: int = variable(5, ge=0)
+# For how long goods are set aside for a buyer whose bank asks for a confirmation, in minutes.
+PAYMENT_HOLD_MINUTES: int = variable(30, ge=5, le=1440)
+
 # -- Databases
 
 # Letters and digits only, because they stand in URLs: openssl rand -hex 24

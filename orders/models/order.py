@@ -85,6 +85,13 @@ class Order(models.Model):
             models.Index(name="order_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)),
             models.Index(name="order_by_status", fields=["status", "id"]),
             models.Index(Lower("email"), name="order_by_email_lower"),
+            # Orders that nobody pays for are counted (orders.unpaid).
+            models.Index(
+                name="order_cash_by_phone", fields=["phone"], condition=models.Q(payment_method="cod")
+            ),
+            models.Index(
+                name="order_cash_by_postcode", fields=["postcode"], condition=models.Q(payment_method="cod")
+            ),
             # The few that are not due although they have not ended: they wait for a person.
             models.Index(
                 name="order_set_aside",

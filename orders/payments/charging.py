@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -33,8 +34,8 @@ from orders.states import FAILED_STATES, OrderStatus
 from orders.workflow import PAYMENT
 
 CHARGEABLE = (OrderStatus.RESERVED, OrderStatus.AWAITING_PAYMENT)
-# How long a buyer may take to confirm with the bank, and how often the provider is asked meanwhile.
-HOLD = timedelta(minutes=30)
+# How often the provider is asked while a buyer is to confirm with the bank, which may take as long as the setting
+# PAYMENT_HOLD_MINUTES says.
 ASK_AGAIN = timedelta(seconds=60)
 
 # Mark the payments as asked. Returns the fields of _Ask.
@@ -134,7 +135,9 @@ def _write(intents: dict[int, Intent]) -> list[int]:
     if not intents:
         return []
     waiting = lock_orders(intents, CHARGEABLE)
-    holds = dict(sql.rows(_ANSWER, {**columns(intents), "hold": HOLD}))
+    holds = dict(
+        sql.rows(_ANSWER, {**columns(intents), "hold": timedelta(minutes=settings.PAYMENT_HOLD_MINUTES)})
+    )
     # An order that was cancelled while we asked is due again: there may be money to give back.
     scheduling.make_due(set(intents) - set(waiting), only=FAILED_STATES)
     by_status: dict[str, dict[int, str]] = defaultdict(dict)

@@ -1,12 +1,14 @@
 """Orders over the API: placing one, following it, cancelling it."""
 
+import math
 import re
 
 from django.db import DatabaseError
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
-from orders import cancelling
+from orders import cancelling, unpaid
 from orders.models import Order
 from orders.models.successor import successor_of
 from orders.placing import (
@@ -16,7 +18,6 @@ from orders.placing import (
     OrderDraft,
     Placed,
     StillBeingPlaced,
-    place,
     placed_under,
 )
 from orders.states import FAILED_STATES, OrderStatus
@@ -38,7 +39,7 @@ class OrdersView(ApiView):
         "Place an order",
         schema.response(PlacedSerializer, "The order is placed.", schema.PLACED_EXAMPLE),
         status=201,
-        problems=[409, 413, 415, 422],
+        problems=[409, 413, 415, 422, 429],
         parameters=[schema.IDEMPOTENCY_KEY, schema.LOCATION, schema.REPEATED, schema.RETRY_AFTER],
         request=OrderRequest,
         examples=schema.ORDER_EXAMPLES,
@@ -80,8 +81,13 @@ class OrdersView(ApiView):
             retries=failed.pk if failed else None,
         )
         try:
-            placed = place(draft, wait=False)
+            placed = unpaid.place(draft, wait=False)
             return _answer(placed, again=not placed.created)
+        except unpaid.TooManyUnpaid as reason:
+            seconds = math.ceil((reason.at - timezone.now()).total_seconds())
+            raise problems.Problem(
+                problems.TOO_MANY_UNPAID, str(reason), headers={"Retry-After": str(max(seconds, 1))}
+            ) from None
         except KeyReused:
             raise _reused() from None
         except AlreadyRetried:

@@ -75,6 +75,13 @@ ALREADY_RETRIED = Kind(
     "Nothing was done, so nobody pays twice. `detail` names the order that took the place of the one in `retry_of`: "
     "follow that one. If it failed too, send its token as `retry_of`.",
 )
+TOO_MANY_UNPAID = Kind(
+    "too-many-unpaid",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many orders are to be paid at the door",
+    "Nothing was done. `detail` says what they have in common. Pay by card, or wait as many seconds as Retry-After "
+    "says; the same Idempotency-Key may be used.",
+)
 NOT_CANCELLABLE = Kind(
     "order-not-cancellable",
     HTTPStatus.CONFLICT,
@@ -103,7 +110,7 @@ COMPRESSED = Kind(
 )
 _ALL = (
     *(INVALID, MALFORMED, COMPRESSED, KEY_REUSED, IN_PROGRESS),
-    *(ALREADY_RETRIED, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE),
+    *(ALREADY_RETRIED, TOO_MANY_UNPAID, NOT_CANCELLABLE, UNAVAILABLE, BAD_SIGNATURE),
 )
 KINDS = {kind.slug: kind for kind in _ALL}
 

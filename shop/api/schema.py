@@ -93,6 +93,7 @@ _PROBLEMS = {
     460: "The piece does not have the checksum that came with it.",
     507: "There is no room for it.",
     422: "The `Idempotency-Key` belongs to a request with another body.",
+    429: "Too much of it for now: see `detail`, and come back after `Retry-After` seconds.",
     500: "Something broke on our side.",
     503: "The shop cannot answer at the moment; send the same request again after `Retry-After` seconds.",
 }

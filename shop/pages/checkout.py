@@ -12,10 +12,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from orders import inventory
+from orders import inventory, unpaid
 from orders.models import Order, OrderLine
 from orders.models.successor import successor_of
-from orders.placing import AlreadyRetried, KeyReused, OrderDraft, Placed, place
+from orders.placing import AlreadyRetried, KeyReused, OrderDraft, Placed
 from shop.cart import contents, cookie, keeping
 from shop.checkout import ticket as tickets
 from shop.checkout.forms import CheckoutForm
@@ -102,7 +102,9 @@ def _place(
         retries=failed.pk if failed else None,
     )
     try:
-        return _to_order(request, place(draft, wait=True), ticket.key)
+        return _to_order(request, unpaid.place(draft, wait=True), ticket.key)
+    except unpaid.TooManyUnpaid as reason:
+        return _page(request, keeping.held_by(request), form, str(reason))
     except KeyReused as reused:
         return _to_order(request, reused.placed, ticket.key, again=True)
     except AlreadyRetried:

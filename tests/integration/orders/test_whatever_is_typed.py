@@ -129,6 +129,7 @@ TYPED = st.fixed_dictionaries(
 @pytest.fixture
 def shop(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = str(tmp_path)
+    settings.CASH_ORDERS_A_DAY = 0  # one buyer, many addresses
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -60,7 +60,7 @@ def test_it_has_a_page_to_go_to_and_an_end(order: Order) -> None:
     payment = Payment.objects.get(order=order)
     assert payment.action_url.startswith("http")
     assert payment.hold_until
-    assert timedelta(0) < payment.hold_until - timezone.now() <= charging.HOLD
+    assert timedelta(0) < payment.hold_until - timezone.now() <= timedelta(minutes=30)
     assert StockItem.objects.get(sku="KETTLE").reserved == 2
 
 

@@ -12,11 +12,11 @@ from django.shortcuts import render
 from django.test import Client
 from django.urls import reverse
 
+from orders import unpaid
 from orders.models import Order
 from orders.placing import OrderDraft, Placed, place
 from shop.cart import cookie, keeping
 from shop.cart.models import Cart, CartLine
-from shop.pages import checkout
 from tests.integration.shop.conftest import SHOPPER, stock_shop
 from tests.making import at_once
 
@@ -126,7 +126,7 @@ def test_what_is_added_while_the_order_is_placed_stays_in_the_cart(
         add(tab(), "BOOK")
         return placed
 
-    monkeypatch.setattr(checkout, "place", slowly)
+    monkeypatch.setattr(unpaid, "place", slowly)
     assert shopper.post(reverse("checkout"), form).status_code == 303
     order = Order.objects.get()
     assert [(line.sku, line.quantity) for line in order.lines.all()] == [("KETTLE", 2)]
@@ -144,7 +144,7 @@ def test_ten_answers_to_one_order_take_its_goods_out_once(tab: Tab, monkeypatch:
             add(tab(), "KETTLE", 3)
         return placed
 
-    monkeypatch.setattr(checkout, "place", slowly)
+    monkeypatch.setattr(unpaid, "place", slowly)
     tabs = [tab() for _ in range(10)]
     at_once(lambda number: tabs[number].post(reverse("checkout"), form), 10)
     assert Order.objects.count() == 1
