@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 FEW = 10  # orders
 PATIENCE = 0.5  # seconds that a task waits for them: most providers take less
+ENDING = 8.0  # seconds that a process which ends waits for them, as long as a call may take
 PLACES = 7  # steps of a process that may be aside at a time; each holds a connection to the database
 
 _threads: ThreadPoolExecutor | None = None
@@ -60,7 +61,7 @@ def run(
     return None
 
 
-def finish(seconds: float) -> None:
+def finish(seconds: float = ENDING) -> None:
     """Before this process ends: wait so long for what is aside. The rest waits for its lease."""
     wait(_aside.copy(), seconds)
 

@@ -9,7 +9,6 @@ from celery.signals import task_prerun, worker_process_init, worker_process_shut
 from django.db import close_old_connections
 
 from orders.database.planner_settings import plan_by_key
-from orders.providers.http import CALL_TIMEOUT
 from shop import collector
 from workers import aside
 
@@ -35,4 +34,4 @@ def drop_dead_connection(**_: Any) -> None:
 @worker_process_shutdown.connect
 def end_process(**_: Any) -> None:
     """A process that is told to end while it does nothing else ends after the calls that it has begun."""
-    aside.finish(CALL_TIMEOUT)
+    aside.finish()
