@@ -23,7 +23,7 @@ View = Callable[..., HttpResponse]
 
 
 def shared(view: View) -> View:
-    """Let nginx keep what the view answers, unless it turns out to depend on the visitor."""
+    """Let nginx keep what the view answers to whoever brings none of the PERSONAL cookies."""
 
     @wraps(view)
     def answered(request: ShopRequest, *arguments: Any, **named: Any) -> HttpResponse:
